@@ -1,0 +1,181 @@
+"""What a run consists of: its header, the prompt versions and cases it measured, its trials and its end.
+
+These are the lines of `run.jsonl` (`SCHEMA_VERSION` counts their changes); `codec.py` turns them into JSON and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from evalkit.records.place import Place
+from evalkit.records.prompt import PromptVersion
+from evalkit.records.score import Assertion, TrialScore
+from evalkit.records.transcript import JsonObject, Request, ToolCall, Transcript
+
+SCHEMA_VERSION = 1
+
+SourceKind = Literal["live", "stand-in", "replayed", "imported"]
+EndReason = Literal["finished", "interrupted", "max_cost", "max_time", "fail_fast", "crashed"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where replies came from; `detail` is the endpoint's host, or the run that was replayed."""
+
+    kind: SourceKind
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class RunHeader:
+    """The first line of a run: enough to repeat it. `started` is RFC 3339 UTC, `versions` maps package to version."""
+
+    run_id: str
+    started: str
+    source: Source
+    command: tuple[str, ...] = ()
+    settings: JsonObject = field(default_factory=dict)
+    versions: JsonObject = field(default_factory=dict)
+    git_commit: str | None = None
+    git_dirty: bool = False
+    prices: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class SuiteRecord:
+    """A suite as it was measured: its file, hash, prompt and gate."""
+
+    path: str
+    sha: str
+    description: str
+    prompt_ref: str
+    prompt_sha: str
+    trials: int
+    gate: JsonObject = field(default_factory=dict)
+    rules: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """A case as it was measured; `skip` holds the reason when it is not run."""
+
+    suite: str
+    case_id: str
+    place: Place
+    turns: tuple[str, ...]
+    assertions: tuple[Assertion, ...]
+    trials: int
+    min_pass: int
+    sha: str = ""
+    critical: bool = False
+    gated: bool = True
+    tags: tuple[str, ...] = ()
+    cluster: str | None = None
+    skip: str | None = None
+
+
+@dataclass(frozen=True, order=True)
+class TrialKey:
+    """Which attempt at which case with which prompt version; `trial` counts from 1."""
+
+    suite: str
+    case_id: str
+    prompt_ref: str
+    trial: int
+
+    @property
+    def session_id(self) -> str:
+        """The session's name in the record: `suites/a.yaml::case@support@v4#1`."""
+        return f"{self.suite}::{self.case_id}@{self.prompt_ref}#{self.trial}"
+
+
+@dataclass(frozen=True)
+class TrialStart:
+    """The first line of a session: what is played, from which messages, with which prompt."""
+
+    key: TrialKey
+    session_id: str
+    prompt_sha: str
+    history: tuple[JsonObject, ...] = ()
+    ts: str = ""
+
+
+@dataclass(frozen=True)
+class TurnStart:
+    """A user message, written when it is sent."""
+
+    session_id: str
+    turn: int
+    user: str
+    ts: str = ""
+
+
+@dataclass(frozen=True)
+class RequestLine:
+    """A finished request of a session, complete or failed."""
+
+    session_id: str
+    request: Request
+    ts: str = ""
+
+
+@dataclass(frozen=True)
+class ToolLine:
+    """A finished tool call of a session."""
+
+    session_id: str
+    turn: int
+    call: ToolCall
+
+
+@dataclass(frozen=True)
+class TrialEnd:
+    """The last line of a session: from here on it is never run again. `crash` is set when evalkit itself broke."""
+
+    session_id: str
+    crash: str | None = None
+
+
+@dataclass(frozen=True)
+class ScoreLine:
+    """How a trial was graded; a later line for the same trial replaces an earlier one."""
+
+    session_id: str
+    score: TrialScore
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """Why and when the run ended; missing after a crash. `notes` are shown with the verdict."""
+
+    reason: EndReason
+    ended: str
+    elapsed_s: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A whole trial put together from its lines; `score` is None until it was graded."""
+
+    key: TrialKey
+    transcript: Transcript
+    score: TrialScore | None = None
+    crash: str | None = None
+
+
+RunLine = (
+    RunHeader
+    | SuiteRecord
+    | PromptVersion
+    | CaseRecord
+    | TrialStart
+    | TurnStart
+    | RequestLine
+    | ToolLine
+    | TrialEnd
+    | ScoreLine
+    | RunEnd
+)

@@ -1,0 +1,165 @@
+"""What happened in a conversation: blocks, requests, tool calls, turns.
+
+A transcript is the only thing that passes between engine and graders. Frozen values, no behaviour beyond what can be
+derived from the fields. Content blocks and messages stay the JSON objects of the Messages API, so that unknown kinds
+survive and a request can be sent again byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+JsonObject = Mapping[str, Any]
+"""A JSON object as the Messages API sends or takes it."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one request, with the API's field names.
+
+    `input_tokens` counts only what follows the last cache breakpoint; the whole prompt is the sum of `input_tokens`,
+    both cache writes and `cache_read_input_tokens`. `thinking_tokens` is a part of `output_tokens`.
+    """
+
+    input_tokens: int = 0
+    ephemeral_5m_input_tokens: int = 0
+    ephemeral_1h_input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    service_tier: str = "standard"
+
+    @property
+    def cache_creation_input_tokens(self) -> int:
+        """Tokens written to the prompt cache, both lifetimes."""
+        return self.ephemeral_5m_input_tokens + self.ephemeral_1h_input_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of the whole prompt: plain, written and read."""
+        return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a request has no complete reply.
+
+    `kind` is the API's error type (`overloaded_error`, ...) or one of ours: `connection_error`, `timeout_error`,
+    `truncated_stream`, `malformed_stream`. `status` is the HTTP status or None when no response came.
+    """
+
+    kind: str
+    message: str
+    status: int | None = None
+    mid_stream: bool = False
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A try of a request that failed, and how long was waited before the next one."""
+
+    failure: Failure
+    waited_ms: float
+    usage: Usage | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One API call inside a turn, with its reply.
+
+    `body` is the JSON body as it was sent. `n` counts the requests of the session from 1. Times are of the final
+    attempt, in milliseconds; waiting before it is in `waited_ms` only. `content` is empty and `failure` set when no
+    complete reply came (`partial` then holds what had arrived). `cost_usd` is None when the model's price is unknown.
+    """
+
+    n: int
+    turn: int
+    body: JsonObject
+    content: tuple[JsonObject, ...] = ()
+    stop_reason: str | None = None
+    stop_details: JsonObject | None = None
+    usage: Usage | None = None
+    message_id: str | None = None
+    request_id: str | None = None
+    cost_usd: float | None = None
+    cache_miss_reason: str | None = None
+    first_token_ms: float | None = None
+    total_ms: float | None = None
+    waited_ms: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
+    failure: Failure | None = None
+    partial: tuple[JsonObject, ...] = ()
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """One tool call of the assistant with its result; `request_n` is the request whose reply asked for it.
+
+    `origin` says where the result came from, for people: `suites/returns.yaml:31`, `invalid input`, ...
+    """
+
+    id: str
+    name: str
+    input: JsonObject
+    output: str
+    is_error: bool
+    ms: float
+    request_n: int
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One user message and everything until the assistant waits for the user.
+
+    `n` counts from 1. A turn without `failure` is complete.
+    """
+
+    n: int
+    user: str
+    requests: tuple[Request, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def reply(self) -> str:
+        """What the user saw: every text of the turn's complete replies, paragraphs apart. Spans of scores count in this text."""
+        texts = (
+            str(block["text"])
+            for request in self.requests
+            for block in request.content
+            if block.get("type") == "text" and block.get("text")
+        )
+        return "\n\n".join(texts)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the turn has no complete reply, or None."""
+        return self.requests[-1].failure if self.requests else None
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A whole conversation: the messages it started from, then its turns.
+
+    `prompt_sha` names the prompt version that was sent; `history` holds Messages API messages.
+    """
+
+    session_id: str
+    prompt_sha: str
+    turns: tuple[Turn, ...] = ()
+    history: tuple[JsonObject, ...] = ()
+    system_text: str = ""
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """Every request of the conversation, in order."""
+        return tuple(request for turn in self.turns for request in turn.requests)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the conversation is incomplete, or None."""
+        return next((turn.failure for turn in self.turns if turn.failure), None)
