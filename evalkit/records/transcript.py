@@ -126,7 +126,7 @@ class Turn:
 
     @property
     def reply(self) -> str:
-        """What the user saw: every text of the turn's complete replies, paragraphs apart. Spans of scores count in this text."""
+        """All text of the turn that the user saw, paragraphs apart; spans of scores count in it."""
         texts = (
             str(block["text"])
             for request in self.requests
