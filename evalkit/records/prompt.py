@@ -11,11 +11,11 @@ from evalkit.records.transcript import JsonObject
 class PromptVersion:
     """A system prompt with its tools and parameters, rendered: everything of a request but the messages.
 
-    `sha` is the identity: SHA-256 over the exact JSON of model, params, system and tools. `ref` is how a person names it
-    (`support@v4`). `params` are the fields of the request body beside model, system, tools and messages (`max_tokens`,
-    `output_config`, `thinking`, top-level `cache_control`). `system` holds the text blocks with their cache markers,
-    `tools` the Messages API tool objects. `files` maps each source file to the SHA-256 of its bytes; `text` is the
-    rendered system prompt as one string.
+    `sha` is the identity: SHA-256 over the exact JSON of model, params, system and tools. `ref` is how a person
+    names it (`support@v4`). `params` are the fields of the request body beside model, system, tools and messages
+    (`max_tokens`, `output_config`, `thinking`, top-level `cache_control`). `system` holds the text blocks with
+    their cache markers, `tools` the Messages API tool objects. `files` maps each source file to the SHA-256 of its
+    bytes; `text` is the rendered system prompt as one string.
     """
 
     sha: str

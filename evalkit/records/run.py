@@ -140,7 +140,7 @@ class TrialEnd:
 
 @dataclass(frozen=True)
 class ScoreLine:
-    """How a trial was graded; a later line for the same trial replaces an earlier one."""
+    """How a trial was graded; written once, after the trial's end."""
 
     session_id: str
     score: TrialScore

@@ -1,0 +1,118 @@
+"""Appends lines to `run.jsonl`: whole, scrubbed, in the kernel's hands before anybody sees what they tell."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from evalkit.errors import UsageError
+from evalkit.records import PromptVersion, RequestLine, RunLine, TrialEnd, TrialStart
+from evalkit.records.codec import to_json
+from evalkit.store.bodies import SessionBodies
+from evalkit.store.folders import RUN_FILE
+from evalkit.store.scrub import Scrubber
+
+
+class RunWriter:
+    """The one writer of a run folder; a second one for the same folder is refused.
+
+    Opening an existing file drops a torn last line (a crash in the middle of a write), so that appending is safe.
+    """
+
+    def __init__(self, folder: Path, scrub: Scrubber | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._scrub = scrub or Scrubber()
+        self._prompts: dict[str, PromptVersion] = {}
+        self._sessions: dict[str, SessionBodies] = {}
+        self._file = os.open(folder / RUN_FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            os.close(self._file)
+            msg = f"{folder}: another evalkit is writing this run; wait for it or choose another folder with --out."
+            raise UsageError(msg) from exc
+        _drop_torn_line(self._file)
+
+    def append(self, line: RunLine) -> None:
+        """Write one line."""
+        obj = to_json(line)
+        match line:
+            case PromptVersion():
+                self._prompts[line.sha] = line
+            case TrialStart():
+                self.open_session(line)
+            case RequestLine():
+                obj["request"] = self._pack(line)
+            case TrialEnd():
+                self._sessions.pop(line.session_id, None)
+            case _:
+                pass
+        data = self._scrub(orjson.dumps(obj, default=_plain)) + b"\n"
+        while data:  # a signal may cut a write short
+            data = data[os.write(self._file, data) :]
+
+    def open_session(self, start: TrialStart, requests: tuple[RequestLine, ...] = ()) -> None:
+        """Take up a session that has lines already, so that later bodies can refer to them."""
+        bodies = SessionBodies(self._prompts.get(start.prompt_sha), start.history)
+        for line in requests:
+            bodies.pack(line.request)
+        self._sessions[start.session_id] = bodies
+
+    def know_prompt(self, prompt: PromptVersion) -> None:
+        """Take a prompt's line as written already."""
+        self._prompts[prompt.sha] = prompt
+
+    def close(self) -> None:
+        """Release the folder."""
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _pack(self, line: RequestLine) -> dict[str, Any]:
+        bodies = self._sessions.get(line.session_id)
+        packed = _shallow(line.request)
+        if bodies is not None:
+            packed["body"] = bodies.pack(line.request)
+        return packed
+
+
+def _shallow(value: Any) -> dict[str, Any]:
+    """Return a dataclass as a dict of its fields, values untouched."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+def _plain(value: object) -> object:
+    """Turn what orjson does not know (a mapping that is no dict) into what it does."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if hasattr(value, "keys"):
+        return {key: value[key] for key in value.keys()}  # type: ignore[index]  # noqa: SIM118
+    raise TypeError
+
+
+def _drop_torn_line(file: int) -> None:
+    """Cut the file after its last complete line."""
+    end = size = os.fstat(file).st_size
+    block = 65536
+    while end > 0:
+        start = max(0, end - block)
+        at = os.pread(file, end - start, start).rfind(b"\n")
+        if at >= 0:
+            end = start + at + 1
+            break
+        end = start
+    if end != size:
+        os.ftruncate(file, end)
