@@ -1,0 +1,48 @@
+"""The chatbot engine: streams replies, runs tools, tells what happens as events. It never grades.
+
+`claude.py` is left out on purpose: importing it loads the SDK (over a second), so whoever talks to the API imports it.
+"""
+
+from evalkit.engine.chat import Chatbot
+from evalkit.engine.door import Door, DoorError, OpenReply
+from evalkit.engine.events import (
+    Conversation,
+    EngineEvent,
+    ReplyBegan,
+    RequestEvent,
+    RequestFinished,
+    Retrying,
+    TextArrived,
+    ToolFinished,
+    ToolStarted,
+    TurnFinished,
+)
+from evalkit.engine.requests import ApiReplies, Ask, Limits, Price, Replies
+from evalkit.engine.retry import RetryPolicy
+from evalkit.engine.tools import NoTools, ToolOutcome, ToolSource
+
+__all__ = [
+    "ApiReplies",
+    "Ask",
+    "Chatbot",
+    "Conversation",
+    "Door",
+    "DoorError",
+    "EngineEvent",
+    "Limits",
+    "NoTools",
+    "OpenReply",
+    "Price",
+    "Replies",
+    "ReplyBegan",
+    "RequestEvent",
+    "RequestFinished",
+    "RetryPolicy",
+    "Retrying",
+    "TextArrived",
+    "ToolFinished",
+    "ToolOutcome",
+    "ToolSource",
+    "ToolStarted",
+    "TurnFinished",
+]

@@ -1,0 +1,244 @@
+"""The chatbot over the real SDK and real sockets, against scripted bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+from evalkit.engine import ApiReplies, Chatbot, Conversation, EngineEvent, Limits, RetryPolicy, ToolOutcome
+from evalkit.engine.claude import ClaudeDoor
+from evalkit.engine.events import Retrying, TextArrived, ToolStarted, TurnFinished
+from evalkit.records import JsonObject, PromptVersion, Turn, Usage
+from tests.engine.streams import byte_server, end, http, sse, start, text_block, tool_block
+
+LOOKUP = {
+    "name": "lookup",
+    "description": "Look up.",
+    "input_schema": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
+}
+PROMPT = PromptVersion(
+    sha="0" * 64,
+    ref="p@v1",
+    description="",
+    model="claude-sonnet-5-5",
+    params={"max_tokens": 100, "cache_control": {"type": "ephemeral"}},
+    system=({"type": "text", "text": "Be kind.", "cache_control": {"type": "ephemeral"}},),
+    tools=(LOOKUP,),
+)
+HELLO = http(sse(start(), *text_block(0, "Hel", "lo"), *end()))
+
+
+class Echo:
+    """Answers every call with its input; raises for the id `boom`."""
+
+    async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
+        """Answer."""
+        if tool_input["id"] == "boom":
+            raise RuntimeError("no luck")
+        return ToolOutcome(f"{name}:{tool_input['id']}")
+
+
+async def play(
+    responses: Sequence[bytes],
+    users: Sequence[str] = ("Hi",),
+    limits: Limits | None = None,
+    retries: int = 2,
+    hold: bool = False,
+) -> tuple[list[EngineEvent], list[dict[str, Any]]]:
+    """Play a conversation against scripted responses; give all events and the bodies that were sent."""
+    events: list[EngineEvent] = []
+    async with byte_server(responses, hold=hold) as (url, seen):
+        door = ClaudeDoor(url, "key")
+        policy = RetryPolicy(retries=retries, first_s=0.001, longest_s=1)
+        replies = ApiReplies(
+            door, lambda _, usage: usage.output_tokens / 1e6, policy=policy, limits=limits, random=Random(1)
+        )
+        bot, conversation = Chatbot(PROMPT, replies, Echo()), Conversation()
+        for user in users:
+            async for event in bot.send(conversation, user):
+                events.append(event)
+                if isinstance(event, TurnFinished):
+                    conversation = event.conversation
+        await door.close()
+    return events, seen
+
+
+def run(*args: Any, **kwargs: Any) -> tuple[list[EngineEvent], list[dict[str, Any]], Turn]:
+    """Play and give events, bodies and the last turn."""
+    events, seen = asyncio.run(play(*args, **kwargs))
+    last = events[-1]
+    assert isinstance(last, TurnFinished)
+    return events, seen, last.turn
+
+
+def test_text_streams_piece_by_piece_and_the_turn_carries_it_whole() -> None:
+    """Streaming first: pieces come as events, the last event has the finished turn."""
+    events, seen, turn = run([HELLO])
+
+    assert [event.text for event in events if isinstance(event, TextArrived)] == ["Hel", "lo"]
+    assert (turn.reply, turn.failure, turn.requests[0].request_id) == ("Hello", None, "req_1")
+    assert turn.requests[0].usage == Usage(input_tokens=10, output_tokens=7)
+    assert turn.requests[0].cost_usd == 7e-6
+    assert seen[0]["stream"] is True
+
+
+def test_the_body_says_what_the_prompt_says() -> None:
+    """Tools and system go out as the prompt has them, with cache markers and the diagnostics request."""
+    _, seen, _ = run([HELLO], ["Hi", "Again"])
+
+    expected = {"model": PROMPT.model, **PROMPT.params, "tools": list(PROMPT.tools), "system": list(PROMPT.system)}
+    asked = {"previous_message_id": None}
+    assert seen[0] == {
+        **expected,
+        "messages": [{"role": "user", "content": "Hi"}],
+        "diagnostics": asked,
+        "stream": True,
+    }
+    assert seen[1]["diagnostics"] == {"previous_message_id": "msg_1"}
+    assert seen[1]["messages"] == [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": [{"type": "text", "text": "Hello"}]},
+        {"role": "user", "content": "Again"},
+    ]
+
+
+def test_parallel_calls_are_answered_in_one_user_message() -> None:
+    """All results of a reply go back together, in the order of the calls; failures are results too."""
+    calls = [
+        *tool_block(0, "lookup", '{"id": "a"}'),
+        *tool_block(1, "lookup", '{"id": "boom"}'),
+        *tool_block(2, "lookup", '{"id": 5}'),
+        *tool_block(3, "nothing", "{}"),
+        *tool_block(4, "lookup", '{"id": "cut'),
+    ]
+    events, seen, turn = run([http(sse(start(), *calls, *end("tool_use"))), HELLO])
+
+    results = seen[1]["messages"][2]["content"]
+    assert [item["tool_use_id"] for item in results] == [f"toolu_{n}" for n in range(5)]
+    assert results[0] == {"type": "tool_result", "tool_use_id": "toolu_0", "content": "lookup:a"}
+    assert [item.get("is_error", False) for item in results] == [False, True, True, True, True]
+    assert results[1]["content"] == "lookup failed: RuntimeError: no luck"
+    assert "not valid at 'id'" in results[2]["content"]
+    assert "There is no tool named 'nothing'. The tools are: lookup." in results[3]["content"]
+    assert results[4]["content"] == '{"INVALID_JSON":"{\\"id\\": \\"cut"}'
+    assert len([event for event in events if isinstance(event, ToolStarted)]) == len(turn.tool_calls) == 5
+
+
+@pytest.mark.parametrize("stop_reason", ["max_tokens", "refusal", "end_turn", "model_context_window_exceeded"])
+def test_a_call_in_a_reply_that_does_not_wait_for_it_is_not_run(stop_reason: str) -> None:
+    """A cut-off or refused reply never runs tools, and its dangling call is not sent again."""
+    reply = http(sse(start(), *text_block(0, "Let me"), *tool_block(1, "lookup", '{"id": "a"}'), *end(stop_reason)))
+
+    _, seen, turn = run([reply, HELLO], ["Hi", "And?"])
+
+    assert turn.tool_calls == ()
+    assert seen[1]["messages"][1]["content"] == [{"type": "text", "text": "Let me"}]
+
+
+def test_a_paused_turn_is_resumed_with_its_own_words() -> None:
+    """pause_turn sends the reply back unchanged, without a user message."""
+    _, seen, turn = run([http(sse(start(), *text_block(0, "Searching"), *end("pause_turn"))), HELLO])
+
+    assert [message["role"] for message in seen[1]["messages"]] == ["user", "assistant"]
+    assert turn.reply == "Searching\n\nHello"
+
+
+def test_an_empty_end_turn_leaves_nothing_to_repeat() -> None:
+    """A reply without content is a complete reply, and no empty assistant message is sent later."""
+    _, seen, turn = run([http(sse(start(), *end())), HELLO], ["Hi", "Hello?"])
+
+    assert turn.failure is None
+    assert [message["role"] for message in seen[1]["messages"]] == ["user", "user"]
+
+
+ERROR = b'{"type":"error","error":{"type":"%s","message":"no"},"request_id":"req_9"}'
+BEGUN = sse(start(), *text_block(0, "Hel"))
+FAULTS = {
+    "overloaded": (http(ERROR % b"overloaded_error", "529 Overloaded", "application/json"), "overloaded_error", 529),
+    "mid-stream error": (
+        http(BEGUN + sse({"type": "error", "error": {"type": "overloaded_error", "message": "no"}})),
+        "overloaded_error",
+        200,
+    ),
+    "clean early end": (http(BEGUN), "truncated_stream", 200),
+    "broken JSON": (http(BEGUN + b"event: x\ndata: {oops\n\n"), "malformed_stream", 200),
+    "a page instead of a stream": (http(b"<html>", kind="text/html"), "malformed_stream", 200),
+    "nothing at all": (b"", "connection_error", None),
+    "cut mid-body": (
+        http(b"fff\r\n" + BEGUN, extra="transfer-encoding: chunked\r\n"),
+        "connection_error",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_passing_fault_is_tried_again_with_a_fresh_reply(name: str) -> None:
+    """A transient fault costs a try, not the turn, and nothing of the broken reply stays."""
+    response, kind, status = FAULTS[name]
+
+    events, seen, turn = run([response, HELLO])
+
+    request = turn.requests[0]
+    assert (turn.reply, turn.failure, len(seen)) == ("Hello", None, 2)
+    assert [(item.failure.kind, item.failure.status) for item in request.attempts] == [(kind, status)]
+    assert any(isinstance(event, Retrying) for event in events)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_lasting_fault_ends_the_turn_with_its_reason(name: str) -> None:
+    """When the tries are used up the turn has a failure and no reply; what had come is kept apart."""
+    response, kind, _ = FAULTS[name]
+
+    _, seen, turn = run([response])
+
+    assert turn.failure is not None
+    assert (turn.failure.kind, turn.reply, len(seen)) == (kind, "", 3)
+    assert len(turn.requests[0].attempts) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "extra"),
+    [
+        ("400 Bad Request", "invalid_request_error", ""),
+        ("401 Unauthorized", "authentication_error", ""),
+        ("529 Overloaded", "overloaded_error", "x-should-retry: false\r\n"),
+        ("429 Too Many Requests", "rate_limit_error", "retry-after: 3600\r\n"),
+    ],
+)
+def test_what_no_waiting_helps_is_not_tried_again(status: str, kind: str, extra: str) -> None:
+    """The caller's mistakes, the server's own word, and a wait beyond the cap end the request at once."""
+    _, seen, turn = run([http(ERROR % kind.encode(), status, "application/json", extra)])
+
+    assert turn.failure is not None
+    assert (turn.failure.kind, turn.failure.request_id, len(seen)) == (kind, "req_1", 1)
+
+
+def test_a_spent_limit_is_final_although_it_is_a_429() -> None:
+    """Waiting does not bring money back."""
+    body = (
+        b'{"type":"error","error":{"type":"rate_limit_error","message":"spent",'
+        b'"details":{"error_code":"enforced_spend_limit_reached"}}}'
+    )
+
+    _, seen, turn = run([http(body, "429 Too Many Requests", "application/json")])
+
+    assert turn.failure is not None
+    assert len(seen) == 1
+
+
+def test_silence_ends_a_try() -> None:
+    """A server that stops talking mid-reply is left after the idle limit."""
+    stalled = (
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: r\r\ncontent-length: 99999\r\n\r\n" + BEGUN
+    )
+
+    _, _, turn = run([stalled], limits=Limits(idle_s=0.05), retries=0, hold=True)
+
+    assert turn.failure is not None
+    assert (turn.failure.kind, turn.failure.mid_stream) == ("stalled_stream", True)
+    assert turn.requests[0].usage == Usage(input_tokens=10, output_tokens=1)  # what had come is paid for
