@@ -1,0 +1,107 @@
+"""Finding a written pattern in a reply: literal text as a person means it, and regular expressions with a time limit.
+
+Knows the `regex` package and nothing of transcripts or assertions.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+
+import regex
+
+MATCH_SECONDS = 0.5
+"""How long one pattern may search one text; beyond it nothing is decided."""
+
+Range = tuple[int, int]
+"""Start and end (excluded) of a match in the searched text."""
+
+_INTERCHANGEABLE = ("'’‘ʼ", '"“”„', "-‐‑–")
+_CLASS_OF = {char: f"[{chars}]" for chars in _INTERCHANGEABLE for char in chars}
+
+
+class Undecided(Exception):
+    """A pattern gave no answer; the message says which and why."""
+
+
+@cache
+def compile_pattern(source: str, *, ignore_case: bool = False) -> regex.Pattern[str]:
+    """Return the compiled regular expression; `^` and `$` match at every line, as in Vale.
+
+    Raises Undecided when `source` is not a regular expression.
+    """
+    flags = regex.MULTILINE | (regex.IGNORECASE if ignore_case else 0)
+    try:
+        return regex.compile(source, flags)
+    except regex.error as exc:
+        raise Undecided(f"{source!r} is not a regular expression: {exc}") from exc
+
+
+@cache
+def literal_source(text: str) -> str:
+    """Return the regular expression for text as a person reads it.
+
+    Any run of white space stands for any other, straight and typographic quotes and apostrophes are the same, so are
+    hyphens and the en dash, and accents count the same composed or decomposed. Markup is not looked through.
+    """
+    words = unicodedata.normalize("NFC", text).split()
+    return r"\s+".join("".join(map(_char_source, word)) for word in words)
+
+
+def _char_source(char: str) -> str:
+    if char in _CLASS_OF:
+        return _CLASS_OF[char]
+    spellings = dict.fromkeys([char, unicodedata.normalize("NFD", char)])
+    if len(char.casefold()) > 1:  # ß is SS in capitals
+        spellings[char.casefold()] = None
+    return (
+        "|".join(map(regex.escape, spellings))
+        if len(spellings) == 1
+        else f"(?:{'|'.join(map(regex.escape, spellings))})"
+    )
+
+
+def find_all(source: str, text: str, *, ignore_case: bool = False) -> tuple[Range, ...]:
+    """Return every match in `text`, empty ones included. Raises Undecided after `MATCH_SECONDS`."""
+    pattern = compile_pattern(source, ignore_case=ignore_case)
+    try:
+        return tuple(match.span() for match in pattern.finditer(text, timeout=MATCH_SECONDS))
+    except TimeoutError as exc:
+        raise _too_slow(source) from exc
+
+
+def matches_somewhere(source: str, text: str, *, ignore_case: bool = False) -> bool:
+    """Return whether `source` matches anywhere in `text`. Raises Undecided after `MATCH_SECONDS`."""
+    pattern = compile_pattern(source, ignore_case=ignore_case)
+    try:
+        return pattern.search(text, timeout=MATCH_SECONDS) is not None
+    except TimeoutError as exc:
+        raise _too_slow(source) from exc
+
+
+def expand_groups(source: str, found: str, template: str, *, ignore_case: bool = False) -> str:
+    """Return `template` with `$1`, `$2`, ... replaced by what the groups of `source` hold in `found`."""
+    if "$" not in template:
+        return template
+    try:
+        match = compile_pattern(source, ignore_case=ignore_case).fullmatch(found, timeout=MATCH_SECONDS)
+    except TimeoutError as exc:
+        raise _too_slow(source) from exc
+    groups: Sequence[str | None] = match.groups() if match else ()
+    for number in range(len(groups), 0, -1):
+        template = template.replace(f"${number}", groups[number - 1] or "")
+    return template
+
+
+def outermost(ranges: Sequence[Range]) -> tuple[Range, ...]:
+    """Return the ranges in order without empty ones; of overlapping ones the first, and the longest of those, stays."""
+    kept: list[Range] = []
+    for start, end in sorted(ranges, key=lambda found: (found[0], -found[1])):
+        if end > start and (not kept or start >= kept[-1][1]):
+            kept.append((start, end))
+    return tuple(kept)
+
+
+def _too_slow(source: str) -> Undecided:
+    return Undecided(f"pattern {source!r} took longer than {MATCH_SECONDS} s; make it simpler")

@@ -1,0 +1,69 @@
+"""Which turns of a transcript a grader may judge, and why the others can't be. Knows records only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evalkit.records import Transcript, Turn
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The turns to judge; `missing` says why something that should be judged can't be, or is empty."""
+
+    turns: tuple[Turn, ...]
+    missing: str = ""
+
+
+def complete_turns(transcript: Transcript, turn: int | None) -> Judged:
+    """Return the complete turns an assertion speaks of: turn number `turn`, or all of them for None.
+
+    A last user message that nobody answered (a recorded conversation often ends with "thanks, bye") is no turn to
+    judge when the whole conversation is meant, and missing when it is asked for by number.
+    """
+    if turn is not None:
+        return _one_turn(transcript, turn)
+    turns, missing = [], ""
+    for position, candidate in enumerate(transcript.turns, start=1):
+        is_closing_message = not candidate.requests and position == len(transcript.turns)
+        if not candidate.requests and not is_closing_message:
+            missing = missing or f"turn {candidate.n} has no reply"
+        elif candidate.failure:
+            missing = missing or f"turn {candidate.n} is incomplete: {candidate.failure.kind}"
+        elif candidate.requests:
+            turns.append(candidate)
+    if not turns and not missing:
+        missing = "the conversation has no reply"
+    return Judged(tuple(turns), missing)
+
+
+def replied_turns(transcript: Transcript, turn: int | None) -> Judged:
+    """Return the complete turns whose reply can be read, as `complete_turns` does.
+
+    A turn that ends with a tool's result and without a word (a recording that stops at a hand-over) has no reply yet:
+    it is left out when the whole conversation is meant, and missing when it is asked for by number. A turn that ended
+    otherwise with an empty reply stays in, also one that the engine ended because the model would not stop calling
+    tools: the user saw nothing, which breaks every rule about text.
+    """
+    judged = complete_turns(transcript, turn)
+    kept = tuple(candidate for candidate in judged.turns if not _stops_at_a_tool(candidate))
+    if kept or judged.missing:
+        return Judged(kept, judged.missing)
+    return Judged((), f"turn {judged.turns[-1].n} ends with a tool result, before a reply")
+
+
+def _one_turn(transcript: Transcript, turn: int) -> Judged:
+    found = next((candidate for candidate in transcript.turns if candidate.n == turn), None)
+    if found is None:
+        return Judged((), f"turn {turn} was never reached")
+    if found.failure:
+        return Judged((), f"turn {turn} is incomplete: {found.failure.kind}")
+    if not found.requests:
+        return Judged((), f"turn {turn} has no reply")
+    return Judged((found,))
+
+
+def _stops_at_a_tool(turn: Turn) -> bool:
+    last = turn.requests[-1]
+    has_result = any(call.request_n == last.n for call in turn.tool_calls)
+    return last.stop_reason == "tool_use" and has_result and not turn.reply.strip()

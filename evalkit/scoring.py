@@ -1,0 +1,58 @@
+"""The verdict of one trial: its transcript, its assertions, and what they add up to.
+
+Knows graders and records; never the engine, so scoring stored transcripts again costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalkit.graders import grade
+from evalkit.records import Assertion, Failure, Level, Score, Transcript, TrialScore, TrialVerdict
+
+
+def score_trial(transcript: Transcript, assertions: Sequence[Assertion], crash: str | None = None) -> TrialScore:
+    """Grade every assertion and return the trial's verdict.
+
+    Failed: an error-level assertion is broken in a complete turn, even if the conversation broke off later. Not
+    measured: the conversation is incomplete (`crash` says that evalkit itself broke), nothing at all could be
+    measured, or an error-level assertion could not be decided; budgets are excepted from the last, because a single
+    request has no cache share and a model without a price no cost. Passed: everything else. Warnings never fail.
+    """
+    scores = tuple(grade(transcript, assertion) for assertion in assertions)
+    if any(score.fails_trial for score in scores):
+        return TrialScore(TrialVerdict.FAILED, scores)
+    reason = _incomplete(transcript, crash) or _undecided(scores)
+    return TrialScore(TrialVerdict.NOT_MEASURED if reason else TrialVerdict.PASSED, scores, reason)
+
+
+def _incomplete(transcript: Transcript, crash: str | None) -> str:
+    if crash:
+        return f"evalkit broke: {crash}"
+    if not transcript.requests:
+        return "the conversation has no reply"
+    failed = next((turn for turn in transcript.turns if turn.failure), None)
+    if failed is None or failed.failure is None:
+        return ""
+    return f"turn {failed.n}: {_described(failed.failure)}"
+
+
+def _described(failure: Failure) -> str:
+    status = f"status {failure.status}" if failure.status is not None else ""
+    request = f"request {failure.request_id}" if failure.request_id else ""
+    facts = ", ".join(fact for fact in (status, request) if fact)
+    return f"{failure.kind}{f' ({facts})' if facts else ''}: {failure.message}"
+
+
+def _undecided(scores: Sequence[Score]) -> str:
+    if not scores:
+        return "nothing is asserted"
+    undecided = [score for score in scores if score.finding.verdict is TrialVerdict.NOT_MEASURED]
+    if len(undecided) == len(scores):
+        return f"no assertion could be measured: {undecided[0].finding.note}"
+    blocking = [score for score in undecided if _blocks(score.assertion)]
+    return f"{blocking[0].assertion.label}: {blocking[0].finding.note}" if blocking else ""
+
+
+def _blocks(assertion: Assertion) -> bool:
+    return assertion.level is Level.ERROR and not assertion.kind.startswith("budget.")

@@ -1,0 +1,100 @@
+"""What holds for all graders together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.graders import KINDS, grade
+from evalkit.records import Transcript, TrialVerdict, Turn
+from tests.graders.build import OVERLOADED, assertion, call, request, used
+
+PARAMS: dict[str, dict[str, Any]] = {
+    "says": {"text": "order", "regex": False},
+    "says_any": {"texts": [{"text": "ord", "regex": False}, {"text": "l.?te", "regex": True}]},
+    "never_says": {"text": "sorr(y|ies)", "regex": True},
+    "max_words": {"max": 4},
+    "tools.none": {},
+    "tools.calls": {"calls": [{"name": "look", "input": {"n": 1}}, {"name": "book"}], "order": "relative"},
+    "tools.never": {"name": "book", "input": None},
+    "tools.max_calls": {"max": 1},
+    "voice.existence": {"tokens": ["sorry", "late"], "message": "No '%s'"},
+    "voice.substitution": {"swap": {"order": "parcel"}, "message": "'%s' not '%s'"},
+    "voice.occurrence": {"token": "!", "max": 1, "message": "calm"},
+    "voice.length": {"max_words": 5, "max_sentence_words": 3, "message": "long"},
+    "budget.cost_usd": {"max": 0.015},
+    "budget.requests": {"max": 2},
+    "budget.output_tokens": {"max": 15},
+    "budget.cache_hit": {"min": 0.5},
+    "budget.first_token_ms": {"max": 15},
+    "budget.time_ms": {"max": 15},
+}
+
+replies = st.lists(st.sampled_from(["sorry", "late!", "order", "Fine.", "\n", "é"]), max_size=8).map(" ".join)
+calls = st.lists(st.builds(call, st.sampled_from(["look", "book"]), st.just({"n": 1})), max_size=3).map(tuple)
+
+
+@st.composite
+def transcripts(draw: st.DrawFn) -> Transcript:
+    """Draw conversations of up to three turns, the last of which may have failed or be unanswered."""
+    turns: list[Turn] = []
+    for n in range(1, draw(st.integers(0, 3)) + 1):
+        known = draw(st.booleans())
+        measured = {
+            "cost_usd": 0.01,
+            "usage": used(input_tokens=9, output_tokens=9),
+            "first_token_ms": 9.0,
+            "total_ms": 9.0,
+        }
+        turns.append(Turn(n, "q", (request(n, n, draw(replies), **(measured if known else {})),), draw(calls)))
+    n = len(turns) + 1
+    ending = draw(st.sampled_from(["complete", "failed", "unanswered"]))
+    if ending == "failed":
+        turns.append(Turn(n, "q", (request(n, n, None, failure=OVERLOADED, stop_reason=None),)))
+    if ending == "unanswered":
+        turns.append(Turn(n, "bye"))
+    return Transcript("s", "p", tuple(turns))
+
+
+def test_every_kind_is_tried_here() -> None:
+    """The laws below are checked for each grader there is."""
+    assert set(PARAMS) == KINDS
+
+
+@given(transcripts(), st.sampled_from(sorted(PARAMS)), st.none() | st.integers(1, 4))
+def test_grading_obeys_the_laws(transcript: Transcript, kind: str, turn: int | None) -> None:
+    """Twice gives the same; spans lie in replies; unmeasured says why; failures say what was seen and expected."""
+    asked = assertion(kind, PARAMS[kind], turn)
+    score = grade(transcript, asked)
+    assert score == grade(transcript, asked)
+    found = score.finding
+    for span in found.spans:
+        assert 0 <= span.start < span.end <= len(transcript.turns[span.turn - 1].reply)
+    if found.verdict is TrialVerdict.NOT_MEASURED:
+        assert found.note
+    if found.verdict is TrialVerdict.FAILED:
+        assert found.observed
+        assert found.expected
+
+
+@given(transcripts(), st.sampled_from(sorted(PARAMS)))
+def test_a_failed_last_turn_never_makes_a_new_failure(transcript: Transcript, kind: str) -> None:
+    """Cutting a conversation off can take an answer away, never turn a pass into a failure."""
+    asked = assertion(kind, PARAMS[kind])
+    n = len(transcript.turns) + 1
+    broken = Turn(n, "q", (request(n, n, None, failure=OVERLOADED, stop_reason=None),))
+    cut = Transcript("s", "p", (*transcript.turns, broken))
+    before, after = grade(transcript, asked).finding.verdict, grade(cut, asked).finding.verdict
+    assert not (before is TrialVerdict.PASSED and after is TrialVerdict.FAILED)
+
+
+def test_graders_load_no_heavy_package() -> None:
+    """`check` starts fast: the difference package is loaded only when a difference is shown."""
+    heavy = "{'deepdiff', 'anthropic', 'pandas', 'scipy'}"
+    code = f"import sys, evalkit.graders, evalkit.scoring; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
