@@ -55,11 +55,8 @@ def _char_source(char: str) -> str:
     spellings = dict.fromkeys([char, unicodedata.normalize("NFD", char)])
     if len(char.casefold()) > 1:  # ß is SS in capitals
         spellings[char.casefold()] = None
-    return (
-        "|".join(map(regex.escape, spellings))
-        if len(spellings) == 1
-        else f"(?:{'|'.join(map(regex.escape, spellings))})"
-    )
+    sources = [regex.escape(spelling) for spelling in spellings]
+    return sources[0] if len(sources) == 1 else f"(?:{'|'.join(sources)})"
 
 
 def find_all(source: str, text: str, *, ignore_case: bool = False) -> tuple[Range, ...]:
