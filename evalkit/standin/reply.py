@@ -1,4 +1,7 @@
-"""The one value that behaviour hands to the protocol: what the model says to one request. Knows nothing of HTTP, ids or usage."""
+"""The one value that behaviour hands to the protocol: what the model says to one request.
+
+Knows nothing of HTTP, ids or usage.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,15 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True)
 class Reply:
-    """Hold complete content blocks; the protocol adds ids to tool calls and signatures to thinking."""
+    """Hold complete content blocks; the protocol adds ids to tool calls and signatures to thinking.
+
+    `cut_input_after` is for faults only: the JSON of the last tool call breaks off after that many characters.
+    """
 
     content: tuple[JsonObject, ...]
     stop_reason: str = "end_turn"
     stop_details: JsonObject | None = None
+    cut_input_after: int | None = None
 
 
 Answer = Callable[[JsonObject, int, Sequence[JsonObject]], Reply]

@@ -1,0 +1,198 @@
+"""The ASGI application: headers, routes, and which part answers what.
+
+Plain ASGI without a framework. Knows the API's paths and headers; how a message comes about is exchange.py's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from evalkit.standin.batches import Batches
+from evalkit.standin.directions import read_directions, read_item_directions
+from evalkit.standin.errors import ApiError, ErrorAnswer, bad_request, not_found
+from evalkit.standin.exchange import JSON_TYPE, Desk, Outgoing, parse_body
+from evalkit.standin.protocol.modelinfo import get_model, list_models
+from evalkit.standin.protocol.validate import API_VERSIONS, Terms
+from evalkit.standin.reply import JsonObject
+from evalkit.standin.settings import Settings
+from evalkit.standin.wire import Headers, Line, Message, Pace, Receive, SendMessage
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_BATCH_BYTES = 256 * 1024 * 1024
+MARK: Headers = [(b"x-evalkit-stand-in", b"1"), (b"anthropic-organization-id", b"org_standin")]
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One HTTP request: what the routes need of it. Header names are in lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    line: Line
+    request_id: str
+
+    @property
+    def origin(self) -> str:
+        """Return the scheme and authority the client used."""
+        return f"http://{self.headers.get('host', '127.0.0.1')}"
+
+    @property
+    def betas(self) -> frozenset[str]:
+        """Return the values of `anthropic-beta`; unknown ones are fine."""
+        return frozenset(each.strip() for each in self.headers.get("anthropic-beta", "").split(",") if each.strip())
+
+
+class App:
+    """Speak the Messages API for one set of settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._desk = Desk(settings)
+        self._batches = Batches(settings.batch_polls, settings.wall_clock)
+        self._pace = Pace(settings.event_s, settings.slow_s, settings.stall_s)
+        self._numbers = count(1)
+        self._name = secrets.token_hex(3)
+
+    async def __call__(self, scope: Message, receive: Receive, send: SendMessage) -> None:
+        """Answer one request; errors of the API's kind become its error bodies."""
+        if scope["type"] != "http":
+            return
+        incoming = self._incoming(scope, receive, send)
+        try:
+            await self._route(incoming)
+        except ApiError as error:
+            await self._send_error(incoming, error.answer)
+        except ConnectionError:
+            return  # the client left; there is nobody to answer
+
+    def _incoming(self, scope: Message, receive: Receive, send: SendMessage) -> Incoming:
+        return Incoming(
+            method=scope["method"],
+            path=scope["path"].rstrip("/") or "/",
+            query=dict(parse_qsl(scope["query_string"].decode("latin-1"))),
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            line=Line(receive, send, scope["state"]["transport"]),
+            request_id=f"req_standin_{self._name}{next(self._numbers):06d}",
+        )
+
+    async def _route(self, incoming: Incoming) -> None:
+        method, path = incoming.method, incoming.path
+        if path == "/" and method in {"GET", "HEAD"}:
+            await self._send_json(incoming, {"type": "stand_in", "answers": "/v1/messages"})
+            return
+        _check_key(incoming.headers)
+        version = _check_version(incoming.headers)
+        terms = Terms(version=version, betas=incoming.betas)
+        if path == "/v1/messages":
+            _check_method(incoming, "POST")
+            await self._message(incoming, terms)
+        elif path == "/v1/messages/count_tokens":
+            _check_method(incoming, "POST")
+            await self._send_json(incoming, self._desk.count_tokens(await _body(incoming), terms))
+        elif path == "/v1/models" or path.startswith("/v1/models/"):
+            _check_method(incoming, "GET")
+            name = path.removeprefix("/v1/models").lstrip("/")
+            await self._send_json(incoming, get_model(name) if name else list_models(incoming.query))
+        elif path == "/v1/messages/batches" or path.startswith("/v1/messages/batches/"):
+            await self._batch(incoming, terms)
+        else:
+            raise not_found("Not found")
+
+    async def _message(self, incoming: Incoming, terms: Terms) -> None:
+        raw = await _body(incoming)
+        directions = read_directions(incoming.headers)
+        workspace = incoming.headers.get("anthropic-workspace-id", "")
+        exchange = self._desk.open(raw, terms, directions, workspace)
+        await asyncio.sleep(self._settings.first_byte_s)
+        outgoing = self._desk.finish(exchange)
+        headers = self._headers(incoming, outgoing, self._desk.limiter.headers(exchange.call.model.id))
+        await incoming.line.send_steps(
+            outgoing.status, headers, outgoing.steps, lambda: self._desk.begin(exchange), self._pace
+        )
+
+    async def _batch(self, incoming: Incoming, terms: Terms) -> None:
+        parts = incoming.path.removeprefix("/v1/messages/batches").strip("/").split("/")
+        match (incoming.method, *parts):
+            case ("POST", ""):
+                body = parse_body(await _body(incoming, MAX_BATCH_BYTES))
+                answer = self._batches.create(body, self._item_runner(incoming, terms), incoming.origin)
+            case ("GET", ""):
+                answer = self._batches.list(incoming.query, incoming.origin)
+            case ("GET", batch_id):
+                answer = self._batches.retrieve(batch_id, incoming.origin)
+            case ("DELETE", batch_id):
+                answer = self._batches.delete(batch_id)
+            case ("POST", batch_id, "cancel"):
+                answer = self._batches.cancel(batch_id, incoming.origin)
+            case ("GET", batch_id, "results"):
+                lines = self._batches.results(batch_id)
+                headers = self._headers(incoming, Outgoing("application/x-jsonl", ()))
+                await incoming.line.send_whole(200, headers, lines)
+                return
+            case _:
+                raise not_found("Not found")
+        await self._send_json(incoming, answer)
+
+    def _item_runner(self, incoming: Incoming, terms: Terms) -> Callable[[JsonObject], JsonObject]:
+        item_terms = Terms("messages", terms.version, terms.betas, in_batch=True)
+
+        def run(item: JsonObject) -> JsonObject:
+            try:
+                directions = read_item_directions(item.get("x_evalkit"))
+                exchange = self._desk.open(orjson.dumps(item["params"]), item_terms, directions)
+            except ApiError as error:
+                return {"type": "errored", "error": error.answer.body(incoming.request_id)}
+            self._desk.begin(exchange)
+            return {"type": "succeeded", "message": self._desk.compose(exchange).message}
+
+        return run
+
+    async def _send_json(self, incoming: Incoming, value: JsonObject) -> None:
+        headers = self._headers(incoming, Outgoing(JSON_TYPE, ()))
+        await incoming.line.send_whole(200, headers, orjson.dumps(value))
+
+    async def _send_error(self, incoming: Incoming, answer: ErrorAnswer) -> None:
+        headers = self._headers(incoming, Outgoing(JSON_TYPE, (), headers=answer.headers))
+        await incoming.line.send_whole(answer.status, headers, orjson.dumps(answer.body(incoming.request_id)))
+
+    def _headers(self, incoming: Incoming, outgoing: Outgoing, more: Headers | None = None) -> Headers:
+        own = [(b"content-type", outgoing.content_type.encode()), (b"request-id", incoming.request_id.encode())]
+        given = [(name.encode(), value.encode()) for name, value in (outgoing.headers or {}).items()]
+        return [*own, *MARK, *given, *(more or ())]
+
+
+async def _body(incoming: Incoming, limit: int = MAX_BODY_BYTES) -> bytes:
+    body = await incoming.line.read_body(limit)
+    if body is None:
+        raise ApiError(ErrorAnswer(413, f"Request exceeds the maximum size of {limit // 1024 // 1024} MB"))
+    return body
+
+
+def _check_method(incoming: Incoming, method: str) -> None:
+    if incoming.method != method:
+        raise ApiError(ErrorAnswer(405, "Method Not Allowed"))
+
+
+def _check_key(headers: Mapping[str, str]) -> None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if not headers.get("x-api-key", "").strip() and not (scheme.lower() == "bearer" and token.strip()):
+        raise ApiError(ErrorAnswer(401, "x-api-key header is required"))
+
+
+def _check_version(headers: Mapping[str, str]) -> Any:
+    version = headers.get("anthropic-version")
+    if version is None:
+        raise bad_request("anthropic-version: header is required")
+    if version not in API_VERSIONS:
+        raise bad_request(f'anthropic-version: "{version}" is not a valid version')
+    return version

@@ -1,0 +1,177 @@
+"""One request from its bytes to the wire: where protocol, prompt cache, behaviour and faults are put together.
+
+Synchronous and free of HTTP: `open` accepts a request or raises the API's error, `begin` is called when the
+response begins, `finish` says what to send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import orjson
+
+from evalkit.standin.cache import CacheUse, Diagnostics, Prompt, PromptCache, read_prompt
+from evalkit.standin.directions import Directions
+from evalkit.standin.errors import ApiError, ErrorAnswer, bad_request
+from evalkit.standin.faults import Fault, Send, Step, healthy
+from evalkit.standin.protocol.message import Call, Finished, finish_message
+from evalkit.standin.protocol.ratelimits import RateLimiter
+from evalkit.standin.protocol.sse import encode_event, message_events
+from evalkit.standin.protocol.thinking import check_thinking_blocks
+from evalkit.standin.protocol.validate import Terms, check_length, validate_request
+from evalkit.standin.reply import JsonObject
+from evalkit.standin.settings import Settings
+
+JSON_TYPE = "application/json"
+STREAM_TYPE = "text/event-stream; charset=utf-8"
+_PROXY_PAGE = b"<html><body>The stand-in plays a proxy that answers in place of the API.</body></html>"
+_BODY_PIECES = 6
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """An accepted request on its way to its response."""
+
+    call: Call
+    prompt: Prompt
+    use: CacheUse
+    fault: Fault | None
+    script: Sequence[JsonObject]
+    extras: JsonObject
+
+    @property
+    def streams(self) -> bool:
+        """Tell whether the request asked for a stream."""
+        return bool(self.call.request.get("stream"))
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A response to send: status, content type and the steps of its body."""
+
+    content_type: str
+    steps: Sequence[Step]
+    status: int = 200
+    headers: Mapping[str, str] | None = None
+
+
+class Desk:
+    """Answer requests; holds what outlives one: the cache, the rate limits, the diagnostics."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cache = PromptCache(settings.clock)
+        self._diagnostics = Diagnostics()
+        self.limiter = RateLimiter(settings.limits, settings.clock, settings.wall_clock)
+
+    def open(self, raw: bytes, terms: Terms, directions: Directions, workspace: str = "") -> Exchange:
+        """Accept a request and look its prompt up in the cache; raises ApiError where the API would refuse it."""
+        request = parse_body(raw)
+        fault, script = self._choose_fault(raw, request, directions)
+        if fault is not None:
+            self._raise_error_fault(fault, request)
+        model = validate_request(request, terms)
+        readable, transformations = check_thinking_blocks(request, model, drop_mismatches=terms.in_batch)
+        prompt = read_prompt(readable, model, workspace)
+        check_length(prompt.total_tokens, model)
+        use = self._cache.open(prompt, model.cache_minimum_tokens)
+        if not terms.in_batch:
+            self.limiter.admit(model.id, use.input_tokens + use.write_tokens)
+        tier = "batch" if terms.in_batch else "standard"
+        call = Call(readable, raw, model, prompt.total_tokens, directions.trial, directions.attempt, tier)
+        extras = self._extras(readable, prompt, transformations)
+        return Exchange(call, prompt, use, fault, script, extras)
+
+    def begin(self, exchange: Exchange) -> None:
+        """Note that the response begins: its cache entries become readable, its prompt can be compared with."""
+        self._cache.publish(exchange.use)
+        if exchange.call.request.get("diagnostics") is not None:
+            self._diagnostics.remember(exchange.call.fake_id("msg"), exchange.prompt)
+
+    def finish(self, exchange: Exchange) -> Outgoing:
+        """Ask behaviour for the reply and return what to send."""
+        finished = self.compose(exchange)
+        fault = exchange.fault
+        if fault is not None and fault.body is not None and (fault.body != "json" or exchange.streams):
+            return _other_body(fault, finished, exchange)
+        if exchange.streams:
+            events = message_events(finished, exchange.call.request)
+            if fault is not None and fault.events is not None:
+                events = fault.events(events)
+            frames: Sequence[bytes] = [encode_event(event) for event in events]
+        else:
+            frames = [orjson.dumps(finished.message)]
+        if fault is not None and fault.wire is not None:
+            steps = fault.wire(frames if exchange.streams else _pieces(frames[0]))
+        else:
+            steps = healthy(frames)
+        return Outgoing(STREAM_TYPE if exchange.streams else JSON_TYPE, steps)
+
+    def compose(self, exchange: Exchange) -> Finished:
+        """Return the finished message of an exchange and account for its output tokens."""
+        call = exchange.call
+        reply = self._settings.answer(call.request, call.trial, exchange.script)
+        if exchange.fault is not None and exchange.fault.reply is not None:
+            reply = exchange.fault.reply(reply, call.request)
+        finished = finish_message(reply, call, exchange.use, exchange.extras)
+        self.limiter.spend_output(call.model.id, finished.output_tokens)
+        return finished
+
+    def count_tokens(self, raw: bytes, terms: Terms) -> JsonObject:
+        """Return the token count of a request without answering it; the cache is not touched."""
+        request = parse_body(raw)
+        model = validate_request(request, replace(terms, endpoint="count_tokens"))
+        readable, _ = check_thinking_blocks(request, model)
+        total = read_prompt(readable, model).total_tokens
+        if request.get("context_management") is None:
+            return {"input_tokens": total}
+        return {"input_tokens": total, "context_management": {"original_input_tokens": total}}
+
+    def _choose_fault(
+        self, raw: bytes, request: JsonObject, directions: Directions
+    ) -> tuple[Fault | None, Sequence[JsonObject]]:
+        fault, script = directions.fault_and_script(request)
+        return fault or self._settings.faults.draw(raw, directions.trial, directions.attempt), script
+
+    def _raise_error_fault(self, fault: Fault, request: JsonObject) -> None:
+        error = fault.error or (fault.plain_error if not request.get("stream") else None)
+        if error is not None:
+            headers = {"retry-after": f"{self._settings.retry_after_s:g}"} if fault.retry_after else {}
+            raise ApiError(ErrorAnswer(error.status, error.message, error.details, headers))
+
+    def _extras(self, request: JsonObject, prompt: Prompt, transformations: list[JsonObject]) -> JsonObject:
+        extras: JsonObject = {}
+        if request.get("diagnostics") is not None:
+            miss = self._diagnostics.explain(request["diagnostics"].get("previous_message_id"), prompt)
+            extras["diagnostics"] = miss.to_json() if miss else None
+        if transformations:
+            extras["input_transformations"] = transformations
+        if request.get("context_management") is not None:
+            extras["context_management"] = {"applied_edits": []}
+        return extras
+
+
+def parse_body(raw: bytes) -> JsonObject:
+    """Return the JSON object of a request body; raises the API's 400."""
+    try:
+        value = orjson.loads(raw)
+    except ValueError as exc:
+        raise bad_request(f"The request body is not valid JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise bad_request("body: Input should be a valid dictionary")
+    return value
+
+
+def _other_body(fault: Fault, finished: Finished, exchange: Exchange) -> Outgoing:
+    if fault.body == "html":
+        return Outgoing("text/html; charset=utf-8", [Send(_PROXY_PAGE)])
+    if fault.body == "json":
+        return Outgoing(JSON_TYPE, [Send(orjson.dumps(finished.message))])
+    return Outgoing(STREAM_TYPE if exchange.streams else JSON_TYPE, [])
+
+
+def _pieces(body: bytes) -> list[bytes]:
+    """Cut a JSON body into pieces, so that it can break off in between."""
+    size = max(1, -(-len(body) // _BODY_PIECES))
+    return [body[start : start + size] for start in range(0, len(body), size)]

@@ -1,0 +1,224 @@
+"""The models the stand-in answers for, as data: limits, thinking types, defaults and refusals of each.
+
+Holds no prices (pricing.py) and no behaviour. The figures are those of Anthropic's model pages as read in November
+2026; where the pages are silent the neighbouring model's value stands, and the line says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ForcedToolChoice = Literal["accepted", "not while thinking", "rejected"]
+CHARACTERS_PER_TOKEN_NEW = 3.6
+CHARACTERS_PER_TOKEN_OLD = 4.7  # the older tokenizer counts about 30 % fewer tokens for the same text
+
+_ALWAYS = frozenset({"adaptive"})
+_CHOICE = frozenset({"adaptive", "disabled"})
+_BOTH = frozenset({"adaptive", "enabled", "disabled"})
+_BUDGET = frozenset({"enabled", "disabled"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """State what one model accepts; the defaults are those of the newest generation."""
+
+    id: str
+    name: str
+    line: Literal["haiku", "sonnet", "opus", "fable", "mythos"]
+    released: str | None = None  # None: no page names the day
+    aliases: tuple[str, ...] = ()
+    context_tokens: int = 1_000_000
+    output_tokens: int = 128_000
+    cache_minimum_tokens: int = 512
+    thinking: frozenset[str] = _ALWAYS
+    thinks_by_default: bool = True
+    disabled_thinking_efforts: frozenset[str] = frozenset({"low", "medium", "high", "xhigh", "max"})
+    shows_thinking: bool = False  # whether `display` is "summarized" where the request does not say
+    default_effort: str | None = "high"  # None: the model takes no effort at all
+    forced_tool_choice: ForcedToolChoice = "accepted"
+    prefill: bool = False
+    system_messages: bool = True
+    binds_thinking: bool = False  # thinking blocks are valid only behind an unedited prefix
+    sampling: bool = False  # under API version 2023-06-01
+    keeps_cache_across_user_text: bool = True
+    characters_per_token: float = CHARACTERS_PER_TOKEN_NEW
+    retires: str | None = None
+
+
+def _newest(model_id: str, name: str, line: Literal["fable", "mythos", "opus"]) -> Model:
+    """Return a model of the generation that refuses forced tools and binds its thinking to the prefix."""
+    return Model(
+        id=model_id,
+        name=name,
+        line=line,
+        default_effort="medium" if line == "opus" else "high",
+        forced_tool_choice="rejected",
+        binds_thinking=True,
+    )
+
+
+_TABLE = (  # newest first, as the models endpoint lists them
+    _newest("claude-fable-5-2", "Claude Fable 5.2", "fable"),  # minimum and forced tools as 5.1
+    _newest("claude-mythos-5-2", "Claude Mythos 5.2", "mythos"),
+    _newest("claude-fable-5-1", "Claude Fable 5.1", "fable"),
+    _newest("claude-mythos-5-1", "Claude Mythos 5.1", "mythos"),
+    _newest("claude-opus-5-5", "Claude Opus 5.5", "opus"),
+    Model(
+        id="claude-sonnet-5-5",
+        name="Claude Sonnet 5.5",
+        line="sonnet",
+        thinking=frozenset({"adaptive", "between_tools"}),
+        forced_tool_choice="rejected",
+        binds_thinking=True,
+    ),
+    Model(
+        id="claude-haiku-5-5",  # forced tools: no page says, so the older rule stands
+        name="Claude Haiku 5.5",
+        line="haiku",
+        thinking=_CHOICE,
+        default_effort="medium",
+    ),
+    Model(
+        id="claude-opus-5",
+        name="Claude Opus 5",
+        line="opus",
+        thinking=_CHOICE,
+        disabled_thinking_efforts=frozenset({"low", "medium", "high"}),
+    ),
+    Model(
+        id="claude-sonnet-5",
+        name="Claude Sonnet 5",
+        line="sonnet",
+        cache_minimum_tokens=1024,
+        thinking=_CHOICE,
+        system_messages=False,
+    ),
+    Model(id="claude-fable-5", name="Claude Fable 5", line="fable"),
+    Model(id="claude-mythos-5", name="Claude Mythos 5", line="mythos"),
+    Model(
+        id="claude-opus-4-8",
+        name="Claude Opus 4.8",
+        line="opus",
+        cache_minimum_tokens=1024,
+        thinking=_CHOICE,
+        thinks_by_default=False,
+    ),
+    Model(
+        id="claude-opus-4-7",
+        name="Claude Opus 4.7",
+        line="opus",
+        cache_minimum_tokens=2048,
+        thinking=_CHOICE,
+        thinks_by_default=False,
+        system_messages=False,
+    ),
+    Model(
+        id="claude-opus-4-6",
+        name="Claude Opus 4.6",
+        line="opus",
+        cache_minimum_tokens=4096,
+        thinking=_BOTH,
+        thinks_by_default=False,
+        shows_thinking=True,
+        forced_tool_choice="not while thinking",
+        system_messages=False,
+        sampling=True,
+        characters_per_token=CHARACTERS_PER_TOKEN_OLD,
+    ),
+    Model(
+        id="claude-sonnet-4-6",
+        name="Claude Sonnet 4.6",
+        line="sonnet",
+        cache_minimum_tokens=1024,
+        thinking=_BOTH,
+        thinks_by_default=False,
+        shows_thinking=True,
+        forced_tool_choice="not while thinking",
+        system_messages=False,
+        sampling=True,
+        characters_per_token=CHARACTERS_PER_TOKEN_OLD,
+    ),
+    Model(
+        id="claude-haiku-4-5-20251001",
+        name="Claude Haiku 4.5",
+        line="haiku",
+        released="2025-10-01",
+        aliases=("claude-haiku-4-5",),
+        context_tokens=200_000,
+        output_tokens=64_000,
+        cache_minimum_tokens=4096,
+        thinking=_BUDGET,
+        thinks_by_default=False,
+        shows_thinking=True,
+        default_effort=None,
+        forced_tool_choice="not while thinking",
+        prefill=True,
+        system_messages=False,
+        sampling=True,
+        keeps_cache_across_user_text=False,
+        characters_per_token=CHARACTERS_PER_TOKEN_OLD,
+    ),
+    Model(
+        id="claude-opus-4-5-20251101",
+        name="Claude Opus 4.5",
+        line="opus",
+        released="2025-11-01",
+        aliases=("claude-opus-4-5",),
+        context_tokens=200_000,
+        output_tokens=64_000,
+        cache_minimum_tokens=4096,
+        thinking=_BUDGET,
+        thinks_by_default=False,
+        shows_thinking=True,
+        forced_tool_choice="not while thinking",
+        prefill=True,
+        system_messages=False,
+        sampling=True,
+        characters_per_token=CHARACTERS_PER_TOKEN_OLD,
+    ),
+    Model(
+        id="claude-sonnet-4-5-20250929",
+        name="Claude Sonnet 4.5",
+        line="sonnet",
+        released="2025-09-29",
+        aliases=("claude-sonnet-4-5",),
+        context_tokens=200_000,
+        output_tokens=64_000,
+        cache_minimum_tokens=1024,
+        thinking=_BUDGET,
+        thinks_by_default=False,
+        shows_thinking=True,
+        default_effort=None,
+        forced_tool_choice="not while thinking",
+        prefill=True,
+        system_messages=False,
+        sampling=True,
+        keeps_cache_across_user_text=False,
+        characters_per_token=CHARACTERS_PER_TOKEN_OLD,
+        retires="2026-11-30",
+    ),
+)
+
+MODELS: dict[str, Model] = {model.id: model for model in _TABLE}
+_BY_NAME = MODELS | {alias: model for model in _TABLE for alias in model.aliases}
+
+
+def find_model(name: str) -> Model | None:
+    """Return the model of an id or alias, or None."""
+    return _BY_NAME.get(name)
+
+
+def request_effort(request: dict[str, object], model: Model) -> str | None:
+    """Return the effort a request runs at: its own, else the model's default."""
+    config = request.get("output_config")
+    effort = config.get("effort") if isinstance(config, dict) else None
+    return effort or model.default_effort
+
+
+def request_thinks(request: dict[str, object], model: Model) -> bool:
+    """Tell whether thinking is on for a request, counting the model's default."""
+    thinking = request.get("thinking")
+    if not isinstance(thinking, dict):
+        return model.thinks_by_default
+    return thinking.get("type") in {"adaptive", "enabled", "between_tools"}

@@ -1,0 +1,185 @@
+"""The rules that hold between messages: roles, mid-conversation system messages, tool calls and their results, prefill.
+
+Works on requests whose shape is already checked. Knows nothing of settings, caching or what the conversation says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from evalkit.standin.errors import ApiError, bad_request
+from evalkit.standin.models import Model
+from evalkit.standin.protocol.shapes import ASSISTANT_BLOCKS, SERVER_RESULTS, USER_BLOCKS
+from evalkit.standin.reply import JsonObject
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Consecutive messages of one role, merged; `places` names each block's message and position."""
+
+    role: str
+    index: int  # of the first message
+    blocks: tuple[JsonObject, ...]
+    places: tuple[str, ...]
+
+
+def check_conversation(messages: Sequence[JsonObject], model: Model, *, old_contract: bool) -> None:
+    """Raise the API's 400 for the first rule that the messages break."""
+    if not messages:
+        raise bad_request("messages: at least one message is required")
+    _check_roles(messages, model)
+    turns = merge_turns(messages)
+    for turn in turns:
+        _check_blocks(turn, old_contract=old_contract)
+    _check_contents(messages)
+    _check_tool_results(turns)
+    _check_ending(turns, model)
+
+
+def merge_turns(messages: Sequence[JsonObject]) -> list[Turn]:
+    """Merge consecutive messages of one role, as the API does before it reads them; system messages stand aside."""
+    turns: list[Turn] = []
+    for index, message in enumerate(messages):
+        role, content = message["role"], message["content"]
+        if role == "system":
+            continue
+        blocks = ({"type": "text", "text": content},) if isinstance(content, str) else tuple(content)
+        places = tuple(f"messages.{index}.content.{position}" for position in range(len(blocks)))
+        if turns and turns[-1].role == role:
+            last = turns.pop()
+            turns.append(Turn(role, last.index, last.blocks + blocks, last.places + places))
+        else:
+            turns.append(Turn(role, index, blocks, places))
+    return turns
+
+
+def _check_roles(messages: Sequence[JsonObject], model: Model) -> None:
+    for index, message in enumerate(messages):
+        role = message["role"]
+        if role not in {"user", "assistant", "system"}:
+            raise bad_request(f"messages.{index}.role: Input should be 'user', 'assistant' or 'system'")
+        if role == "system":
+            _check_system(messages, index, model)
+    if messages[0]["role"] != "user":
+        raise bad_request('messages: first message must use the "user" role')
+
+
+def _check_system(messages: Sequence[JsonObject], index: int, model: Model) -> None:
+    place = f"messages.{index}"
+    if not model.system_messages:
+        raise bad_request(f"{place}: role 'system' is not supported on this model")
+    before = messages[index - 1] if index else None
+    if before is None or not (before["role"] == "user" or _awaits_server_tool(before)):
+        raise bad_request(f"{place}: role 'system' must follow a user message")
+    if index + 1 < len(messages) and messages[index + 1]["role"] != "assistant":
+        raise bad_request(f"{place}: role 'system' must be the last message or be followed by an assistant message")
+    content = messages[index]["content"]
+    if not isinstance(content, str) and any(block["type"] != "text" for block in content):
+        raise bad_request(f"{place}: system messages may only contain text blocks")
+
+
+def _check_blocks(turn: Turn, *, old_contract: bool) -> None:
+    allowed = USER_BLOCKS if turn.role == "user" else ASSISTANT_BLOCKS
+    for block, place in zip(turn.blocks, turn.places, strict=True):
+        kind = block["type"]
+        if kind not in allowed and not (kind == "document" and old_contract):
+            other = "assistant" if turn.role == "user" else "user"
+            raise bad_request(f"{place}: `{kind}` blocks can only be in `{other}` messages")
+        if kind == "text" and turn.role == "user" and block.get("citations") and not old_contract:
+            raise bad_request(f"{place}.text.citations: citations are not permitted in user messages")
+
+
+def _check_contents(messages: Sequence[JsonObject]) -> None:
+    last = len(messages) - 1
+    for index, message in enumerate(messages):
+        content = message["content"]
+        if not content and not (index == last and message["role"] == "assistant"):
+            raise bad_request(
+                f"messages.{index}: all messages must have non-empty content "
+                "except for the optional final assistant message"
+            )
+        for block in () if isinstance(content, str) else content:
+            if block["type"] == "text" and not block["text"]:
+                raise bad_request("messages: text content blocks must be non-empty")
+            if block["type"] == "text" and message["role"] == "user" and not block["text"].strip():
+                raise bad_request("messages: text content blocks must contain non-whitespace text")
+
+
+def _check_tool_results(turns: Sequence[Turn]) -> None:
+    for position, turn in enumerate(turns):
+        follower = turns[position + 1] if position + 1 < len(turns) else None
+        if turn.role == "assistant":
+            _check_answered(turn, follower)
+        else:
+            _check_expected(turn, turns[position - 1] if position else None)
+
+
+def _check_answered(turn: Turn, follower: Turn | None) -> None:
+    """Every call must be answered by the first blocks of the next user turn."""
+    called = [block["id"] for block in turn.blocks if block["type"] == "tool_use"]
+    repeated = next((call for index, call in enumerate(called) if call in called[:index]), None)
+    if repeated is not None:
+        raise bad_request(f"messages.{turn.index}: `tool_use` ids must be unique: {repeated}")
+    answered = {block["tool_use_id"] for block in _leading_results(follower)} if follower else set()
+    missing = [call for call in called if call not in answered]
+    if missing:
+        raise bad_request(
+            f"messages.{follower.index if follower else turn.index}: `tool_use` ids were found without `tool_result` "
+            f"blocks immediately after: {', '.join(missing)}. Each `tool_use` block must have a corresponding "
+            "`tool_result` block in the next message."
+        )
+
+
+def _check_expected(turn: Turn, before: Turn | None) -> None:
+    """Every result must answer a call of the turn before, once."""
+    called = {block["id"] for block in before.blocks if block["type"] == "tool_use"} if before else set()
+    seen: set[str] = set()
+    for block, place in zip(turn.blocks, turn.places, strict=True):
+        if block["type"] != "tool_result":
+            continue
+        call = block["tool_use_id"]
+        if call not in called:
+            raise bad_request(
+                f"{place}: unexpected `tool_use_id` found in `tool_result` blocks: {call}. Each `tool_result` block "
+                "must have a corresponding `tool_use` block in the previous message."
+            )
+        if call in seen:
+            raise bad_request(
+                f"{place}: each tool_use must have a single result. Found multiple `tool_result` blocks with id: {call}"
+            )
+        seen.add(call)
+
+
+def _leading_results(turn: Turn) -> Iterator[JsonObject]:
+    for block in turn.blocks:
+        if block["type"] != "tool_result":
+            return
+        yield block
+
+
+def _check_ending(turns: Sequence[Turn], model: Model) -> None:
+    last = turns[-1]
+    if last.role == "user" or _pauses(last.blocks):
+        return
+    if not model.prefill:
+        raise prefill_error()
+    if last.blocks and str(last.blocks[-1].get("text", "")).endswith((" ", "\n", "\t")):
+        raise bad_request("messages: final assistant content cannot end with trailing whitespace")
+
+
+def prefill_error() -> ApiError:
+    """Return the 400 of models that refuse to continue an assistant message."""
+    return bad_request(
+        "This model does not support assistant message prefill. The conversation must end with a user message."
+    )
+
+
+def _pauses(blocks: Sequence[JsonObject]) -> bool:
+    """Tell whether an assistant turn stopped in the middle of a server-side tool, so that it may be sent back."""
+    return bool(blocks) and blocks[-1]["type"] in {"server_tool_use", *SERVER_RESULTS}
+
+
+def _awaits_server_tool(message: JsonObject) -> bool:
+    content = message["content"]
+    return message["role"] == "assistant" and not isinstance(content, str) and _pauses(content)

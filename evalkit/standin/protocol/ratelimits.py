@@ -1,0 +1,120 @@
+"""Rate limits as the API keeps them: a token bucket per model and dimension, and the headers that show their state.
+
+Cache reads don't count as input (Anthropic's rate limit page, read November 2026). The clock is a parameter.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+
+from evalkit.standin.errors import ApiError, ErrorAnswer
+
+
+@dataclass(frozen=True)
+class RateLimits:
+    """Allowed amounts per minute; the defaults are far above what one machine can use."""
+
+    requests: int = 1_000_000
+    input_tokens: int = 10_000_000_000
+    output_tokens: int = 2_000_000_000
+
+
+class _Bucket:
+    """Hold up to a minute's allowance; it refills evenly and may be overdrawn by what was already generated."""
+
+    def __init__(self, per_minute: int, now: float) -> None:
+        self.limit = per_minute
+        self._level = float(per_minute)
+        self._at = now
+
+    def level(self, now: float) -> float:
+        """Return what is left."""
+        self._level = min(self.limit, self._level + (now - self._at) * self.limit / 60)
+        self._at = now
+        return self._level
+
+    def take(self, amount: float, now: float) -> None:
+        """Use up an amount."""
+        self._level = self.level(now) - amount
+
+    def full_in_s(self, now: float) -> float:
+        """Return how long it takes to fill up again."""
+        return (self.limit - self.level(now)) * 60 / self.limit
+
+    def wait_s(self, amount: float, now: float) -> float:
+        """Return how long until `amount` is there; 0 if it is there now."""
+        missing = min(amount, self.limit) - self.level(now)
+        return max(0.0, missing * 60 / self.limit)
+
+
+_DIMENSIONS = ("requests", "input-tokens", "output-tokens")
+_NAMES = {"requests": "requests", "input-tokens": "input tokens", "output-tokens": "output tokens"}
+
+
+class RateLimiter:
+    """Admit requests and account for their tokens, each model by itself."""
+
+    def __init__(
+        self, limits: RateLimits, clock: Callable[[], float], wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._buckets: dict[str, dict[str, _Bucket]] = {}
+
+    def admit(self, model_id: str, input_tokens: int) -> None:
+        """Count a request and its uncached input; raises the 429 of the first dimension that is used up."""
+        now = self._clock()
+        buckets = self._of(model_id, now)
+        for dimension, amount in (("requests", 1), ("input-tokens", input_tokens), ("output-tokens", 1)):
+            wait = buckets[dimension].wait_s(amount, now)
+            if wait > 0:
+                raise ApiError(
+                    ErrorAnswer(
+                        429,
+                        f"This request would exceed your organization's rate limit of {buckets[dimension].limit:,} "
+                        f"{_NAMES[dimension]} per minute.",
+                        headers={"retry-after": str(ceil(wait))},
+                    )
+                )
+        buckets["requests"].take(1, now)
+        buckets["input-tokens"].take(input_tokens, now)
+
+    def spend_output(self, model_id: str, output_tokens: int) -> None:
+        """Account for what a request generated."""
+        now = self._clock()
+        self._of(model_id, now)["output-tokens"].take(output_tokens, now)
+
+    def headers(self, model_id: str) -> list[tuple[bytes, bytes]]:
+        """Return the `anthropic-ratelimit-*` headers for a model; `tokens-*` repeats the tightest token limit."""
+        now = self._clock()
+        buckets = self._of(model_id, now)
+        tokens = ("input-tokens", "output-tokens")
+        tightest = min(tokens, key=lambda name: buckets[name].level(now) / buckets[name].limit)
+        shown = [(name, buckets[name]) for name in _DIMENSIONS] + [("tokens", buckets[tightest])]
+        wall = self._wall_clock()
+        headers: list[tuple[bytes, bytes]] = []
+        for name, bucket in shown:
+            left = max(0, int(bucket.level(now)))
+            remaining = left if name == "requests" else round(left, -3)
+            prefix = b"anthropic-ratelimit-" + name.encode()
+            headers.append((prefix + b"-limit", b"%d" % bucket.limit))
+            headers.append((prefix + b"-remaining", b"%d" % remaining))
+            headers.append((prefix + b"-reset", _timestamp(int(wall + bucket.full_in_s(now)))))
+        return headers
+
+    def _of(self, model_id: str, now: float) -> dict[str, _Bucket]:
+        buckets = self._buckets.get(model_id)
+        if buckets is None:
+            limits = (self._limits.requests, self._limits.input_tokens, self._limits.output_tokens)
+            buckets = {name: _Bucket(limit, now) for name, limit in zip(_DIMENSIONS, limits, strict=True)}
+            self._buckets[model_id] = buckets
+        return buckets
+
+
+def _timestamp(seconds: int) -> bytes:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()

@@ -1,0 +1,141 @@
+"""Signatures of thinking blocks: made here, checked when the blocks come back.
+
+On models that bind thinking, a signature names the model, the prompt before the block (without other thinking) and
+the thinking block before it, so that an edited prefix or a gap in the kept blocks is noticed without the server
+remembering anything (platform.claude.com, preserved thinking, read November 2026).
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from evalkit.standin.errors import bad_request
+from evalkit.standin.models import Model
+from evalkit.standin.reply import JsonObject
+
+_THINKING = frozenset({"thinking", "redacted_thinking"})
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A thinking block of the request: where it stands, its signature, and the digest of the prompt before it."""
+
+    place: str
+    message: int
+    block: int
+    signature: str
+    prefix: str
+
+
+def check_thinking_blocks(
+    request: JsonObject, model: Model, *, drop_mismatches: bool = False
+) -> tuple[JsonObject, list[JsonObject]]:
+    """Return the request without the blocks the model may not see, and the `input_transformations` that says so.
+
+    Raises the API's 400 for a forged signature, and for an edited prefix unless the request asks to drop such blocks.
+    """
+    seen = [entry for entry in _walk(request) if isinstance(entry, Seen)]
+    if not seen:
+        return request, []
+    drops: set[tuple[int, int]] = set()
+    reports: list[JsonObject] = []
+    previous = ""
+    for entry in seen:
+        maker, prefix, before = _read_signature(entry)
+        if maker != model.id:  # another model's thinking is dropped without a word
+            drops.add((entry.message, entry.block))
+            continue
+        gap = bool(previous) and before != _short(previous)
+        if model.binds_thinking and (prefix != entry.prefix or gap):
+            if not _drops_mismatches(request, drop_mismatches):
+                raise _mismatch(entry)
+            drops.add((entry.message, entry.block))
+            reports.append({"type": "thinking_dropped", "path": entry.place, "reason": "prefix_mismatch"})
+            continue
+        previous = entry.signature
+    return (_without(request, drops) if drops else request), reports
+
+
+def sign_thinking(request: JsonObject, model: Model) -> str:
+    """Return the signature for a thinking block that answers this request."""
+    prefix, last = "", ""
+    for entry in _walk(request):
+        if isinstance(entry, Seen):
+            last = entry.signature
+        else:
+            prefix = entry
+    parts = orjson.dumps(["standin", model.id, prefix, _short(last)])
+    return b64encode(parts).decode()
+
+
+def _walk(request: JsonObject) -> Iterator[Seen | str]:
+    """Yield each thinking block, then the digest of the whole prompt without thinking, tool choice and markers."""
+    head = orjson.dumps([_plain(request.get("tools") or []), _plain(_blocks(request.get("system")))])
+    digest = blake2b(head, digest_size=12)
+    role = ""
+    for index, message in enumerate(request["messages"]):
+        for position, block in enumerate(_blocks(message["content"])):
+            if block["type"] in _THINKING:
+                signature = block.get("signature") or block.get("data") or ""
+                yield Seen(f"messages.{index}.content.{position}", index, position, signature, digest.hexdigest())
+                continue
+            digest.update(b"" if role == message["role"] else message["role"].encode())
+            digest.update(orjson.dumps(_plain(block)))
+            role = message["role"]
+    yield digest.hexdigest()
+
+
+def _read_signature(entry: Seen) -> tuple[str, str, str]:
+    try:
+        mark, maker, prefix, before = orjson.loads(b64decode(entry.signature, validate=True))
+    except (ValueError, TypeError) as exc:
+        raise bad_request(f"{entry.place}: Invalid `signature` in `thinking` block") from exc
+    if mark != "standin":
+        raise bad_request(f"{entry.place}: Invalid `signature` in `thinking` block")
+    return maker, prefix, before
+
+
+def _mismatch(entry: Seen) -> Exception:
+    return bad_request(
+        f"{entry.place}: Invalid `signature` in `thinking` block. The block is bound to a different conversation: "
+        "`system`, `tools` and all earlier messages must be unchanged."
+    )
+
+
+def _drops_mismatches(request: JsonObject, default: bool) -> bool:
+    binding = (request.get("thinking") or {}).get("block_binding") or {}
+    wanted = binding.get("prefix_mismatch_behavior")
+    return default if wanted is None else wanted == "drop_block"
+
+
+def _without(request: JsonObject, drops: set[tuple[int, int]]) -> JsonObject:
+    messages = [
+        message
+        if isinstance(message["content"], str)
+        else {**message, "content": [b for j, b in enumerate(message["content"]) if (i, j) not in drops]}
+        for i, message in enumerate(request["messages"])
+    ]
+    return {**request, "messages": messages}
+
+
+def _short(signature: str) -> str:
+    return blake2b(signature.encode(), digest_size=6).hexdigest() if signature else ""
+
+
+def _blocks(content: Any) -> Sequence[JsonObject]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+
+
+def _plain(value: Any) -> Any:
+    """Return the value without cache markers, which are no part of what thinking is bound to."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict) and ("cache_control" in value or isinstance(value.get("content"), list)):
+        return {key: _plain(item) for key, item in value.items() if key != "cache_control"}
+    return value

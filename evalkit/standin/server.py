@@ -1,0 +1,144 @@
+"""The stand-in as a running server: in a thread of this process, or blocking for `evalkit serve`.
+
+uvicorn serves the app on loopback. Two things are added to it: each request can reach the raw transport of its
+connection, which the faults need to reset it or to close it inside a chunk, and stopping does not wait for
+responses that never end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from evalkit.standin.app import App
+from evalkit.standin.reply import Answer
+from evalkit.standin.settings import Settings
+
+if TYPE_CHECKING:
+    import uvicorn
+
+_MAX_HEADER_BYTES = 1024 * 1024  # a scripted case travels in a header
+_KEEP_ALIVE_S = 120
+_STOP_TIMEOUT_S = 10.0
+_BACKLOG = 2048
+
+
+class StandIn:
+    """Run a stand-in server in a background thread; as a context manager it yields itself.
+
+    Takes an `answer` callable (default: evalkit's own behaviour) and the fields of `Settings` as keywords.
+    """
+
+    def __init__(
+        self, answer: Answer | None = None, *, host: str = "127.0.0.1", port: int = 0, **settings: Any
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._settings = Settings(answer=answer or default_answer(), **settings)
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self.base_url = ""
+
+    def start(self) -> str:
+        """Start to listen and return the base URL; raises OSError if the port is taken."""
+        listener = open_listener(self._host, self._port)
+        self.base_url = url_of(listener)
+        self._server = build_server(self._settings)
+        self._thread = threading.Thread(
+            target=_run_in_thread, args=(self._server, listener), name="evalkit-stand-in", daemon=True
+        )
+        self._thread.start()
+        return self.base_url
+
+    def stop(self) -> None:
+        """Close every connection, stalled ones too, and wait for the thread to end."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join(_STOP_TIMEOUT_S)
+        self._server = self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def serve(listener: socket.socket, answer: Answer | None = None, **settings: Any) -> None:
+    """Serve on an open listener until the process is interrupted; raises KeyboardInterrupt then."""
+    server = build_server(Settings(answer=answer or default_answer(), **settings))
+    asyncio.run(server.serve(sockets=[listener]))
+
+
+def open_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """Return a socket that already takes connections, so that its URL is good at once; port 0 picks a free one."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the base URL for clients of a listener."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def default_answer() -> Answer:
+    """Return evalkit's own behaviour; imported only when a server is made."""
+    from evalkit.standin.behaviour import answer
+
+    return answer
+
+
+def build_server(settings: Settings) -> uvicorn.Server:
+    """Return an unstarted uvicorn server for the settings."""
+    import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class TransportInScope(H11Protocol):
+        """Put the connection's transport where the app finds it."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            self.app_state = {"transport": transport}
+            super().connection_made(transport)
+
+    class QuickStop(uvicorn.Server):
+        """Abort open connections at shutdown instead of waiting for their responses."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            self.force_exit = True
+            await super().shutdown(sockets)
+
+    config = uvicorn.Config(
+        App(settings),
+        http=TransportInScope,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+    )
+    return QuickStop(config)
+
+
+def _run_in_thread(server: uvicorn.Server, listener: socket.socket) -> None:
+    asyncio.run(server.serve(sockets=[listener]))

@@ -1,0 +1,112 @@
+"""Sending one response over ASGI, healthy or broken: carries out the steps that a fault asks for.
+
+Knows ASGI and the raw transport below it; knows nothing of what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalkit.standin.faults import Drop, Reset, Send, Stall, Step, Wait
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+SendMessage = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Durations in seconds that turn the steps into time."""
+
+    event_s: float
+    slow_s: float
+    stall_s: float
+
+
+class Line:
+    """One request's connection: read the body, send steps, break the line."""
+
+    def __init__(self, receive: Receive, send: SendMessage, transport: asyncio.Transport) -> None:
+        self._receive = receive
+        self._send = send
+        self._transport = transport
+
+    async def read_body(self, limit: int) -> bytes | None:
+        """Return the request body; None if it is longer than `limit` bytes."""
+        body = b""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ConnectionError("the client left before its request was complete")
+            body += bytes(message.get("body", b""))
+            if len(body) > limit:
+                return None
+            if not message.get("more_body"):
+                return body
+
+    async def send_whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a complete response with its length."""
+        sized = [*headers, (b"content-length", b"%d" % len(body))]
+        await self._send({"type": "http.response.start", "status": status, "headers": sized})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def send_steps(
+        self, status: int, headers: Headers, steps: Sequence[Step], begin: Callable[[], None], pace: Pace
+    ) -> None:
+        """Carry steps out one after the other; `begin` is called just before the headers go out."""
+        started = False
+        for step in steps:
+            if self._transport.is_closing():
+                return
+            if isinstance(step, Send) and not started:
+                started = True
+                begin()
+                await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            if not await self._carry_out(step, pace):
+                return
+        if not started:
+            begin()
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _carry_out(self, step: Step, pace: Pace) -> bool:
+        """Do one step; False if the response ends with it."""
+        if isinstance(step, Send):
+            await self._send({"type": "http.response.body", "body": step.data, "more_body": True})
+            if pace.event_s:
+                await asyncio.sleep(pace.event_s)
+        elif isinstance(step, Wait):
+            await asyncio.sleep(step.share * pace.slow_s)
+        elif isinstance(step, Stall):
+            await self._until_client_leaves(pace.stall_s)
+            return await self._close(reset=False)
+        elif isinstance(step, Drop):
+            self._transport.write(b"%x\r\n" % len(step.promised) + step.promised[: len(step.promised) // 2])
+            return await self._close(reset=False)
+        elif isinstance(step, Reset):
+            return await self._close(reset=True)
+        return True
+
+    async def _close(self, *, reset: bool) -> bool:
+        if reset:
+            raw: socket.socket = self._transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()
+        else:
+            self._transport.close()
+        await self._until_client_leaves(None)
+        return False
+
+    async def _until_client_leaves(self, limit_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(limit_s):
+                while (await self._receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            return
