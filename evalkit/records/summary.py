@@ -1,0 +1,277 @@
+"""What a run comes to: the numbers that the gate judges and the reports show.
+
+Frozen value types that the analysis fills; no arithmetic beyond counting what they hold. Costs are USD, times
+milliseconds, shares 0 to 1. None means that nothing is known, and is never to be shown as 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from evalkit.records.place import Place
+from evalkit.records.prompt import PromptVersion
+from evalkit.records.run import RunEnd, RunHeader, SuiteRecord, Trial
+from evalkit.records.score import CaseVerdict, Level, TrialVerdict
+
+CaseKey = tuple[str, str]
+"""Suite path and case id."""
+
+TokenKind = Literal["input", "cache write", "cache read", "output"]
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """The verdict of one trial; `reason` names the first broken assertion, or why nothing was measured.
+
+    `recorded` is False for a trial that was planned but never finished.
+    """
+
+    trial: int
+    verdict: TrialVerdict
+    reason: str = ""
+    recorded: bool = True
+
+
+@dataclass(frozen=True)
+class CaseSummary:
+    """One case over its trials.
+
+    `trials` holds one outcome per planned trial, in order. `why` is one line: the assertion that broke most often, or
+    what kept the case from being measured. `broken` and `warned` name rules (`voice/brief`, `tools.calls`), for errors
+    and warnings. Times are medians over the turns.
+    """
+
+    suite: str
+    case_id: str
+    place: Place
+    verdict: CaseVerdict
+    trials: tuple[TrialOutcome, ...]
+    min_pass: int
+    critical: bool = False
+    gated: bool = True
+    skip: str | None = None
+    tags: tuple[str, ...] = ()
+    cluster: str | None = None
+    why: str = ""
+    broken: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
+    requests: int = 0
+    cost_usd: float | None = None
+    cached_share: float | None = None
+    first_token_ms: float | None = None
+    total_ms: float | None = None
+
+    @property
+    def key(self) -> CaseKey:
+        """Suite and id, which name the case within the run."""
+        return self.suite, self.case_id
+
+    @property
+    def passed(self) -> int:
+        """Trials that passed."""
+        return self._count(TrialVerdict.PASSED)
+
+    @property
+    def failed(self) -> int:
+        """Trials that failed."""
+        return self._count(TrialVerdict.FAILED)
+
+    @property
+    def not_measured(self) -> int:
+        """Trials that were planned and came to no verdict."""
+        return self._count(TrialVerdict.NOT_MEASURED)
+
+    def _count(self, verdict: TrialVerdict) -> int:
+        return sum(outcome.verdict is verdict for outcome in self.trials)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Cases by verdict, skipped ones apart."""
+
+    passing: int = 0
+    unstable: int = 0
+    failing: int = 0
+    not_measured: int = 0
+    skipped: int = 0
+
+    @property
+    def cases(self) -> int:
+        """Cases that were to be measured."""
+        return self.passing + self.unstable + self.failing + self.not_measured
+
+
+@dataclass(frozen=True)
+class SuiteSummary:
+    """One suite: its record, its cases by verdict, and what it cost (None when a price is unknown)."""
+
+    record: SuiteRecord
+    tally: Tally
+    cost_usd: float | None
+
+
+@dataclass(frozen=True)
+class RuleSummary:
+    """How often one rule broke: a brand-voice rule by its name, other assertions by their kind.
+
+    Counted in trials: `broken` of `measured`, and `not_measured` beside them. `labels` are the assertions that broke,
+    with the number of trials, most broken first; `places` says where they stand.
+    """
+
+    name: str
+    level: Level
+    broken: int
+    measured: int
+    not_measured: int
+    labels: tuple[tuple[str, int, Place], ...] = ()
+
+
+@dataclass(frozen=True)
+class TagSummary:
+    """Pass rate of the measured cases with a tag; unstable counts as passed.
+
+    `units` counts clusters (a case without one counts by itself). `interval` is the 95 % Wilson interval over the
+    units, None below ten of them.
+    """
+
+    tag: str
+    passed: int
+    cases: int
+    units: int
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class KindCost:
+    """Tokens of one kind and what they cost; None when the model's price is unknown."""
+
+    kind: TokenKind
+    tokens: int
+    cost_usd: float | None
+
+
+@dataclass(frozen=True)
+class ModelMoney:
+    """What one model cost: by token kind, and in total as billed. `unknown` counts requests without a price."""
+
+    model: str
+    requests: int
+    unknown: int
+    cost_usd: float | None
+    kinds: tuple[KindCost, ...]
+
+
+@dataclass(frozen=True)
+class Money:
+    """The cost of the recorded replies. `cost_usd` is the part with known prices, None when no price is known."""
+
+    cost_usd: float | None
+    unknown: int
+    models: tuple[ModelMoney, ...] = ()
+
+
+@dataclass(frozen=True)
+class CacheSummary:
+    """Share of prompt tokens read from the cache: overall, and from the second request of a session on."""
+
+    prompt_tokens: int
+    read_tokens: int
+    read_share: float | None
+    later_share: float | None
+    misses: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Times:
+    """A distribution of times; `values` are at most 200 of the `n`, evenly spaced in rank, in rising order."""
+
+    n: int
+    p50: float | None
+    p95: float | None
+    values: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class TurnSummary:
+    """Tokens of the nth turn, summed over the `trials` that reached it."""
+
+    turn: int
+    trials: int
+    input_tokens: int
+    cache_write_tokens: int
+    cache_read_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True)
+class FailureSummary:
+    """One kind of failed request: how often it was retried and how often it ended a trial, with the first in words."""
+
+    kind: str
+    retried: int
+    final: int
+    message: str
+    status: int | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything about a run but the conversations. `end` is None when the run never came to its end."""
+
+    header: RunHeader
+    end: RunEnd | None
+    suites: tuple[SuiteSummary, ...]
+    prompts: tuple[PromptVersion, ...]
+    cases: tuple[CaseSummary, ...]
+    tally: Tally
+    rules: tuple[RuleSummary, ...]
+    tags: tuple[TagSummary, ...]
+    money: Money
+    cache: CacheSummary
+    first_token: Times
+    whole_reply: Times
+    turns: tuple[TurnSummary, ...]
+    requests: int
+    retries: int
+    failures: tuple[FailureSummary, ...]
+
+    @property
+    def trials_planned(self) -> int:
+        """Trials that were to be run, skipped cases left out."""
+        return sum(len(case.trials) for case in self.cases if case.skip is None)
+
+    @property
+    def trials_recorded(self) -> int:
+        """Trials that finished, measured or not."""
+        return sum(outcome.recorded for case in self.cases if case.skip is None for outcome in case.trials)
+
+
+Details = Mapping[CaseKey, Trial]
+"""For cases that did not pass, the trial that shows why: the first failed one, else the first not measured."""
+
+
+class RunVerdict(StrEnum):
+    """The verdict of a run."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NO_VERDICT = "no verdict"
+    NOTHING_SELECTED = "nothing selected"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What the gate says: the exit code, one sentence to paste into a chat, and the reasons, worst first.
+
+    `exit_code` is an `errors.ExitCode`; it stands here as a number because this floor is below the errors.
+    """
+
+    exit_code: int
+    verdict: RunVerdict
+    sentence: str
+    reasons: tuple[str, ...] = ()

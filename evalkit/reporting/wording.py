@@ -1,0 +1,126 @@
+"""How numbers and verdicts read, the same in every report: dollars, shares, times, counts, symbols.
+
+Pure text from values. None is always said as "unknown" or "not measured", never as 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from evalkit.records import CaseSummary, CaseVerdict, RunVerdict, Summary, Tally, TrialOutcome, TrialVerdict
+
+CASE_SYMBOLS = {
+    CaseVerdict.PASS: "✓",
+    CaseVerdict.UNSTABLE: "~",
+    CaseVerdict.FAIL: "✗",
+    CaseVerdict.NOT_MEASURED: "?",
+}
+TRIAL_SYMBOLS = {TrialVerdict.PASSED: "●", TrialVerdict.FAILED: "○", TrialVerdict.NOT_MEASURED: "?"}
+SCORE_SYMBOLS = {TrialVerdict.PASSED: "✓", TrialVerdict.FAILED: "✗", TrialVerdict.NOT_MEASURED: "?"}
+RUN_SYMBOLS = {
+    RunVerdict.PASSED: "✓",
+    RunVerdict.FAILED: "✗",
+    RunVerdict.NO_VERDICT: "?",
+    RunVerdict.INTERRUPTED: "?",
+    RunVerdict.NOTHING_SELECTED: "–",
+}
+
+
+def usd(amount: float | None) -> str:
+    """Return an amount of dollars: two decimals from ten cents on, up to four below, "unknown" for None."""
+    if amount is None:
+        return "unknown"
+    if amount == 0 or amount >= 0.0995:
+        return f"${amount:,.2f}"
+    if amount < 0.0001:
+        return "<$0.0001"
+    dollars, decimals = f"{amount:.4f}".split(".")
+    return f"${dollars}.{decimals[:2]}{decimals[2:].rstrip('0')}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share of 0 to 1 in whole percent; never 100 or 0 for what is only nearly so; a dash for None."""
+    if share is None:
+        return "–"
+    if 0.99 < share < 1:
+        return "99 %"
+    if 0 < share < 0.01:
+        return "<1 %"
+    return f"{share * 100:.0f} %"
+
+
+def duration(milliseconds: float | None) -> str:
+    """Return a time in seconds or minutes; a dash for None."""
+    if milliseconds is None:
+        return "–"
+    seconds = milliseconds / 1000
+    if seconds < 9.995:
+        return f"{seconds:.2f} s"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def number(value: float) -> str:
+    """Return a count with thousands apart."""
+    return f"{value:,.0f}"
+
+
+def size(characters: int) -> str:
+    """Return the length of a text for people: characters below 1,000, then KB."""
+    return f"{characters} characters" if characters < 1000 else f"{characters / 1000:.0f} KB"
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Return the count with its noun: `1 case`, `2 cases`."""
+    return f"{number(count)} {noun if count == 1 else many or noun + 's'}"
+
+
+def dots(outcomes: Iterable[TrialOutcome]) -> str:
+    """Return one symbol per trial, in order: passed, failed, not measured."""
+    return "".join(TRIAL_SYMBOLS[outcome.verdict] for outcome in outcomes)
+
+
+def trials_in_words(case: CaseSummary) -> str:
+    """Return how many trials passed: `2 of 3 trials`, and how many were not measured."""
+    words = f"{case.passed} of {plural(len(case.trials), 'trial')} passed"
+    return f"{words}, {case.not_measured} not measured" if case.not_measured else words
+
+
+def tally_in_words(tally: Tally) -> str:
+    """Return the cases by verdict in one line, leaving out what is zero."""
+    words = [f"{number(tally.passing)} of {plural(tally.cases, 'case')} pass"]
+    words += [f"{number(tally.unstable)} unstable"] if tally.unstable else []
+    words += [f"{number(tally.failing)} {'fails' if tally.failing == 1 else 'fail'}"] if tally.failing else []
+    words += [f"{number(tally.not_measured)} not measured"] if tally.not_measured else []
+    words += [f"{number(tally.skipped)} skipped"] if tally.skipped else []
+    return ", ".join(words)
+
+
+def money_in_words(summary: Summary) -> str:
+    """Return what was spent now, and for replies that cost nothing now what they did or would cost."""
+    money, kind = summary.money, summary.header.source.kind
+    cost = usd(money.cost_usd)
+    if money.unknown:
+        requests = plural(money.unknown, "request")
+        cost = "unknown" if money.cost_usd is None else f"at least {cost} ({requests} at an unknown price)"
+    if kind == "live":
+        return f"cost {cost}" if money.unknown else f"{cost} spent"
+    if kind == "stand-in":
+        models = ", ".join(model.model for model in money.models)
+        return f"$0.00 spent; at {models}'s prices it would be {cost}" if models else "$0.00 spent"
+    return f"$0.00 spent now; the recorded replies cost {cost}"
+
+
+def source_in_words(summary: Summary) -> str:
+    """Return where the replies came from, with what that means."""
+    source = summary.header.source
+    match source.kind:
+        case "stand-in":
+            return "stand-in model: checks your suite, tools and rules, not Claude"
+        case "replayed":
+            return f"replayed from {source.detail or 'an earlier run'}: stored replies, today's rules"
+        case "imported":
+            return f"imported from {source.detail or 'recorded conversations'}"
+        case _:
+            return f"live{f', {source.detail}' if source.detail else ''}"
