@@ -7,7 +7,6 @@ Facts about the SDK were read in and tried with anthropic 2.12.0.
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,7 +20,6 @@ from evalkit.records import Failure, JsonObject
 CONNECT_S = 10.0
 READ_S = 120.0  # a bound below the engine's own limits is not wanted; this one only frees a dead socket
 STAND_IN_KEY = "stand-in"
-_CREDENTIALS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
 # Errors with these codes are spending limits: no waiting helps. Source: platform.claude.com errors page, 2026-09-26.
 _SPENT = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_reached"})
 
@@ -63,17 +61,6 @@ class ClaudeDoor:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
-
-
-def has_credential(environment: Mapping[str, str] | None = None) -> bool:
-    """Tell whether the environment names a credential that the SDK would use."""
-    env = os.environ if environment is None else environment
-    return any(env.get(name) for name in _CREDENTIALS)
-
-
-def sdk_version() -> str:
-    """Return the version of the SDK."""
-    return anthropic.__version__
 
 
 _SIGNATURE_FIELDS = frozenset(

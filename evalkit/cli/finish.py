@@ -1,0 +1,31 @@
+"""What every run ends with: numbers and verdict from the records, the page, the text, the exit code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+
+def finish_run(folder: Path, *, quiet: bool = False, open_report: bool = False) -> int:
+    """Write report.html and summary.json beside the records, print the result, return the exit code."""
+    from evalkit.analysis import analyse
+    from evalkit.gate import judge
+    from evalkit.reporting import render_html, render_run, write_summary
+    from evalkit.store import RunReader
+
+    reader = RunReader(folder)
+    analysis = analyse(reader)
+    gate = judge(analysis.summary)
+    page = folder / "report.html"
+    write_summary(analysis.summary, gate, folder / "summary.json")
+    render_html(analysis.summary, gate, reader.trials(), page)
+    if quiet:
+        click.echo(gate.sentence)
+    else:
+        text = render_run(analysis.summary, gate, analysis.details, report=os.path.relpath(page))
+        click.echo(text, nl=False)
+    if open_report:
+        click.launch(str(page))
+    return int(gate.exit_code)

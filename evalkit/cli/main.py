@@ -1,0 +1,107 @@
+"""The entry point: finds the command, runs it, and turns every way of ending into the right exit code.
+
+click alone would end Ctrl-C, a crash and a wrong argument with codes that read as "the prompt got worse"; here each has
+its own (evalkit.errors.ExitCode). Commands are imported when they are called, so that `evalkit --help` is instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from evalkit.errors import EvalkitError, ExitCode, FileProblems
+
+SECTIONS: dict[str, dict[str, str]] = {
+    "Every day": {
+        "run": "evalkit.cli.run:run",
+        "check": "evalkit.cli.check:check",
+    },
+    "Results": {
+        "report": "evalkit.cli.report:report",
+        "import": "evalkit.cli.import_:import_",
+    },
+    "Setup": {
+        "serve": "evalkit.cli.serve:serve",
+        "schema": "evalkit.cli.schema:schema",
+    },
+}
+_COMMANDS = {name: target for section in SECTIONS.values() for name, target in section.items()}
+EPILOG = "No key is needed: without ANTHROPIC_API_KEY everything runs on the stand-in model."
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help text."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands section by section."""
+        for title, names in SECTIONS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, command.get_short_help_str(80)) for name, command in commands if command]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+@click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="evalkit", message="evalkit %(version)s")
+def cli() -> None:
+    """Run eval suites against versioned prompts and grade what the chatbot does."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(args: Sequence[str]) -> int:
+    """Run one command and return its exit code; whatever goes wrong is told on stderr in one line."""
+    try:
+        result = cli.main(list(args), prog_name="evalkit", standalone_mode=False, auto_envvar_prefix="EVALKIT")
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return ExitCode.INTERRUPTED
+    except click.ClickException as exc:
+        exc.show()
+        return ExitCode.WRONG_INPUT
+    except FileProblems as exc:
+        from evalkit.cli.problems import print_problems
+
+        print_problems(exc.problems)
+        return exc.exit_code
+    except EvalkitError as exc:
+        click.echo(f"error: {exc}", err=True)
+        return exc.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
+        return ExitCode.NO_VERDICT
+    except Exception as exc:  # noqa: BLE001 - the last line of defence: a crash must never read as a verdict
+        return _crashed(exc)
+    return result if isinstance(result, int) else ExitCode.PASSED
+
+
+def _crashed(exc: Exception) -> int:
+    """Keep the traceback in a file and say in one line where it is."""
+    with tempfile.NamedTemporaryFile("w", prefix="evalkit-crash-", suffix=".log", delete=False) as log:
+        traceback.print_exception(exc, file=log)
+    what = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+    click.echo(f"evalkit crashed ({type(exc).__name__}: {what}); this is a bug. Details: {Path(log.name)}", err=True)
+    return ExitCode.NO_VERDICT

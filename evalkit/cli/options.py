@@ -1,0 +1,40 @@
+"""Option types that several commands share: durations, KEY=VALUE pairs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Duration(click.ParamType[float]):
+    """A time span such as `90`, `90s`, `10m` or `1h`, in seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        if isinstance(value, int | float):
+            return float(value)
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value.strip())
+        if match is None or float(match[1]) <= 0:
+            self.fail(f"{value!r} is no time span; expected something like 90s, 10m or 1h.", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
+
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """A `KEY=VALUE` pair."""
+
+    name = "key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return key and value."""
+        if isinstance(value, tuple):
+            return value
+        key, sign, rest = value.partition("=")
+        if not sign or not key.strip():
+            self.fail(f"{value!r} is no KEY=VALUE pair; expected something like today=2026-11-22.", param, ctx)
+        return key.strip(), rest

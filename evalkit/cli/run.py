@@ -1,0 +1,96 @@
+"""`evalkit run`: play the selected cases, grade them, write the report, end with the verdict's exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalkit.cli.options import Duration, Pair
+
+if TYPE_CHECKING:
+    from evalkit.runner import Project, RunSettings
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  evalkit run
+  evalkit run suites/returns.yaml -p support@v4 --via live --max-cost 0.60"""
+)
+@click.argument("targets", nargs=-1, metavar="[SUITE[::CASE]]...")
+@click.option("-p", "--prompt", metavar="REF", help="Use this prompt instead of the suite's.")
+@click.option("-k", "keyword", metavar="TEXT", help="Cases whose id contains TEXT.")
+@click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", help="Cases with this tag (repeatable).")
+@click.option("--lf", "last_failed", is_flag=True, help="Only what did not pass last time.")
+@click.option("--trials", type=click.IntRange(1), metavar="N", help="Override trials.")
+@click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Override a prompt input.")
+@click.option("--via", metavar="SOURCE", help="live, stand-in, or a finished run.  [auto: live if a key is set]")
+@click.option("--resume", metavar="RUN", help="Go on with a run that was cut off (last, or its folder).")
+@click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="Stop before spending more.")
+@click.option("--max-time", type=Duration(), metavar="10m", help="Stop after this long.")
+@click.option("-n", "--jobs", type=click.IntRange(1, 1000), metavar="N", help="Trials at once.  [8]")
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="DIR", help="[reports/<time>-<hash>]")
+@click.option("--open", "open_report", is_flag=True, help="Open the report when done.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
+@click.pass_context
+def run(ctx: click.Context, /, **options: Any) -> None:
+    """Run suites, write a report, fail if the gate fails.
+
+    Without an argument every suite in suites/ runs.
+    """
+    from evalkit.cli.config import load_config
+    from evalkit.cli.finish import finish_run
+    from evalkit.cli.project_root import find_root
+    from evalkit.runner import Asked, resume_run, start_run
+
+    root = find_root()
+    config = load_config(root)
+    project = _project(root, config, quiet=options["quiet"])
+    if options["resume"]:
+        _refuse_beside_resume(options)
+        folder = resume_run(project, options["resume"])
+    else:
+        folder = start_run(project, Asked(_settings(options, root, config), options["out"], ("evalkit", *sys.argv[1:])))
+    ctx.exit(finish_run(folder, quiet=options["quiet"], open_report=options["open_report"]))
+
+
+def _project(root: Path, config: Mapping[str, Any], *, quiet: bool) -> Project:
+    from evalkit.cli.config import load_price
+    from evalkit.cli.progress import LineProgress, NoProgress, QuietProgress
+    from evalkit.runner import Project
+
+    loud = LineProgress if sys.stderr.isatty() else QuietProgress
+    return Project(root, load_price(config), NoProgress if quiet else loud)
+
+
+def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any]) -> RunSettings:
+    from evalkit.runner import LIVE, STAND_IN, RunSettings, failed_last_time, has_credential
+
+    max_time = options["max_time"] or config.get("max_time")
+    return RunSettings(
+        targets=options["targets"],
+        via=options["via"] or (LIVE if has_credential() else STAND_IN),
+        prompt=options["prompt"],
+        keyword=options["keyword"],
+        tags=options["tags"],
+        last_failed=failed_last_time(root) if options["last_failed"] else None,
+        trials=options["trials"],
+        inputs=options["inputs"],
+        max_cost_usd=options["max_cost"] if options["max_cost"] is not None else config.get("max_cost"),
+        max_time_s=Duration().convert(max_time, None, None) if max_time is not None else None,
+        jobs=options["jobs"] or config.get("jobs", 8),
+    )
+
+
+def _refuse_beside_resume(options: Mapping[str, Any]) -> None:
+    """A resumed run keeps its settings; options that would change them are a mistake."""
+    harmless = {"resume", "open_report", "quiet"}
+    given = [name for name, value in options.items() if name not in harmless and value not in (None, (), False)]
+    if given:
+        names = ", ".join(sorted(name.replace("_", "-") for name in given))
+        msg = f"--resume goes on with the run's own settings; leave out: {names}."
+        raise click.UsageError(msg)

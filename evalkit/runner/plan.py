@@ -1,0 +1,183 @@
+"""Which trials a run consists of: suites, prompt versions and cases, selected and in order. Calls nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evalkit.errors import FileProblems, NothingSelected, UsageError
+from evalkit.prompts import load_prompt
+from evalkit.records import CaseRecord, Problem, PromptVersion, SuiteRecord, TrialKey
+from evalkit.runner.settings import RunSettings
+from evalkit.suites import Case, Suite, check_against_prompt, load_suites
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial to play: its key, its case, and the prompt version it talks to."""
+
+    key: TrialKey
+    case: Case
+    suite: Suite
+    prompt: PromptVersion
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run will do, in order; `cases` holds the selected ones, skipped ones included."""
+
+    suites: tuple[Suite, ...]
+    prompts: Mapping[str, PromptVersion]
+    cases: tuple[tuple[Suite, Case], ...]
+    trials: tuple[PlannedTrial, ...]
+
+    def suite_records(self) -> tuple[SuiteRecord, ...]:
+        """Return the suites as lines of the record."""
+        return tuple(_suite_record(suite, self.prompts[suite.path]) for suite in self.suites)
+
+
+def make_plan(settings: RunSettings, root: Path, stored_prompt: Callable[[str], PromptVersion] | None = None) -> Plan:
+    """Load suites and prompts and select the cases.
+
+    `stored_prompt` gives a suite's prompt version from a stored run, instead of loading it. FileProblems lists every
+    problem of every file; NothingSelected when no case is left.
+    """
+    targets = [_Target.parse(text, root) for text in settings.targets]
+    paths = list(dict.fromkeys(target.path for target in targets)) or sorted(
+        path for path in (root / "suites").glob("*.yaml") if is_suite(path)
+    )
+    suites = load_suites(paths, root)
+    selected = tuple(
+        (suite, _with_trials(case, settings.trials))
+        for suite in suites
+        for case in suite.cases
+        if _selected(case, settings, _wanted_ids(suite, targets, root))
+    )
+    if not selected:
+        raise NothingSelected(_nothing(settings, suites))
+    used = tuple(dict.fromkeys(suite.path for suite, _ in selected))
+    chosen = tuple(suite for suite in suites if suite.path in used)
+    if stored_prompt is None:
+        versions = _load_prompts(chosen, settings, root)
+    else:
+        versions = {path: stored_prompt(path) for path in used}
+    return Plan(
+        suites=chosen,
+        prompts=versions,
+        cases=selected,
+        trials=tuple(_in_rounds(selected, versions)),
+    )
+
+
+def is_suite(path: Path) -> bool:
+    """Tell a suite from the other YAML files of the folder (voices) by its content: a suite has `cases`."""
+    try:
+        head = path.read_text("utf-8", errors="replace")
+    except OSError:
+        return True  # loading it will say what is wrong
+    return any(line.startswith("cases:") for line in head.splitlines())
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A `SUITE` or `SUITE::CASE` of the command line."""
+
+    path: Path
+    case_id: str | None
+
+    @classmethod
+    def parse(cls, text: str, root: Path) -> _Target:
+        name, _, case_id = text.partition("::")
+        for path in (Path(name), root / name):
+            if path.is_file():
+                return cls(path.resolve(), case_id or None)
+        msg = f"{name}: no such suite; expected a file such as suites/returns.yaml."
+        raise UsageError(msg)
+
+
+def _load_prompts(suites: Sequence[Suite], settings: RunSettings, root: Path) -> dict[str, PromptVersion]:
+    """Render each suite's prompt; all problems of all of them in one go."""
+    versions: dict[str, PromptVersion] = {}
+    problems: list[Problem] = []
+    for suite in suites:
+        inputs = {**suite.inputs, **dict(settings.inputs)}
+        try:
+            prompt = load_prompt(settings.prompt or suite.prompt_ref, inputs, root)
+        except FileProblems as exc:
+            problems.extend(exc.problems)
+            continue
+        versions[suite.path] = prompt
+        problems.extend(check_against_prompt(suite, prompt))
+    errors = [problem for problem in dict.fromkeys(problems) if problem.severity == "error"]
+    if errors:
+        raise FileProblems(errors)
+    return versions
+
+
+def _wanted_ids(suite: Suite, targets: Sequence[_Target], root: Path) -> list[str | None] | None:
+    """Return the case ids that the targets name in a suite (None stands for all); None when there are no targets."""
+    if not targets:
+        return None
+    return [target.case_id for target in targets if target.path == (root / suite.path).resolve()]
+
+
+def _selected(case: Case, settings: RunSettings, wanted: list[str | None] | None) -> bool:
+    record = case.record
+    if wanted is not None and not any(name is None or _is_case(record, name) for name in wanted):
+        return False
+    if settings.keyword and settings.keyword.lower() not in record.case_id.lower():
+        return False
+    if settings.tags and not set(settings.tags) & set(record.tags):
+        return False
+    return settings.last_failed is None or f"{record.suite}::{record.case_id}" in settings.last_failed
+
+
+def _is_case(record: CaseRecord, name: str) -> bool:
+    """Tell whether a name on the command line means this case; the id of variants means all of them."""
+    return record.case_id == name or record.case_id.rpartition("/")[0] == name
+
+
+def _with_trials(case: Case, trials: int | None) -> Case:
+    """Override the number of trials; the share that must pass stays what it was, rounded up."""
+    record = case.record
+    if trials is None or trials == record.trials:
+        return case
+    share = -(-record.min_pass * trials // record.trials)
+    return replace(case, record=replace(record, trials=trials, min_pass=trials if record.critical else share))
+
+
+def _in_rounds(selected: Sequence[tuple[Suite, Case]], versions: Mapping[str, PromptVersion]) -> list[PlannedTrial]:
+    """Order trials suite by suite, and in a suite round by round, so that an early end has seen every case once."""
+    planned: list[PlannedTrial] = []
+    for path in dict.fromkeys(suite.path for suite, _ in selected):
+        prompt = versions[path]
+        pairs = [(suite, case) for suite, case in selected if suite.path == path and not case.record.skip]
+        for trial in range(1, max((case.record.trials for _, case in pairs), default=0) + 1):
+            planned.extend(
+                PlannedTrial(TrialKey(path, case.record.case_id, prompt.ref, trial), case, suite, prompt)
+                for suite, case in pairs
+                if trial <= case.record.trials
+            )
+    return planned
+
+
+def _suite_record(suite: Suite, prompt: PromptVersion) -> SuiteRecord:
+    return SuiteRecord(
+        path=suite.path,
+        sha=suite.sha,
+        description=suite.description,
+        prompt_ref=prompt.ref,
+        prompt_sha=prompt.sha,
+        trials=max((case.record.trials for case in suite.cases), default=0),
+        gate={key: value for key, value in vars(suite.gate).items() if value is not None},
+    )
+
+
+def _nothing(settings: RunSettings, suites: Sequence[Suite]) -> str:
+    if settings.last_failed is not None and not settings.last_failed:
+        return "nothing failed last time; leave out --lf to run every case."
+    if not suites:
+        return "no suite in suites/; expected files such as suites/returns.yaml."
+    cases = sum(len(suite.cases) for suite in suites)
+    return f"no case matches the selection; {cases} cases are in {', '.join(suite.path for suite in suites)}."

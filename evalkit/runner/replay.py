@@ -1,0 +1,92 @@
+"""Scores the stored replies of a run with today's rules: no calls, no money, the same lines in a new run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evalkit.records import (
+    RequestLine,
+    ScoreLine,
+    ToolLine,
+    Transcript,
+    Trial,
+    TrialEnd,
+    TrialKey,
+    TrialScore,
+    TrialStart,
+    TrialVerdict,
+    TurnStart,
+)
+from evalkit.runner.plan import Plan, PlannedTrial
+from evalkit.runner.recorder import Now
+from evalkit.runner.run import Progress
+from evalkit.scoring import score_trial
+from evalkit.store import RunReader, RunWriter
+
+
+def replay(plan: Plan, reader: RunReader, writer: RunWriter, now: Now, progress: Progress) -> None:
+    """Score every planned trial from the stored ones, in the order in which those ended; holes come last.
+
+    A stored trial belongs to a planned one of the same case id and number: of the same suite when the run knows the
+    suite, of any when it does not (imported conversations).
+    """
+    waiting = {planned.key: planned for planned in plan.trials}
+    known_suites = {suite.path for suite in reader.suites}
+    for stored in reader.trials():
+        for planned in _belonging(stored, waiting, known_suites):
+            del waiting[planned.key]
+            progress.trial(planned, _replay_trial(planned, stored, writer, now()))
+    for planned in waiting.values():
+        progress.trial(planned, _replay_trial(planned, None, writer, now()))
+
+
+def _belonging(stored: Trial, waiting: Mapping[TrialKey, PlannedTrial], known_suites: set[str]) -> list[PlannedTrial]:
+    return [
+        planned
+        for key, planned in waiting.items()
+        if key.case_id == stored.key.case_id
+        and key.trial == stored.key.trial
+        and (key.suite == stored.key.suite or key.suite not in known_suites)
+    ]
+
+
+def _replay_trial(planned: PlannedTrial, stored: Trial | None, writer: RunWriter, now: str) -> TrialScore:
+    """Write a stored trial into the new run and grade it; one that is missing or does not fit is not measured."""
+    reason = _why_not(planned, stored)
+    session_id = planned.key.session_id
+    if reason or stored is None:
+        writer.append(TrialStart(planned.key, session_id, planned.prompt.sha, ts=now))
+        score = TrialScore(TrialVerdict.NOT_MEASURED, reason=reason)
+    else:
+        _copy(planned.key, stored, writer, now)
+        score = score_trial(stored.transcript, planned.case.record.assertions, stored.crash)
+    writer.append(TrialEnd(session_id, stored.crash if stored else None))
+    writer.append(ScoreLine(session_id, score))
+    return score
+
+
+def _why_not(planned: PlannedTrial, stored: Trial | None) -> str:
+    if stored is None:
+        return "the replayed run has no reply for this trial"
+    if stored.transcript.prompt_sha != planned.prompt.sha:
+        return f"the stored replies are for {stored.key.prompt_ref}, not for this text of {planned.prompt.ref}"
+    said = tuple(turn.user for turn in stored.transcript.turns)
+    asked = planned.case.record.turns
+    if asked and said != asked[: len(said)]:
+        return "the stored conversation has other user messages than the case has now"
+    if asked and len(said) < len(asked) and stored.transcript.failure is None:
+        return f"the stored conversation ends after turn {len(said)} of {len(asked)}"
+    return ""
+
+
+def _copy(key: TrialKey, stored: Trial, writer: RunWriter, now: str) -> None:
+    transcript: Transcript = stored.transcript
+    session_id = key.session_id
+    writer.append(TrialStart(key, session_id, transcript.prompt_sha, transcript.history, now))
+    for turn in transcript.turns:
+        writer.append(TurnStart(session_id, turn.n, turn.user))
+        for request in turn.requests:
+            writer.append(RequestLine(session_id, request))
+            for call in turn.tool_calls:
+                if call.request_n == request.n:
+                    writer.append(ToolLine(session_id, turn.n, call))

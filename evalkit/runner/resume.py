@@ -1,0 +1,57 @@
+"""Takes up a run that was cut off: what is finished stays, what was begun goes on with the replies it has."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from evalkit.errors import UsageError
+from evalkit.records import CaseRecord, ScoreLine, Trial
+from evalkit.runner.plan import Plan
+from evalkit.runner.run import RunState
+from evalkit.scoring import score_trial
+from evalkit.store import RunReader, RunWriter
+
+
+def prepare_resume(reader: RunReader, plan: Plan, writer: RunWriter) -> RunState:
+    """Return where the run stands, after grading trials that ended just before the cut.
+
+    UsageError when a suite, a case or a prompt is not what it was: half a run of each would be no run.
+    """
+    _refuse_changes(reader, plan)
+    for prompt in reader.prompts.values():
+        writer.know_prompt(prompt)
+    cases = {(case.suite, case.case_id): case for case in reader.cases}
+    finished, spent = set(), defaultdict[str, float](float)
+    for trial in reader.trials():
+        finished.add(trial.transcript.session_id)
+        spent[trial.key.suite] += _cost(trial)
+        if trial.score is None:
+            _grade(trial, cases, writer)
+    opened = reader.open_sessions()
+    for session in opened.values():
+        spent[session.start.key.suite] += sum(request.cost_usd or 0.0 for request in session.requests)
+    return RunState(frozenset(finished), opened, dict(spent))
+
+
+def _grade(trial: Trial, cases: dict[tuple[str, str], CaseRecord], writer: RunWriter) -> None:
+    case = cases[trial.key.suite, trial.key.case_id]
+    score = score_trial(trial.transcript, case.assertions, trial.crash)
+    writer.append(ScoreLine(trial.transcript.session_id, score))
+
+
+def _cost(trial: Trial) -> float:
+    return sum(request.cost_usd or 0.0 for request in trial.transcript.requests)
+
+
+def _refuse_changes(reader: RunReader, plan: Plan) -> None:
+    recorded = {suite.path: suite for suite in reader.suites}
+    for suite in plan.suite_records():
+        before = recorded.get(suite.path)
+        if before is None or before.sha != suite.sha:
+            what = suite.path
+        elif before.prompt_sha != suite.prompt_sha:
+            what = f"prompt {suite.prompt_ref}"
+        else:
+            continue
+        msg = f"{what} has changed since run {reader.header.run_id} was cut off; start a new run."
+        raise UsageError(msg)

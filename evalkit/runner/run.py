@@ -1,0 +1,192 @@
+"""Runs a plan: trials side by side under the limits, everything recorded, ended cleanly whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from evalkit.engine import Price, RequestFinished
+from evalkit.records import EndReason, Request, RunEnd, TrialScore
+from evalkit.runner.estimate import estimate_trial
+from evalkit.runner.plan import Plan, PlannedTrial
+from evalkit.runner.recorder import Now
+from evalkit.runner.session import OutOfMoney, Stage, play_trial
+from evalkit.runner.settings import RunSettings
+from evalkit.runner.source import open_source
+from evalkit.runner.spending import Spending
+from evalkit.runner.warmup import WarmUp
+from evalkit.store import OpenSession, RunWriter
+
+
+class Progress(Protocol):
+    """Hears how a run gets on."""
+
+    def request(self, request: Request) -> None:
+        """A request is over."""
+        ...
+
+    def trial(self, planned: PlannedTrial, score: TrialScore) -> None:
+        """A trial is over."""
+        ...
+
+    def close(self) -> None:
+        """The run is over."""
+        ...
+
+
+@dataclass
+class RunState:
+    """What an earlier, interrupted attempt of the same run has left: finished sessions and open ones."""
+
+    finished: frozenset[str] = frozenset()
+    open: Mapping[str, OpenSession] = field(default_factory=dict)
+    spent: Mapping[str, float] = field(default_factory=dict)
+
+
+class Runner:
+    """Plays the trials of one plan into one writer."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        settings: RunSettings,
+        writer: RunWriter,
+        *,
+        price: Price,
+        now: Now,
+        progress: Progress,
+        state: RunState | None = None,
+    ) -> None:
+        self._plan = plan
+        self._settings = settings
+        self._writer = writer
+        self._price = price
+        self._now = now
+        self._progress = progress
+        self._state = state or RunState()
+        self._warm = WarmUp()
+        self._total = Spending(settings.max_cost_usd, sum(self._state.spent.values()))
+        self._suites = {
+            suite.path: Spending(suite.gate.cost_usd, self._state.spent.get(suite.path, 0.0)) for suite in plan.suites
+        }
+        self._notes: dict[str, None] = {}
+        self._queue = deque(planned for planned in plan.trials if planned.key.session_id not in self._state.finished)
+
+    async def run(self) -> RunEnd:
+        """Play what is left of the plan and return the line that ends the run; it is written already."""
+        began = time.monotonic()
+        reason = await self._play_all()
+        if reason == "finished" and self._notes:
+            reason = "max_cost"
+        end = RunEnd(reason, self._now(), round(time.monotonic() - began, 3), tuple(self._notes))
+        self._writer.append(end)
+        return end
+
+    async def _play_all(self) -> EndReason:
+        workers: list[asyncio.Task[None]] = []
+        try:
+            async with open_source(self._settings.via) as source:
+                stage = Stage(source.door, source.source, self._writer, self._price, self._now, self._began, self._paid)
+                async with asyncio.timeout(self._max_time()):
+                    with _cancelled_by_signals():
+                        async with asyncio.TaskGroup() as group:
+                            count = min(self._settings.jobs, len(self._queue))
+                            workers.extend(group.create_task(self._work(stage)) for _ in range(count))
+        except TimeoutError:
+            self._notes[f"stopped after {self._max_time():g} seconds"] = None
+            return "max_time"
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()  # the wish is granted: what follows only writes down how far the run came
+            return "interrupted"
+        except BaseExceptionGroup as group_error:
+            raise group_error.exceptions[0] from group_error
+        return "finished"
+
+    async def _work(self, stage: Stage) -> None:
+        """Take trials from the queue until it is empty."""
+        while self._queue:
+            planned = self._queue.popleft()
+            if not self._admit(planned):
+                continue
+            session_id, prefix = planned.key.session_id, planned.prompt.sha
+            await self._warm.wait(prefix, session_id)
+            try:
+                score = await play_trial(stage, planned, self._state.open.get(session_id))
+            except OutOfMoney:
+                continue
+            finally:
+                self._warm.over(prefix, session_id)
+                for spending in self._purses(planned):
+                    spending.settle(session_id)
+            self._progress.trial(planned, score)
+
+    def _admit(self, planned: PlannedTrial) -> bool:
+        """Reserve the trial's money everywhere, or note who could not pay and leave the trial out."""
+        estimate = estimate_trial(planned, self._price)
+        purses = self._purses(planned)
+        if not all(purse.admit(planned.key.session_id, estimate) for purse in purses):
+            self._note_empty(planned)
+            for purse in purses:
+                purse.release(planned.key.session_id)
+            return False
+        return True
+
+    def _purses(self, planned: PlannedTrial) -> tuple[Spending, Spending]:
+        return self._total, self._suites[planned.suite.path]
+
+    def _began(self, planned: PlannedTrial) -> None:
+        self._warm.began(planned.prompt.sha)
+
+    def _paid(self, planned: PlannedTrial, event: RequestFinished) -> None:
+        request = event.request
+        self._progress.request(request)
+        stored = self._state.open.get(planned.key.session_id)
+        if stored and any(request.n == other.n for other in stored.requests):
+            return  # paid for in an earlier attempt, and counted there
+        cost = (request.cost_usd or 0.0) + sum(attempt.cost_usd or 0.0 for attempt in request.attempts)
+        for purse in self._purses(planned):
+            purse.pay(planned.key.session_id, cost)
+        if any(purse.exhausted for purse in self._purses(planned)):
+            self._note_empty(planned)
+            raise OutOfMoney
+
+    def _note_empty(self, planned: PlannedTrial) -> None:
+        total, suite = self._purses(planned)
+        if total.cap is not None and total.cap <= (suite.cap if suite.cap is not None else total.cap):
+            self._notes[f"stopped at ${total.cap:.2f} (--max-cost)"] = None
+        else:
+            self._notes[f"{planned.suite.path} stopped at ${suite.cap or 0:.2f} (gate.cost_usd)"] = None
+
+    def _max_time(self) -> float | None:
+        """Return the seconds the run may take: the command's word, else the longest that a suite allows."""
+        if self._settings.max_time_s is not None:
+            return self._settings.max_time_s
+        return max((suite.gate.time_s for suite in self._plan.suites if suite.gate.time_s is not None), default=None)
+
+
+@contextmanager
+def _cancelled_by_signals() -> Iterator[None]:
+    """Let Ctrl-C and a polite kill cancel the current work once, so that what is done gets written; a second kills."""
+    loop, current = asyncio.get_running_loop(), asyncio.current_task()
+    assert current is not None  # noqa: S101 - only called from a coroutine
+
+    def stop(number: int) -> None:
+        loop.remove_signal_handler(number)
+        current.cancel()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,44 @@
+"""What a run was asked to do, as one value that is passed whole and stored in the run's header."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from evalkit.records import JsonObject
+
+LIVE = "live"
+STAND_IN = "stand-in"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """The selection, the source and the limits of a run.
+
+    `targets` are suites or `suite::case`; none means every suite. `via` is `live`, `stand-in` or the folder of a stored
+    run. Costs in US dollars, times in seconds. `last_failed` holds `suite::case` names that did not pass last time.
+    """
+
+    targets: tuple[str, ...] = ()
+    via: str = STAND_IN
+    prompt: str | None = None
+    keyword: str | None = None
+    tags: tuple[str, ...] = ()
+    last_failed: tuple[str, ...] | None = None
+    trials: int | None = None
+    inputs: tuple[tuple[str, str], ...] = ()
+    max_cost_usd: float | None = None
+    max_time_s: float | None = None
+    jobs: int = 8
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, obj: JsonObject) -> RunSettings:
+        """Return the settings that a run's header holds."""
+        known = {field.name: obj[field.name] for field in fields(cls) if field.name in obj}
+        lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+        pairs = {"inputs": tuple((str(key), str(value)) for key, value in known.get("inputs", ()))}
+        return cls(**{**known, **lists, **pairs})

@@ -1,0 +1,47 @@
+"""How much a run may cost: what is spent, what running trials may still spend, and whether another one fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Spending:
+    """The money of a run or of one suite in it, in US dollars; `cap` None means no limit.
+
+    A trial is admitted when what is spent, what is reserved for running trials and what it may cost itself fit under
+    the cap. The reserve for a trial is the mean of the finished ones, before that the planner's estimate.
+    """
+
+    cap: float | None = None
+    spent: float = 0.0
+    _reserved: dict[str, float] = field(default_factory=dict)
+    _finished: int = 0
+
+    def admit(self, session_id: str, estimate: float) -> bool:
+        """Reserve money for a trial; False when it does not fit."""
+        expected = self.spent / self._finished if self._finished else estimate
+        if self.cap is not None and self.spent + sum(self._reserved.values()) + expected > self.cap:
+            return False
+        self._reserved[session_id] = expected
+        return True
+
+    def pay(self, session_id: str, cost: float) -> None:
+        """Book the cost of one request against its trial's reserve."""
+        self.spent += cost
+        if session_id in self._reserved:
+            self._reserved[session_id] = max(0.0, self._reserved[session_id] - cost)
+
+    def release(self, session_id: str) -> None:
+        """Give back the reserve of a trial that was not played."""
+        self._reserved.pop(session_id, None)
+
+    def settle(self, session_id: str) -> None:
+        """Free what a finished trial had left."""
+        self._reserved.pop(session_id, None)
+        self._finished += 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the cap is reached, so that not even a running trial may go on."""
+        return self.cap is not None and self.spent >= self.cap

@@ -1,0 +1,155 @@
+"""Starts, resumes or replays a run and leaves its folder behind; everything else is read from there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evalkit.engine import Price
+from evalkit.errors import UsageError
+from evalkit.records import CaseRecord, EndReason, PromptVersion, RunEnd, Source, SuiteRecord, Usage
+from evalkit.runner.header import make_header, utc_now
+from evalkit.runner.plan import Plan, make_plan
+from evalkit.runner.replay import replay
+from evalkit.runner.resume import prepare_resume
+from evalkit.runner.run import Progress, Runner, RunState
+from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
+from evalkit.runner.source import describe_source, require_credential
+from evalkit.store import RUN_FILE, RunReader, RunWriter, find_run, new_run_id
+
+MakeProgress = Callable[[Plan, RunSettings], Progress]
+"""Makes what hears of the run's progress, once it is known what the run consists of."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where the project is, what a request costs there, and who hears of progress."""
+
+    root: Path
+    price: Price
+    progress: MakeProgress
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for: the settings, the folder for the run if one was named, and the command as it was typed."""
+
+    settings: RunSettings
+    out: Path | None = None
+    command: tuple[str, ...] = ()
+
+
+def start_run(project: Project, asked: Asked) -> Path:
+    """Run a plan from its beginning and return the run's folder."""
+    settings = asked.settings
+    if settings.via not in (LIVE, STAND_IN):
+        return _replay_run(project, asked)
+    require_credential(settings.via)
+    plan = make_plan(settings, project.root)
+    _refuse_unknown_price(plan, settings, project.price)
+    with _new_run(project, asked, describe_source(settings.via), plan) as writer:
+        _play(project, settings, plan, writer, RunState())
+        return writer.folder
+
+
+def resume_run(project: Project, name: str) -> Path:
+    """Take up a run that was cut off, with the settings it was started with, and return its folder."""
+    folder = find_run(name, project.root)
+    with RunWriter(folder) as writer:
+        reader = RunReader(folder)
+        settings = RunSettings.from_json(reader.header.settings)
+        if reader.header.source.kind not in (LIVE, STAND_IN):
+            msg = f"run {reader.header.run_id} made no calls; there is nothing to resume."
+            raise UsageError(msg)
+        require_credential(settings.via)
+        plan = make_plan(settings, project.root)
+        _write_plan(writer, plan, reader)
+        _play(project, settings, plan, writer, prepare_resume(reader, plan, writer))
+    return folder
+
+
+def _play(project: Project, settings: RunSettings, plan: Plan, writer: RunWriter, state: RunState) -> None:
+    with closing(project.progress(plan, settings)) as progress:
+        runner = Runner(plan, settings, writer, price=project.price, now=utc_now, progress=progress, state=state)
+        asyncio.run(runner.run())
+
+
+def _replay_run(project: Project, asked: Asked) -> Path:
+    """Score a stored run again, with the prompt versions it was made with unless others are asked for."""
+    settings = asked.settings
+    folder = find_run(settings.via, project.root)
+    reader = RunReader(folder)
+    plan = make_plan(settings, project.root, None if settings.prompt else _stored_prompts(reader))
+    source = Source("replayed", reader.header.run_id)
+    if reader.header.source.kind == "imported":
+        source = replace(source, kind="imported")
+    with _new_run(project, asked, source, plan) as writer:
+        began = datetime.now(UTC)
+        reason: EndReason = "finished"
+        try:
+            with closing(project.progress(plan, settings)) as progress:
+                replay(plan, reader, writer, utc_now, progress)
+        except KeyboardInterrupt:
+            reason = "interrupted"
+        elapsed = (datetime.now(UTC) - began).total_seconds()
+        writer.append(RunEnd(reason, utc_now(), round(elapsed, 3)))
+        return writer.folder
+
+
+def _stored_prompts(reader: RunReader) -> Callable[[str], PromptVersion]:
+    """Return how to find a suite's prompt version among those of a stored run."""
+    by_suite = {suite.path: suite.prompt_sha for suite in reader.suites}
+    only = next(iter(reader.prompts)) if len(reader.prompts) == 1 else None
+
+    def find(suite: str) -> PromptVersion:
+        sha = by_suite.get(suite, only)
+        if sha is None:
+            known = ", ".join(sorted(by_suite)) or "none"
+            msg = f"run {reader.header.run_id} has no replies for {suite}; its suites are {known}."
+            raise UsageError(msg)
+        return reader.prompts[sha]
+
+    return find
+
+
+def _new_run(project: Project, asked: Asked, source: Source, plan: Plan) -> RunWriter:
+    """Make the run's folder and write what is known before the first trial."""
+    run_id = new_run_id(datetime.now(UTC))
+    folder = asked.out or project.root / "reports" / run_id
+    if (folder / RUN_FILE).exists():
+        msg = f"{folder} holds a run already; choose another folder for --out, or resume it with --resume."
+        raise UsageError(msg)
+    writer = RunWriter(folder)
+    writer.append(make_header(run_id, source, asked.settings, project.root, asked.command))
+    _write_plan(writer, plan)
+    return writer
+
+
+def _write_plan(writer: RunWriter, plan: Plan, known: RunReader | None = None) -> None:
+    """Write prompts, suites and cases, except those that an interrupted run has written already."""
+    prompts = {prompt.sha: prompt for prompt in plan.prompts.values()}
+    lines: list[PromptVersion | SuiteRecord | CaseRecord] = [
+        *(prompt for sha, prompt in prompts.items() if known is None or sha not in known.prompts),
+        *(suite for suite in plan.suite_records() if known is None or suite not in known.suites),
+    ]
+    seen = {(case.suite, case.case_id) for case in known.cases} if known else set()
+    lines.extend(case.record for _, case in plan.cases if (case.record.suite, case.record.case_id) not in seen)
+    for line in lines:
+        writer.append(line)
+
+
+def _refuse_unknown_price(plan: Plan, settings: RunSettings, price: Price) -> None:
+    """Refuse a money limit for a model whose price is unknown: it could not be kept."""
+    for suite in plan.suites:
+        model = plan.prompts[suite.path].model
+        limited = settings.max_cost_usd is not None or suite.gate.cost_usd is not None
+        if limited and price(model, Usage(input_tokens=1)) is None:
+            msg = (
+                f"the price of {model!r} is unknown, so a cost limit can't be kept; "
+                "add it to [[tool.evalkit.prices]] in pyproject.toml or take the limit away."
+            )
+            raise UsageError(msg)
