@@ -8,7 +8,7 @@ table that is installed is read, and the package is loaded when the first price 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -121,6 +121,16 @@ def estimate(
         output_tokens=planned.output_tokens,
     )
     return cost_of(model, usage, batch=batch, when=when, overrides=overrides)
+
+
+def price_with(overrides: Sequence[Price] = ()) -> Callable[[str, Usage], float | None]:
+    """Return a function from model and usage to dollars by today's prices; None stands for an unknown price."""
+
+    def price(model: str, usage: Usage) -> float | None:
+        cost = cost_of(model, usage, overrides=overrides)
+        return cost.total if cost is not None else None
+
+    return price
 
 
 def resolve_model(model: str) -> str:

@@ -14,7 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import FileProblems
-from evalkit.pricing import Cost, PlannedRequest, cost_of, estimate, parse_prices, price_table, resolve_model
+from evalkit.pricing import (
+    Cost,
+    PlannedRequest,
+    cost_of,
+    estimate,
+    parse_prices,
+    price_table,
+    price_with,
+    resolve_model,
+)
 from evalkit.records import Usage
 
 DAY = date(2026, 11, 22)
@@ -213,6 +222,13 @@ def test_an_estimate_is_the_cost_of_what_will_be_used() -> None:
     assert first == cost("claude-sonnet-5-5", Usage(0, 0, 10_000, 0, 500))
     batch = estimate("claude-sonnet-5-5", PlannedRequest(10_000, 500, 8000, "write_5m"), when=DAY, batch=True)
     assert batch == cost("claude-sonnet-5-5", Usage(2000, 8000, 0, 0, 500), batch=True)
+
+
+def test_a_price_function_gives_totals_with_own_prices() -> None:
+    """What the engine is given: model and usage to dollars, None for an unknown model."""
+    price = price_with(parse_prices([{"model": "our-proxy", **OWN}]))
+    assert price("our-proxy", Usage(MILLION, 0, 0, 0, MILLION)) == pytest.approx(12.0)
+    assert price("their-proxy", Usage(MILLION)) is None
 
 
 def test_the_price_table_is_named_for_the_record() -> None:
