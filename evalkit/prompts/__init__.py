@@ -1,0 +1,13 @@
+"""Versioned prompts: which file a reference names, what it renders to, and what is wrong with it."""
+
+from evalkit.prompts.refs import list_prompts
+from evalkit.prompts.render import load_prompt, render_prompt
+from evalkit.prompts.source import PromptSource, find_prompt
+
+__all__ = [
+    "PromptSource",
+    "find_prompt",
+    "list_prompts",
+    "load_prompt",
+    "render_prompt",
+]

@@ -1,0 +1,81 @@
+"""What a folder of the project held at a git revision.
+
+The one place that runs git for prompts. Reads objects only: no working tree, no filters, no hooks, and never longer than
+`TIMEOUT_S`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.errors import EvalkitError, UsageError
+
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class GitEntry:
+    """A file in a revision; `mode` tells regular files (100644, 100755) from links (120000) and submodules (160000)."""
+
+    mode: str
+    blob: str
+
+
+def commit_of(root: Path, revision: str) -> str | None:
+    """Return the commit a revision names, or None when git does not know it.
+
+    Raises UsageError when `root` is not in a git repository, EvalkitError when git itself fails.
+    """
+    if revision.startswith("-"):
+        return None
+    inside = _git(root, "rev-parse", "--is-inside-work-tree")
+    if inside.returncode != 0:
+        raise UsageError(f"{root}: is not in a git repository, so a prompt can't be taken from revision {revision!r}.")
+    found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
+    return found.stdout.decode().strip() if found.returncode == 0 else None
+
+
+def entries_of(root: Path, commit: str, folder: str) -> dict[str, GitEntry]:
+    """Return every file below `folder` (a path relative to `root`) at a commit, by path relative to `root`."""
+    listed = _git(root, "ls-tree", "-r", "-z", commit, "--", folder + "/")
+    if listed.returncode != 0:
+        raise EvalkitError(f"git ls-tree {commit[:12]} failed: {_message(listed)}")
+    entries = {}
+    for record in listed.stdout.split(b"\0"):
+        if record:
+            about, _, name = record.partition(b"\t")
+            mode, _, blob = about.decode().split(" ")
+            entries[name.decode("utf-8", "replace")] = GitEntry(mode, blob)
+    return entries
+
+
+def content_of(root: Path, entry: GitEntry) -> bytes:
+    """Return the bytes of a file at a revision."""
+    shown = _git(root, "cat-file", "blob", entry.blob)
+    if shown.returncode != 0:
+        raise EvalkitError(f"git cat-file {entry.blob[:12]} failed: {_message(shown)}")
+    return shown.stdout
+
+
+def _message(done: subprocess.CompletedProcess[bytes]) -> str:
+    return done.stderr.decode("utf-8", "replace").strip() or f"exit code {done.returncode}"
+
+
+def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    try:
+        return subprocess.run(  # noqa: S603  the arguments are ours; a revision is passed behind --end-of-options
+            ["git", "-C", str(root), *arguments],  # noqa: S607  git is looked up on PATH as everywhere
+            capture_output=True,
+            check=False,
+            timeout=TIMEOUT_S,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )
+    except FileNotFoundError as error:
+        raise EvalkitError("git is not installed; install it, or name a version file instead of a revision.") from error
+    except subprocess.TimeoutExpired as error:
+        raise EvalkitError(f"git {arguments[0]} gave no answer within {TIMEOUT_S:g} s.") from error

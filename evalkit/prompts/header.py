@@ -1,0 +1,149 @@
+"""The front matter of a prompt file: what it may say and what each key means.
+
+The schema behind `evalkit schema prompt`. Must not know templates or the API's body; those read the values.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from evalkit.records import Problem
+from evalkit.yamlsource import (
+    Count,
+    FileModel,
+    Flag,
+    JsonMap,
+    Source,
+    SourceText,
+    Text,
+    check_schema,
+    parse_yaml,
+    refusal,
+)
+
+_SAMPLING = (
+    "{0!r} can't be set: the Messages API refuses sampling parameters (temperature, top_p, top_k) since version "
+    "2026-10-21. To see how much answers vary, give the suite more trials."
+)
+_FENCE = re.compile(r"---[ \t]*(\r\n|\r|\n|$)")
+_END = re.compile(r"(?:^|(?<=[\r\n]))---[ \t]*(\r\n|\r|\n|$)")
+
+
+class Thinking(FileModel):
+    """How the model may think before it answers; the API's own object."""
+
+    called: ClassVar[str] = "thinking"
+    type: Literal["adaptive", "enabled", "disabled", "between_tools"] = Field(
+        description="The kind of thinking; which ones a model takes is checked against a table.", examples=["adaptive"]
+    )
+    budget_tokens: Count | None = Field(
+        None, ge=1024, description="Only with `enabled`: tokens for thinking, less than max_tokens.", examples=[2048]
+    )
+    display: Literal["summarized", "omitted"] | None = Field(
+        None, description="Whether replies carry a summary of the thinking.", examples=["omitted"]
+    )
+
+
+def _thinking(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+class Input(FileModel):
+    """A value the prompt is filled with: a default, or `required: true`."""
+
+    called: ClassVar[str] = "an input"
+    default: Text | None = Field(None, description="Used where nothing else is given.", examples=["Tandle"])
+    required: Flag = Field(False, description="Every suite and chat must give it.", examples=[True])
+    description: Text = Field("", description="What it is, for people.", examples=["The day of the conversation"])
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Input:
+        if self.required == (self.default is not None):
+            raise refusal("an input has either a default or `required: true`; write exactly one of them.")
+        return self
+
+
+def _input(value: Any) -> Any:
+    return value if isinstance(value, dict | list) else {"default": value}
+
+
+class Header(FileModel):
+    """Front matter of `prompts/<name>/<version>.md`; the text below it is the system prompt, a Jinja template."""
+
+    called: ClassVar[str] = "the front matter"
+    refused: ClassVar[dict[str, str]] = {
+        **{key: _SAMPLING.format(key) for key in ("temperature", "top_p", "top_k")},
+        "name": "'name' is not a key: a prompt is named by its folder. Remove it.",
+        "version": "'version' is not a key: a version is named by its file. Remove it.",
+        "memory": "not built yet: 'memory'. Remove it.",
+        "fallbacks": "not built yet: 'fallbacks'. Remove it.",
+        "mcp_servers": "not built yet: 'mcp_servers'. Remove it.",
+        "context_management": "not built yet: 'context_management'. Remove it.",
+        "stop_sequences": "not built yet: 'stop_sequences'. Remove it.",
+    }
+
+    description: Text = Field(
+        "",
+        description="One line, shown in lists, reports and pull request comments.",
+        examples=["Checks the order before answering anything about it."],
+    )
+    model: Text = Field(min_length=1, description="The model's id.", examples=["claude-sonnet-5-5"])
+    max_tokens: Count = Field(
+        1024, ge=1, description="At most this many tokens in one reply, thinking included.", examples=[700]
+    )
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = Field(
+        None, description="How hard the model works; the model's own default where it is left out.", examples=["medium"]
+    )
+    thinking: Annotated[Thinking, BeforeValidator(_thinking, json_schema_input_type=str | Thinking)] | None = Field(
+        None, description="A kind of thinking, or the API's `thinking` object.", examples=["adaptive"]
+    )
+    cache: Literal["off", "5m", "1h"] = Field(
+        "5m",
+        description="Lifetime of the prompt cache, or off. `{# evalkit: cache here #}` in the text says how far it reaches.",
+        examples=["5m"],
+    )
+    tools: list[Text] = Field(
+        [],
+        description="Files with one Messages API tool each, relative to the prompt's folder, in the order they are sent.",
+        examples=[["tools/lookup_order.yaml"]],
+    )
+    inputs: dict[str, Annotated[Input, BeforeValidator(_input, json_schema_input_type=str | float | bool | Input)]] = (
+        Field(
+            {},
+            description="What the text may use, as text: a plain value is the default; or {required: true}.",
+            examples=[{"shop": "Tandle", "today": {"required": True}}],
+        )
+    )
+    metadata: JsonMap = Field({}, description="Yours; never read and never sent.", examples=[{"owner": "support"}])
+
+
+def split_header(text: SourceText) -> tuple[SourceText, SourceText] | None:
+    """Return the front matter and the text below it, or None when the file does not begin with front matter."""
+    opening = _FENCE.match(text.text)
+    closing = _END.search(text.text, opening.end()) if opening else None
+    if not opening or not closing:
+        return None
+    head = SourceText(text.file, text.text[opening.end() : closing.start()], text.sha, first_line=2)
+    return head, text.part(closing.end())
+
+
+def read_header(text: SourceText) -> tuple[Header | None, Source | None, list[Problem]]:
+    """Return a prompt file's front matter, the YAML behind it, and all its problems."""
+    parts = split_header(text)
+    if parts is None:
+        message = "has no front matter; expected `---`, `model: ...` and `---` above the text of the prompt."
+        return None, None, [text.problem(text.place(0), message)]
+    source = parse_yaml(parts[0])
+    header, problems = check_schema(source, Header)
+    problems = [*source.problems, *problems]
+    for name in header.inputs if header else ():
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in _RESERVED:
+            message = f"{name!r} can't be the name of an input; expected a letter, then letters, digits or _."
+            problems.append(source.problem(("inputs", name), message, key=True))
+    return header, source, problems
+
+
+_RESERVED = frozenset(["and", "or", "not", "in", "is", "if", "else", "for", "true", "false", "none", "True", "False", "None", "loop", "range", "namespace"])

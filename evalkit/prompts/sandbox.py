@@ -1,0 +1,295 @@
+"""A Jinja environment in which no template can hang, eat memory or reach anything but its inputs.
+
+Jinja's own sandbox stops access to Python; this one also bounds work, because a prompt may be a stranger's. Allowed are
+text, inputs, if, for, set, with, include, and the filters and methods listed here. Every loop step, call and filter
+counts against one budget, every text that is put together against another, and lists can't be nested or printed, so
+that neither loops nor doubling grow beyond them. Templates are bounded by their own size besides (`tree.py`), includes
+by their number (`template.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import jinja2
+from jinja2 import filters, nodes
+from jinja2.runtime import Undefined
+from jinja2.sandbox import SandboxedEnvironment
+from jinja2.utils import Namespace
+
+MAX_STEPS = 20_000
+MAX_CHARACTERS = 2_000_000
+MAX_NUMBER = 10**15
+MAX_NODES = 50_000
+
+_SCALARS = (str, int, float)
+_METHODS = frozenset(
+    ["upper", "lower", "title", "capitalize", "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "splitlines", "count", "find"]
+)
+_PLAIN_FILTERS = ["abs", "capitalize", "count", "d", "default", "first", "float", "int", "last", "length", "lower", "max", "min", "sort", "title", "trim", "truncate", "unique", "upper", "wordcount"]
+_NODES: tuple[type[nodes.Node], ...] = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.NSRef,
+    nodes.Const,
+    nodes.List,
+    nodes.Tuple,
+    nodes.Dict,
+    nodes.Pair,
+    nodes.Keyword,
+    nodes.For,
+    nodes.If,
+    nodes.Assign,
+    nodes.AssignBlock,
+    nodes.With,
+    nodes.Include,
+    nodes.CondExpr,
+    nodes.Filter,
+    nodes.Test,
+    nodes.Call,
+    nodes.Getitem,
+    nodes.Getattr,
+    nodes.Slice,
+    nodes.Concat,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.Add,
+    nodes.Sub,
+    nodes.Mul,
+    nodes.Div,
+    nodes.FloorDiv,
+    nodes.Mod,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Neg,
+    nodes.Pos,
+)
+_NAMES = {nodes.Macro: "macro", nodes.CallBlock: "call", nodes.FilterBlock: "filter", nodes.Pow: "**"}
+
+
+class TooMuch(jinja2.TemplateRuntimeError):
+    """The template does more than a prompt may."""
+
+
+class Budget:
+    """Counts what one rendering has done."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._characters = 0
+
+    def step(self, count: int = 1) -> None:
+        """Count loop steps, calls and filters."""
+        self._steps += count
+        if self._steps > MAX_STEPS:
+            raise TooMuch(f"the template takes more than {MAX_STEPS:,} steps (loop turns, calls and filters)")
+
+    def text(self, length: int) -> None:
+        """Count characters that are about to be put together."""
+        self._characters += length
+        if self._characters > MAX_CHARACTERS:
+            raise TooMuch(f"the template puts together more than {MAX_CHARACTERS:,} characters")
+
+
+def refused_nodes(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    """Yield the line and the reason of everything in a template that a prompt may not use."""
+    for count, node in enumerate(_descendants(tree)):
+        if count > MAX_NODES:
+            yield node.lineno, f"the template has more than {MAX_NODES:,} parts; split it."
+            return
+        kind = type(node)
+        if kind not in _NODES:
+            name = _NAMES.get(kind, kind.__name__.lower())
+            yield node.lineno, f"{name!r} can't be used in a prompt; text, if, for, set, with and include can."
+        elif isinstance(node, nodes.For) and node.recursive:
+            yield node.lineno, "a loop can't be recursive in a prompt."
+        elif isinstance(node, nodes.List | nodes.Tuple | nodes.Dict) and not _is_constant(node):
+            yield node.lineno, "a list in a prompt may hold only plain texts and numbers."
+        elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
+            yield node.lineno, f"no filter {node.name!r} in prompts; there are: {', '.join(sorted(FILTERS))}."
+
+
+def _descendants(tree: nodes.Node) -> Iterator[nodes.Node]:
+    open_nodes = [tree]
+    while open_nodes:
+        node = open_nodes.pop()
+        yield node
+        open_nodes.extend(node.iter_child_nodes())
+
+
+def _is_constant(node: nodes.Node) -> bool:
+    if isinstance(node, nodes.Tuple) and node.ctx == "store":
+        return True
+    kinds = (nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Const, nodes.TemplateData, nodes.Neg)
+    return all(isinstance(part, kinds) for part in _descendants(node))
+
+
+class PromptEnvironment(SandboxedEnvironment):
+    """The environment of one rendering; `budget` bounds all templates in it together."""
+
+    intercepted_binops = frozenset({"+", "*", "%"})
+
+    def __init__(self, loader: jinja2.BaseLoader, budget: Budget) -> None:
+        super().__init__(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False, finalize=_printable)
+        self.budget = budget
+        self.concat = self._joined  # type: ignore[assignment]  # Jinja's own hook; it stores "".join here
+        self.globals = {"range": self._range, "namespace": Namespace}
+        self.filters = {**FILTERS, "evalkit_items": _items, "evalkit_concat": _concat}
+
+    def _generate(self, source: nodes.Template, name: Any, filename: Any, defer_init: bool = False) -> str:
+        _bound(source)
+        source.set_environment(self)
+        return super()._generate(source, name, filename, defer_init)
+
+    def call(self, context: jinja2.runtime.Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a function or method of the lists above, for one step and the length of the text it works on."""
+        self.budget.step()
+        owner = getattr(obj, "__self__", None)
+        self.budget.text(len(owner) if isinstance(owner, str) else 0)
+        return super().call(context, obj, *args, **kwargs)
+
+    def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:
+        """Add, multiply or divide within bounds."""
+        numbers = all(isinstance(side, int | float) for side in (left, right))
+        if not numbers and operator != "+":
+            raise TooMuch(f"{operator!r} works on numbers only")
+        if numbers and max(abs(left), abs(right)) > MAX_NUMBER:
+            raise TooMuch(f"a number above {MAX_NUMBER:,}")
+        if not numbers:
+            self.budget.text(len(left) + len(right))
+        return super().call_binop(context, operator, left, right)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Take an entry or a slice, for one step and the length of what it is taken from."""
+        self.budget.step()
+        self.budget.text(len(obj) if isinstance(argument, slice) else 0)
+        return super().getitem(obj, argument)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Allow harmless text methods, and what loops, namespaces and mappings offer."""
+        if isinstance(obj, str):
+            return attr in _METHODS
+        if isinstance(obj, dict):
+            return attr in {"items", "keys", "values", "get"}
+        if isinstance(obj, list | tuple | int | float):
+            return attr in {"index", "count"}
+        return super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """Leave `str.format` to `is_safe_attribute`, which refuses it: a width can be of any size."""
+        del value
+
+    def _joined(self, parts: Iterable[str]) -> str:
+        pieces = list(parts)
+        self.budget.text(sum(map(len, pieces)))
+        return "".join(pieces)
+
+    def _range(self, *bounds: int) -> range:
+        numbers = range(*bounds)
+        if len(numbers) > MAX_STEPS:
+            raise TooMuch(f"a range of more than {MAX_STEPS:,} numbers")
+        return numbers
+
+
+def _bound(tree: nodes.Template) -> None:
+    """Make loops and `~` count: their operands go through a filter of this module."""
+    for node in list(_descendants(tree)):
+        if isinstance(node, nodes.For):
+            node.iter = nodes.Filter(node.iter, "evalkit_items", [], [], None, None, lineno=node.lineno)
+        for name, value in list(node.iter_fields()):
+            if isinstance(value, nodes.Concat):
+                setattr(node, name, _concat_node(value))
+            elif isinstance(value, list):
+                value[:] = [_concat_node(item) if isinstance(item, nodes.Concat) else item for item in value]
+
+
+def _concat_node(node: nodes.Concat) -> nodes.Filter:
+    return nodes.Filter(node.nodes[0], "evalkit_concat", node.nodes[1:], [], None, None, lineno=node.lineno)
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, Undefined) or isinstance(value, _SCALARS):
+        return value
+    raise TooMuch(f"a {type(value).__name__} can't be printed; join its entries, or print one of them")
+
+
+@jinja2.pass_environment
+def _items(environment: PromptEnvironment, value: Any) -> list[Any]:
+    items = []
+    for item in value:
+        environment.budget.step()
+        items.append(item)
+    return items
+
+
+@jinja2.pass_environment
+def _concat(environment: PromptEnvironment, *values: Any) -> str:
+    pieces = [str(_printable(value)) for value in values]
+    environment.budget.step()
+    return environment._joined(pieces)
+
+
+@jinja2.pass_environment
+def _join(environment: PromptEnvironment, value: Iterable[Any], d: str = "") -> str:
+    """Join the entries of a list with `d`."""
+    pieces = [str(_printable(item)) for item in value]
+    environment.budget.step()
+    environment.budget.text(len(str(d)) * len(pieces))
+    return str(d).join([environment._joined([piece]) for piece in pieces])
+
+
+@jinja2.pass_environment
+def _replace(environment: PromptEnvironment, value: Any, old: str, new: str) -> str:
+    """Replace every `old` by `new`."""
+    text = str(_printable(value))
+    environment.budget.step()
+    environment.budget.text(len(text) + text.count(str(old)) * len(str(new)))
+    return text.replace(str(old), str(new))
+
+
+@jinja2.pass_environment
+def _indent(environment: PromptEnvironment, value: Any, width: int = 4, first: bool = False) -> str:
+    """Indent every line but the first by `width` spaces."""
+    text = str(_printable(value))
+    environment.budget.step()
+    environment.budget.text(len(text) + min(max(int(width), 0), MAX_NUMBER) * (text.count("\n") + 1))
+    lines = text.split("\n")
+    space = " " * int(width)
+    return "\n".join(space + line if line and (first or n) else line for n, line in enumerate(lines))
+
+
+def _round(value: float, precision: int = 0) -> float:
+    """Round a number to `precision` digits."""
+    return round(float(value), min(max(int(precision), -15), 15))
+
+
+def _counted(name: str) -> Callable[..., Any]:
+    """Return one of Jinja's filters, for one step and the length of what it is given."""
+    original = filters.FILTERS[name]
+    takes_environment = hasattr(original, "jinja_pass_arg")
+
+    @jinja2.pass_environment
+    def counted(environment: PromptEnvironment, value: Any, *args: Any, **kwargs: Any) -> Any:
+        environment.budget.step()
+        environment.budget.text(len(value) if isinstance(value, str | list | tuple) else 0)
+        if takes_environment:
+            made = original(environment, value, *args, **kwargs)
+            return list(made) if name == "unique" else made
+        return original(value, *args, **kwargs)
+
+    return counted
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    **{name: _counted(name) for name in _PLAIN_FILTERS},
+    "list": _items,
+    "string": _concat,
+    "round": _round,
+    "join": _join,
+    "replace": _replace,
+    "indent": _indent,
+}

@@ -1,0 +1,187 @@
+"""One case of a suite file to the cases that are played: its variants, assertions, fixtures, history and hash.
+
+Knows how a case inherits from its suite; must not read files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalkit.records import Assertion, CaseRecord, JsonObject
+from evalkit.suites import compile as compiling
+from evalkit.suites import fixtures as fixing
+from evalkit.suites.compile import Found, compile_budget, compile_expect
+from evalkit.suites.expect_schema import Expect
+from evalkit.suites.fixtures import Fixtures, compile_fixtures
+from evalkit.suites.schema import CaseFile, HistoryEntry, StepFile, SuiteFile, TurnFile
+from evalkit.suites.values import Case, ToolMention
+from evalkit.suites.voice import Voice
+from evalkit.yamlsource import Source, ValuePath, did_you_mean
+
+
+@dataclass(frozen=True)
+class CaseContext:
+    """What all cases of a suite share."""
+
+    source: Source
+    suite: SuiteFile
+    fixtures: Fixtures
+    expect: tuple[Assertion, ...]
+    voice: Voice | None
+    voice_named: bool
+
+    def check_exceptions(self, expect: Expect | None, path: ValuePath, found: Found) -> None:
+        """Add a problem for every rule that is switched off but does not exist."""
+        if expect is None or expect.voice is None:
+            return
+        if not self.voice_named:
+            message = "switches rules off, but the suite has no `voice` file; add one, or remove this."
+            found.problems.append(self.source.problem((*path, "voice"), message, key=True))
+        for index, rule in enumerate(expect.voice.except_ if self.voice else ()):
+            if self.voice and rule not in self.voice.ids:
+                message = f"no rule {rule!r} in {self.voice.source.file}{did_you_mean(rule, self.voice.ids)}"
+                found.problems.append(self.source.problem((*path, "voice", "except", index), message))
+
+
+def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found) -> list[Case]:
+    """Return the case, or one for each of its variants."""
+    source, path = context.source, ("cases", index)
+    own = compile_fixtures(source, file.tools, (*path, "tools"), found)
+    assertions = _assertions(context, file, path, found)
+    trials, min_pass = _trials(context, file, path, found)
+    history = _history(source, file.history, path, found)
+    script = _script(source, file.stand_in, path, found)
+    fixtures = fixing.merged(own, context.fixtures)
+    if not context.voice and not assertions and not file.skip:
+        message = f"case {file.id!r} expects nothing: no expect, no budget, no voice. It can't fail."
+        found.problems.append(source.problem((*path, "id"), message, "warning"))
+    cases = []
+    for case_id, at, turns in _conversations(file, path):
+        sha = _sha(
+            {
+                "turns": turns,
+                "history": history,
+                "script": script,
+                "fixtures": fixing.described(fixtures),
+                "assertions": [compiling.described(one) for one in assertions],
+            }
+        )
+        record = CaseRecord(
+            suite=source.file,
+            case_id=case_id,
+            place=source.place(at),
+            turns=turns,
+            assertions=assertions,
+            trials=trials,
+            min_pass=min_pass,
+            sha=sha,
+            critical=file.critical,
+            gated=file.gate,
+            tags=tuple(file.tags),
+            cluster=file.cluster or (file.id if file.variants else None),
+            skip=file.skip,
+        )
+        cases.append(Case(record, fixtures, history, script, file.from_ or ""))
+    return cases
+
+
+def _conversations(file: CaseFile, path: ValuePath) -> list[tuple[str, ValuePath, tuple[str, ...]]]:
+    """Return id, path and user messages of each conversation a case stands for."""
+    if file.variants:
+        return [(f"{file.id}/{n}", (*path, "variants", n - 1), (text,)) for n, text in enumerate(file.variants, 1)]
+    if file.turns:
+        return [(file.id, (*path, "id"), tuple(turn.user for turn in file.turns))]
+    return [(file.id, (*path, "id"), (file.user or "",))]
+
+
+def _assertions(context: CaseContext, file: CaseFile, path: ValuePath, found: Found) -> tuple[Assertion, ...]:
+    source = context.source
+    made: list[Assertion] = []
+    for number, turn in enumerate(file.turns or (), 1):
+        at = (*path, "turns", number - 1, "expect")
+        made.extend(compile_expect(source, turn.expect, at, number, found))
+        context.check_exceptions(turn.expect, at, found)
+    made.extend(compile_expect(source, file.expect, (*path, "expect"), None, found))
+    context.check_exceptions(file.expect, (*path, "expect"), found)
+    made.extend(context.expect)
+    made.extend(_voice(context, file))
+    made.extend(compile_budget(source, context.suite.budget, file.budget, path))
+    return tuple(made)
+
+
+def _voice(context: CaseContext, file: CaseFile) -> list[Assertion]:
+    """Return the brand-voice rules that apply to a case, each without the turns where it is switched off."""
+    if context.voice is None:
+        return []
+    off = {*_excepted(context.suite.expect), *_excepted(file.expect)}
+    turns: Sequence[TurnFile | None] = file.turns or (None,)
+    made = []
+    for rule in context.voice.rules:
+        skipped = [n for n, turn in enumerate(turns, 1) if turn and rule.id in _excepted(turn.expect)]
+        if rule.id not in off and len(skipped) < len(turns):
+            made.append(rule.assertion(skipped))
+    return made
+
+
+def _excepted(expect: Expect | None) -> Sequence[str]:
+    return expect.voice.except_ if expect and expect.voice else ()
+
+
+def _trials(context: CaseContext, file: CaseFile, path: ValuePath, found: Found) -> tuple[int, int]:
+    """Return how often a case is played and how often it must pass; critical cases must pass always."""
+    suite = context.suite
+    trials = file.trials or suite.trials
+    min_pass = file.min_pass or suite.min_pass or trials // 2 + 1
+    if min_pass > trials and not file.critical:
+        if file.min_pass:
+            message = f"min_pass {min_pass} is more than trials {trials}; the case could not pass."
+            found.problems.append(context.source.problem((*path, "min_pass"), message))
+        elif file.trials:
+            message = f"trials {trials} is less than the suite's min_pass {min_pass}; give the case its own min_pass."
+            found.problems.append(context.source.problem((*path, "trials"), message))
+    if file.critical and file.min_pass and file.min_pass != trials:
+        message = f"a critical case must pass all its {trials} trials; remove min_pass, or critical."
+        found.problems.append(context.source.problem((*path, "min_pass"), message))
+    return trials, trials if file.critical else min_pass
+
+
+def _history(source: Source, entries: list[HistoryEntry], path: ValuePath, found: Found) -> tuple[JsonObject, ...]:
+    messages = tuple(
+        {"role": "user" if entry.user is not None else "assistant", "content": entry.user or entry.assistant}
+        for entry in entries
+    )
+    for index, message in enumerate(messages):
+        expected = "user" if index % 2 == 0 else "assistant"
+        if message["role"] != expected:
+            words = f"entry {index + 1} of 'history' is from the {message['role']}; user and assistant take turns, user first."
+            found.problems.append(source.problem((*path, "history", index), words))
+            return messages
+    if len(messages) % 2:
+        words = "'history' ends with the user; expected the assistant's answer before the first turn."
+        found.problems.append(source.problem((*path, "history", len(messages) - 1), words))
+    return messages
+
+
+def _script(source: Source, steps: list[StepFile], path: ValuePath, found: Found) -> tuple[JsonObject, ...]:
+    script: list[dict[str, Any]] = []
+    for index, step in enumerate(steps):
+        at = (*path, "stand_in", index)
+        if step.call is not None:
+            found.mentions.append(ToolMention(step.call, source.place((*at, "call")), None, (*at, "input")))
+            script.append({"call": step.call, "input": step.input or {}})
+            continue
+        for number, call in enumerate(step.calls or ()):
+            place = source.place((*at, "calls", number, "call"))
+            found.mentions.append(ToolMention(call.call, place, None, (*at, "calls", number, "input")))
+        script.append(step.model_dump(exclude_none=True, include={"calls", "say", "fault", "times"}))
+    return tuple(script)
+
+
+def _sha(value: JsonObject) -> str:
+    return hashlib.sha256(
+        json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    ).hexdigest()

@@ -1,0 +1,194 @@
+"""Suite files to suites: read, checked as far as the files alone allow, compiled.
+
+Every problem of every file is found before anything is raised. Must not render prompts (`check.py` compares a suite with
+its prompt) and must not run anything.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import FileProblems
+from evalkit.records import Place, Problem
+from evalkit.suites.cases import CaseContext, compile_case
+from evalkit.suites.compile import Found, compile_expect
+from evalkit.suites.fixtures import compile_fixtures
+from evalkit.suites.schema import CaseFile, GateFile, SuiteFile
+from evalkit.suites.values import Case, Gate, Suite
+from evalkit.suites.voice import Voice, load_voice
+from evalkit.yamlsource import Source, check_schema, load_yaml, parse_yaml, raise_problems, read_below
+
+FOLDER = "suites"
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def load_suite(path: Path, root: Path) -> Suite:
+    """Load one suite file; raises FileProblems with everything that is wrong in it and its voice file."""
+    return load_suites([path], root)[0]
+
+
+def load_suites(paths: Iterable[Path], root: Path) -> tuple[Suite, ...]:
+    """Load suite files; raises FileProblems with everything that is wrong in all of them."""
+    suites, problems = [], []
+    for path in paths:
+        suite, found = read_suite(path, root)
+        problems += found
+        suites += [suite] if suite else []
+    raise_problems(dict.fromkeys(problems))
+    return tuple(suites)
+
+
+def find_suites(root: Path) -> tuple[Path, ...]:
+    """Return every suite file below `suites/`, in order: YAML files that are not voice files."""
+    return tuple(path for path in _yaml_files(root / FOLDER) if not is_voice_file(path))
+
+
+def find_voices(root: Path) -> tuple[Path, ...]:
+    """Return every voice file below `suites/`, in order."""
+    return tuple(path for path in _yaml_files(root / FOLDER) if is_voice_file(path))
+
+
+def _yaml_files(folder: Path) -> Iterable[Path]:
+    for at, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(at, name) for name in sorted(names) if re.fullmatch(r"[^.].*\.ya?ml", name))
+
+
+def is_voice_file(path: Path) -> bool:
+    """Say whether a YAML file holds brand-voice rules: `rules` on its first level and no `cases`; suites otherwise."""
+    try:
+        value = load_yaml(path, path.name).value()
+    except FileProblems:
+        return path.stem == "voice"
+    return isinstance(value, dict) and "rules" in value and "cases" not in value
+
+
+def relative_name(path: Path, root: Path) -> str:
+    """Return a file's path relative to the project with forward slashes; raises FileProblems when it lies outside."""
+    inside = os.path.relpath(os.path.abspath(path), os.path.abspath(root)).replace(os.sep, "/")  # noqa: PTH100 keep links
+    if inside.startswith("../") or inside == "..":
+        raise FileProblems.at(Place(str(path)), f"is outside the project {root}; suites must lie inside it.")
+    return inside
+
+
+def read_suite(path: Path, root: Path) -> tuple[Suite | None, list[Problem]]:
+    """Return a suite and its problems, warnings among them; the suite is None when it has an error."""
+    try:
+        file = relative_name(path, root)
+        source = parse_yaml(read_below(root, file))
+        return _Loader(source, root).load()
+    except FileProblems as error:
+        return None, list(error.problems)
+
+
+class _Loader:
+    """Loads one suite; collects its problems."""
+
+    def __init__(self, source: Source, root: Path) -> None:
+        self._source = source
+        self._root = root
+        self._found = Found([*source.problems])
+
+    def load(self) -> tuple[Suite | None, list[Problem]]:
+        """Return the suite, or None, and all problems."""
+        source = self._source
+        head, problems = check_schema(source, SuiteFile, without=("cases",))
+        self._found.problems += problems
+        files = self._case_files()
+        if head is None:
+            return None, self._found.problems
+        voice, voice_file = self._voice(head.voice)
+        cases = self._cases(head, files, voice)
+        if any(problem.severity == "error" for problem in self._found.problems):
+            return None, self._found.problems
+        suite = Suite(
+            path=source.file,
+            sha=source.text.sha,
+            description=head.description,
+            prompt_ref=head.prompt,
+            inputs=dict(head.inputs),
+            gate=_gate(head.gate),
+            trials=head.trials,
+            cases=tuple(cases),
+            files={source.file: source.text.sha} | ({voice_file: voice.source.text.sha} if voice else {}),
+            place=source.place(),
+            rules=voice.described() if voice else {},
+            mentions=tuple(self._found.mentions),
+            source=source,
+        )
+        return suite, self._found.problems
+
+    def _case_files(self) -> list[tuple[int, CaseFile]]:
+        """Return the cases that are well-formed with their positions: one bad case hides nothing about the others."""
+        items = self._source.raw(("cases",))
+        if not isinstance(items, list):
+            return []
+        if not items:
+            self._found.problems.append(self._source.problem(("cases",), "there are no cases; expected at least one."))
+        files = []
+        for index in range(len(items)):
+            case, problems = check_schema(self._source, CaseFile, ("cases", index))
+            self._found.problems += problems
+            files += [(index, case)] if case else []
+        return files
+
+    def _voice(self, name: str | None) -> tuple[Voice | None, str]:
+        if name is None:
+            return None, ""
+        file = posixpath.normpath(posixpath.join(posixpath.dirname(self._source.file), name))
+        if file.startswith(("..", "/")) or "\\" in name:
+            message = f"{name!r} is outside the project; a voice file must lie inside it."
+            self._found.problems.append(self._source.problem(("voice",), message))
+            return None, file
+        if not (self._root / file).exists():
+            message = f"there is no file {file}; the path is relative to this file."
+            self._found.problems.append(self._source.problem(("voice",), message))
+            return None, file
+        try:
+            voice, problems = load_voice(self._root, file)
+        except FileProblems as error:
+            voice, problems = None, list(error.problems)
+        self._found.problems += problems
+        return voice, file
+
+    def _cases(self, head: SuiteFile, files: Sequence[tuple[int, CaseFile]], voice: Voice | None) -> list[Case]:
+        source, found = self._source, self._found
+        if head.min_pass is not None and head.min_pass > head.trials:
+            message = f"min_pass {head.min_pass} is more than trials {head.trials}; no case could pass."
+            found.problems.append(source.problem(("min_pass",), message))
+        context = CaseContext(
+            source=source,
+            suite=head,
+            fixtures=compile_fixtures(source, head.tools, ("tools",), found),
+            expect=compile_expect(source, head.expect, ("expect",), None, found),
+            voice=voice,
+            voice_named=head.voice is not None,
+        )
+        context.check_exceptions(head.expect, ("expect",), found)
+        first: dict[str, int] = {}
+        cases: list[Case] = []
+        for index, file in files:
+            made = compile_case(context, file, index, found)
+            for case in made:
+                self._unique(case.record.case_id, index, first)
+            cases.extend(made)
+        return cases
+
+    def _unique(self, case_id: str, index: int, first: dict[str, int]) -> None:
+        if case_id in first and first[case_id] != index:
+            line = self._source.place(("cases", first[case_id], "id")).line
+            message = f"case id {case_id!r} is already used on line {line}"
+            self._found.problems.append(self._source.problem(("cases", index, "id"), message))
+        first.setdefault(case_id, index)
+
+
+def _gate(gate: GateFile | None) -> Gate:
+    if gate is None:
+        return Gate()
+    seconds: Any = float(gate.time[:-1]) * _SECONDS[gate.time[-1]] if gate.time else None
+    return Gate(gate.pass_rate, gate.cost_usd, seconds)

@@ -1,0 +1,235 @@
+"""The schema of a suite file, key by key; behind `evalkit schema suite`.
+
+Only the shape: which keys there are, their types, limits and examples. What needs another key, file or place to be
+checked is in `load.py` and `check.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from evalkit.suites.expect_schema import Expect
+from evalkit.yamlsource import Count, FileModel, Flag, Json, JsonMap, Number, Text, refusal
+
+MAX_DELAY_MS = 10_000
+MAX_TRIALS = 1_000
+_JUDGE = "not built yet: 'judge' (a model that reads replies). Remove it."
+_SIMULATE = "not built yet: 'simulate' (a model that plays the user). Write the turns out."
+
+
+class FixtureFile(FileModel):
+    """One answer of a tool."""
+
+    called: ClassVar[str] = "a tool's answer"
+    when: JsonMap = Field(
+        {},
+        description="Answers calls whose input contains this; every call when left out.",
+        examples=[{"order_id": "TN-1"}],
+    )
+    returns: Json = Field(None, description="The result, any JSON value.", examples=[{"status": "delivered"}])
+    error: Text | None = Field(
+        None, min_length=1, description="The tool fails with this message.", examples=["upstream timeout"]
+    )
+    times: Count | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Answers only this many calls; then the next entry that fits does.",
+        examples=[1],
+    )
+    delay_ms: Count = Field(0, ge=0, le=MAX_DELAY_MS, description="Milliseconds the tool takes.", examples=[200])
+
+    @model_validator(mode="after")
+    def _answers_once(self) -> FixtureFile:
+        if ("returns" in self.model_fields_set) == ("error" in self.model_fields_set):
+            raise refusal("an answer has either `returns` or `error`; write exactly one of them.")
+        return self
+
+
+Fixtures = dict[str, list[FixtureFile]]
+
+
+class BudgetFile(FileModel):
+    """Limits of one trial; a case overrides the suite's key by key."""
+
+    called: ClassVar[str] = "budget"
+    cost_usd: Number | None = Field(None, gt=0, description="At most this many US dollars.", examples=[0.02])
+    requests: Count | None = Field(None, ge=1, description="At most this many requests.", examples=[4])
+    output_tokens: Count | None = Field(None, ge=1, description="At most this many tokens written.", examples=[800])
+    cache_hit: Number | None = Field(
+        None, ge=0, le=1, description="At least this share of input is read from the cache, from the second request on.",
+        examples=[0.6],
+    )  # fmt: skip
+    first_token_ms: Number | None = Field(
+        None, gt=0, description="The first word comes within this time; a warning unless `strict`.", examples=[2500]
+    )
+    time_ms: Number | None = Field(
+        None, gt=0, description="All requests together take at most this; a warning unless `strict`.", examples=[20000]
+    )
+    strict: Flag | None = Field(None, description="Whether times fail a trial like every other limit.", examples=[True])
+
+
+class GateFile(FileModel):
+    """When a run of this suite fails as a whole."""
+
+    called: ClassVar[str] = "gate"
+    refused: ClassVar[dict[str, str]] = {
+        "max_regressions": "not built yet: 'max_regressions' (the comparison with a baseline). Remove it."
+    }
+    pass_rate: Number | None = Field(None, ge=0, le=1, description="Share of cases that must pass.", examples=[0.9])
+    cost_usd: Number | None = Field(None, gt=0, description="The whole run costs at most this.", examples=[0.6])
+    time: Text | None = Field(
+        None, pattern=r"^[0-9]+(\.[0-9]+)?(s|m|h)$", description="The whole run takes at most this.", examples=["10m"]
+    )
+
+
+class TurnFile(FileModel):
+    """A user message, and what the reply must do."""
+
+    called: ClassVar[str] = "a turn"
+    user: Text = Field(min_length=1, description="What the user says.", examples=["Where is my parcel?"])
+    expect: Expect | None = Field(None, description="About this turn.", examples=[{"says": ["Northpost"]}])
+
+
+class HistoryEntry(FileModel):
+    """A message that was said before the case begins."""
+
+    called: ClassVar[str] = "a history entry"
+    user: Text | None = Field(None, min_length=1, description="What the user said.", examples=["Hello"])
+    assistant: Text | None = Field(None, min_length=1, description="What the assistant said.", examples=["Hello."])
+
+    @model_validator(mode="after")
+    def _one_speaker(self) -> HistoryEntry:
+        if (self.user is None) == (self.assistant is None):
+            raise refusal("a history entry is one `user: ...` or one `assistant: ...`.")
+        return self
+
+
+class ScriptedCall(FileModel):
+    """A tool call the stand-in makes."""
+
+    called: ClassVar[str] = "a scripted call"
+    call: Text = Field(description="The tool's name.", examples=["lookup_order"])
+    input: JsonMap = Field({}, description="Its input.", examples=[{"order_id": "TN-40000"}])
+
+
+class StepFile(FileModel):
+    """What the stand-in does in one reply."""
+
+    called: ClassVar[str] = "a stand_in step"
+    call: Text | None = Field(None, description="Calls this tool.", examples=["lookup_order"])
+    input: JsonMap | None = Field(None, description="The call's input.", examples=[{"order_id": "TN-40000"}])
+    calls: list[ScriptedCall] | None = Field(
+        None, min_length=1, description="Calls several tools at once.", examples=[[{"call": "lookup_order"}]]
+    )
+    say: Text | None = Field(None, description="Says this.", examples=["Your parcel is on its way."])
+    fault: Text | None = Field(None, description="Fails in this way.", examples=["overloaded_mid_stream"])
+    times: Count | None = Field(
+        None, ge=1, le=100, description="How many attempts fail; all when left out.", examples=[1]
+    )
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> StepFile:
+        done = [name for name in ("call", "calls", "say", "fault") if getattr(self, name) is not None]
+        if len(done) != 1:
+            raise refusal("a stand_in step does one thing: call, calls, say or fault.")
+        if self.input is not None and done != ["call"]:
+            raise refusal("`input` belongs to `call`.", "input")
+        if self.times is not None and done != ["fault"]:
+            raise refusal("`times` belongs to `fault`.", "times")
+        return self
+
+
+def _reason(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise refusal("'skip' needs its reason as text, such as skip: \"waits for the new returns policy\".")
+    return value
+
+
+class CaseFile(FileModel):
+    """A conversation and what must be true of it."""
+
+    called: ClassVar[str] = "case"
+    refused: ClassVar[dict[str, str]] = {"simulate": _SIMULATE, "judge": _JUDGE}
+    id: Text = Field(
+        pattern=r"^[\w][\w.+/-]{0,119}$",
+        description="Its name for ever: unique in the file; letters, digits and . _ - + /",
+        examples=["return-inside-window"],
+    )
+    tags: list[Text] = Field([], description="Words to select cases by.", examples=[["returns", "smoke"]])
+    critical: Flag = Field(False, description="All trials must pass, and its failure fails the run.", examples=[True])
+    gate: Flag = Field(True, description="false: watched, never gated.", examples=[False])
+    skip: Annotated[Text, BeforeValidator(_reason)] | None = Field(
+        None, min_length=1, description="Why it is not run.", examples=["waits for the new policy"]
+    )
+    user: Text | None = Field(None, min_length=1, description="One message, one turn.", examples=["Where is TN-20977?"])
+    turns: list[TurnFile] | None = Field(
+        None, min_length=1, description="Several turns.", examples=[[{"user": "Hello"}, {"user": "And now?"}]]
+    )
+    variants: list[Annotated[Text, Field(min_length=1)]] | None = Field(
+        None, min_length=1, description="The same message said in several ways: a case each, named ID/1, ID/2, one cluster.",
+        examples=[["Where is my parcel?", "parcel??"]],
+    )  # fmt: skip
+    cluster: Text | None = Field(
+        None, min_length=1, description="Cases that stand or fall together share one.", examples=["parcel-20977"]
+    )
+    history: list[HistoryEntry] = Field(
+        [], description="Messages before the first turn.", examples=[[{"user": "Hello"}, {"assistant": "Hello."}]]
+    )
+    tools: Fixtures = Field({}, description="What tools answer here, before the suite's answers.")
+    budget: BudgetFile | None = Field(None, description="Limits of a trial here.", examples=[{"requests": 5}])
+    expect: Expect | None = Field(None, description="About the whole conversation.", examples=[{"tools": "none"}])
+    trials: Count | None = Field(None, ge=1, le=MAX_TRIALS, description="How often it is played.", examples=[5])
+    min_pass: Count | None = Field(None, ge=1, description="How many trials must pass.", examples=[4])
+    stand_in: list[StepFile] = Field(
+        [],
+        description="What the stand-in does here, reply by reply; ignored live.",
+        examples=[[{"say": "It has shipped."}]],
+    )
+    from_: Text | None = Field(None, alias="from", description="Where the case came from.", examples=["logs/a.jsonl#3"])
+
+    @model_validator(mode="after")
+    def _one_way_to_speak(self) -> CaseFile:
+        given = [name for name in ("user", "turns", "variants") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none of them"
+            raise refusal(f"a case has exactly one of user, turns, variants; case {self.id!r} has {found}.")
+        return self
+
+
+class SuiteFile(FileModel):
+    """Cases for one prompt, and what their conversations must do."""
+
+    called: ClassVar[str] = "the suite"
+    refused: ClassVar[dict[str, str]] = {"judge": _JUDGE, "simulate": _SIMULATE}
+    description: Text = Field("", description="One line about what is tested.", examples=["Returns and late parcels"])
+    prompt: Text = Field(
+        min_length=1,
+        description="NAME, NAME@v4 or NAME@<git revision>; NAME is the version in CURRENT.",
+        examples=["support"],
+    )
+    voice: Text | None = Field(
+        None, min_length=1, description="The brand-voice file, relative to this file.", examples=["voice.yaml"]
+    )
+    inputs: dict[str, Text] = Field(
+        {},
+        description="Inputs of the prompt, pinned so that a run means the same next month.",
+        examples=[{"today": "2026-11-22"}],
+    )
+    trials: Count = Field(3, ge=1, le=MAX_TRIALS, description="How often each case is played.", examples=[3])
+    min_pass: Count | None = Field(
+        None,
+        ge=1,
+        description="How many trials must pass for a case to pass; more than half when left out.",
+        examples=[2],
+    )
+    gate: GateFile | None = Field(None, description="When the run fails as a whole.", examples=[{"pass_rate": 0.9}])
+    budget: BudgetFile | None = Field(None, description="Limits of every trial.", examples=[{"cost_usd": 0.02}])
+    tools: Fixtures = Field(
+        {}, description="What the tools answer. The first entry that fits does.",
+        examples=[{"lookup_order": [{"when": {"order_id": "TN-1"}, "returns": {"status": "delivered"}}]}],
+    )  # fmt: skip
+    expect: Expect | None = Field(None, description="About every case.", examples=[{"never_says": ["as an AI"]}])
+    cases: list[CaseFile] = Field(description="The cases.", examples=[[{"id": "greeting", "user": "Hello"}]])

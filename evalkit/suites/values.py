@@ -1,0 +1,84 @@
+"""A suite as the runner takes it: frozen values, each knowing its line; no reading, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalkit.records import CaseRecord, JsonObject, Place
+from evalkit.yamlsource import Source, ValuePath
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """What a tool answers when a call's input contains `when`: `returns` (a JSON value), or the message of an `error`.
+
+    `times` is how many calls it answers before the next fixture is looked at; None means every call.
+    """
+
+    tool: str
+    when: JsonObject
+    returns: Any | None
+    error: str | None
+    times: int | None
+    delay_ms: int
+    place: Place
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case that can be played.
+
+    `fixtures` are by tool, the case's own before the suite's. `history` holds Messages API messages, `script` the steps
+    of the stand-in. `origin` is where the case came from, as its author wrote it.
+    """
+
+    record: CaseRecord
+    fixtures: Mapping[str, tuple[Fixture, ...]]
+    history: tuple[JsonObject, ...] = ()
+    script: tuple[JsonObject, ...] = ()
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The limits of a suite: share of cases that must pass (0 to 1), dollars and seconds of a whole run."""
+
+    pass_rate: float | None = None
+    cost_usd: float | None = None
+    time_s: float | None = None
+
+
+@dataclass(frozen=True)
+class ToolMention:
+    """A tool's name in a suite, with an input it is given there; `path` leads to the input in the suite's file."""
+
+    name: str
+    place: Place
+    input: JsonObject | None
+    path: ValuePath
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite file with its voice file, ready to run.
+
+    `path` is relative to the project's root, `sha` is over the bytes of the suite file, `files` maps every file that was
+    read to the SHA-256 of its bytes. `trials` is the suite's own number; each case's is in its record. `rules` describes
+    each brand-voice rule by id. `mentions` lists every place that names a tool, for `check_against_prompt`.
+    """
+
+    path: str
+    sha: str
+    description: str
+    prompt_ref: str
+    inputs: Mapping[str, str]
+    gate: Gate
+    trials: int
+    cases: tuple[Case, ...]
+    files: Mapping[str, str]
+    place: Place
+    rules: Mapping[str, JsonObject] = field(default_factory=dict)
+    mentions: tuple[ToolMention, ...] = ()
+    source: Source | None = field(default=None, compare=False, repr=False)
