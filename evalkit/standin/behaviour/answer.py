@@ -1,0 +1,29 @@
+"""A reply to one request: scripted, structured, or decided and worded. Knows the parts; pure for (request, trial,
+script)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from ..reply import JsonObject, Reply
+from .decide import decide
+from .scene import read_scene
+from .script import play_script
+from .structured import requested_schema, value_for
+from .style import word_move
+
+
+def answer(request: JsonObject, trial: int, script: Sequence[JsonObject]) -> Reply:
+    """Reply to the body of a Messages request in a trial; an empty script means behave."""
+    if script:
+        return play_script(script)
+    if schema := requested_schema(request):
+        return Reply(({"type": "text", "text": orjson.dumps(value_for(schema)).decode()},))
+    scene = read_scene(request, trial)
+    move = decide(scene)
+    if move.calls:
+        calls = move.calls[:1] if scene.one_call_at_a_time else move.calls
+        return Reply(tuple({"type": "tool_use", "name": call.name, "input": call.input} for call in calls), "tool_use")
+    return Reply(({"type": "text", "text": word_move(scene, move)},))
