@@ -64,7 +64,7 @@ def imports(path: Path) -> Iterator[str]:
 
 def files() -> list[Path]:
     """Return every module of the package."""
-    return sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+    return sorted(path for path in PACKAGE.rglob("*.py") if path.name not in {"__main__.py"} and path != PACKAGE / "__init__.py")
 
 
 def part(path: Path) -> str:

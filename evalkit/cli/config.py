@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import FileProblems, UsageError
-from evalkit.records import Place, Usage
+from evalkit.records import Place
 
 KNOWN = frozenset({"max_cost", "max_time", "jobs", "prices"})
 
@@ -28,16 +27,3 @@ def load_config(root: Path) -> dict[str, Any]:
         msg = f"pyproject.toml: unknown key {unknown[0]!r} in [tool.evalkit]; expected one of {known}."
         raise UsageError(msg)
     return dict(table)
-
-
-def load_price(config: Mapping[str, Any]) -> Callable[[str, Usage], float | None]:
-    """Return what a request costs in US dollars by model and usage, with the project's own prices; None: unknown."""
-    from evalkit.pricing import cost_of, parse_prices
-
-    overrides = parse_prices(config.get("prices", []))
-
-    def price(model: str, usage: Usage) -> float | None:
-        cost = cost_of(model, usage, overrides=overrides)
-        return None if cost is None else cost.total
-
-    return price

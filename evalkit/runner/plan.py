@@ -10,7 +10,7 @@ from evalkit.errors import FileProblems, NothingSelected, UsageError
 from evalkit.prompts import load_prompt
 from evalkit.records import CaseRecord, Problem, PromptVersion, SuiteRecord, TrialKey
 from evalkit.runner.settings import RunSettings
-from evalkit.suites import Case, Suite, check_against_prompt, load_suites
+from evalkit.suites import Case, Suite, check_against_prompt, find_suites, load_suites
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ def make_plan(settings: RunSettings, root: Path, stored_prompt: Callable[[str], 
     problem of every file; NothingSelected when no case is left.
     """
     targets = [_Target.parse(text, root) for text in settings.targets]
-    paths = list(dict.fromkeys(target.path for target in targets)) or sorted(
-        path for path in (root / "suites").glob("*.yaml") if is_suite(path)
-    )
+    paths = list(dict.fromkeys(target.path for target in targets)) or list(find_suites(root))
     suites = load_suites(paths, root)
     selected = tuple(
         (suite, _with_trials(case, settings.trials))
@@ -68,15 +66,6 @@ def make_plan(settings: RunSettings, root: Path, stored_prompt: Callable[[str], 
         cases=selected,
         trials=tuple(_in_rounds(selected, versions)),
     )
-
-
-def is_suite(path: Path) -> bool:
-    """Tell a suite from the other YAML files of the folder (voices) by its content: a suite has `cases`."""
-    try:
-        head = path.read_text("utf-8", errors="replace")
-    except OSError:
-        return True  # loading it will say what is wrong
-    return any(line.startswith("cases:") for line in head.splitlines())
 
 
 @dataclass(frozen=True)

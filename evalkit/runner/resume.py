@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from evalkit.errors import UsageError
-from evalkit.records import CaseRecord, ScoreLine, Trial
+from evalkit.records import CaseRecord, Request, ScoreLine, Trial
 from evalkit.runner.plan import Plan
 from evalkit.runner.run import RunState
 from evalkit.scoring import score_trial
@@ -17,19 +18,22 @@ def prepare_resume(reader: RunReader, plan: Plan, writer: RunWriter) -> RunState
 
     UsageError when a suite, a case or a prompt is not what it was: half a run of each would be no run.
     """
-    _refuse_changes(reader, plan)
+    opened = reader.open_sessions()
+    finished, ungraded, spent = set(), list[Trial](), defaultdict[str, float](float)
+    for trial in reader.trials():
+        finished.add(trial.transcript.session_id)
+        spent[trial.key.suite] += _cost(trial.transcript.requests)
+        if trial.score is None:
+            ungraded.append(trial)
+    for session in opened.values():
+        spent[session.start.key.suite] += _cost(session.requests)
+    if finished or opened:
+        _refuse_changes(reader, plan)
     for prompt in reader.prompts.values():
         writer.know_prompt(prompt)
     cases = {(case.suite, case.case_id): case for case in reader.cases}
-    finished, spent = set(), defaultdict[str, float](float)
-    for trial in reader.trials():
-        finished.add(trial.transcript.session_id)
-        spent[trial.key.suite] += _cost(trial)
-        if trial.score is None:
-            _grade(trial, cases, writer)
-    opened = reader.open_sessions()
-    for session in opened.values():
-        spent[session.start.key.suite] += sum(request.cost_usd or 0.0 for request in session.requests)
+    for trial in ungraded:
+        _grade(trial, cases, writer)
     return RunState(frozenset(finished), opened, dict(spent))
 
 
@@ -39,8 +43,8 @@ def _grade(trial: Trial, cases: dict[tuple[str, str], CaseRecord], writer: RunWr
     writer.append(ScoreLine(trial.transcript.session_id, score))
 
 
-def _cost(trial: Trial) -> float:
-    return sum(request.cost_usd or 0.0 for request in trial.transcript.requests)
+def _cost(requests: Iterable[Request]) -> float:
+    return sum(request.cost_usd or 0.0 for request in requests)
 
 
 def _refuse_changes(reader: RunReader, plan: Plan) -> None:
