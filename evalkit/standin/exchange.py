@@ -69,6 +69,8 @@ class Desk:
         """Accept a request and look its prompt up in the cache; raises ApiError where the API would refuse it."""
         request = parse_body(raw)
         fault, script = self._choose_fault(raw, request, directions)
+        if fault is not None and fault.streams_only and not request.get("stream"):
+            fault = None
         if fault is not None:
             self._raise_error_fault(fault, request)
         model = validate_request(request, terms)
@@ -93,7 +95,7 @@ class Desk:
         """Ask behaviour for the reply and return what to send."""
         finished = self.compose(exchange)
         fault = exchange.fault
-        if fault is not None and fault.body is not None and (fault.body != "json" or exchange.streams):
+        if fault is not None and fault.body is not None:
             return _other_body(fault, finished, exchange)
         if exchange.streams:
             events = message_events(finished, exchange.call.request)

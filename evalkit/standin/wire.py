@@ -18,6 +18,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 SendMessage = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+_CLOSE_LIMIT_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,16 @@ class Line:
 
     async def read_body(self, limit: int) -> bytes | None:
         """Return the request body; None if it is longer than `limit` bytes."""
-        body = b""
+        body = bytearray()
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ConnectionError("the client left before its request was complete")
-            body += bytes(message.get("body", b""))
+            body += message.get("body", b"")
             if len(body) > limit:
                 return None
             if not message.get("more_body"):
-                return body
+                return bytes(body)
 
     async def send_whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a complete response with its length."""
@@ -60,9 +61,14 @@ class Line:
         self, status: int, headers: Headers, steps: Sequence[Step], begin: Callable[[], None], pace: Pace
     ) -> None:
         """Carry steps out one after the other; `begin` is called just before the headers go out."""
+        if len(steps) == 1 and isinstance(steps[0], Send):
+            begin()
+            await self.send_whole(status, headers, steps[0].data)
+            return
         started = False
         for step in steps:
             if self._transport.is_closing():
+                await self._close()
                 return
             if isinstance(step, Send) and not started:
                 started = True
@@ -85,25 +91,31 @@ class Line:
             await asyncio.sleep(step.share * pace.slow_s)
         elif isinstance(step, Stall):
             await self._until_client_leaves(pace.stall_s)
-            return await self._close(reset=False)
+            await self._close()
+            return False
         elif isinstance(step, Drop):
             self._transport.write(b"%x\r\n" % len(step.promised) + step.promised[: len(step.promised) // 2])
-            return await self._close(reset=False)
+            await self._close()
+            return False
         elif isinstance(step, Reset):
-            return await self._close(reset=True)
+            await self._reset()
+            return False
         return True
 
-    async def _close(self, *, reset: bool) -> bool:
-        if reset:
-            raw: socket.socket = self._transport.get_extra_info("socket")
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._transport.abort()
-        else:
-            self._transport.close()
-        await self._until_client_leaves(None)
-        return False
+    async def _close(self) -> None:
+        """Close once everything written has left, or at once if the client does not take it."""
+        self._transport.close()
+        await self._until_client_leaves(_CLOSE_LIMIT_S)
+        self._transport.abort()
+        await self._until_client_leaves(_CLOSE_LIMIT_S)
 
-    async def _until_client_leaves(self, limit_s: float | None) -> None:
+    async def _reset(self) -> None:
+        raw: socket.socket = self._transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with RST, not FIN
+        self._transport.abort()
+        await self._until_client_leaves(_CLOSE_LIMIT_S)
+
+    async def _until_client_leaves(self, limit_s: float) -> None:
         try:
             async with asyncio.timeout(limit_s):
                 while (await self._receive())["type"] != "http.disconnect":

@@ -24,7 +24,9 @@ def echo(request: JsonObject, trial: int, script: Sequence[JsonObject]) -> Reply
         name = said.removeprefix("call ")
         call = {"type": "tool_use", "name": name, "input": {"order_id": "TN-40000", "note": "größer"}}
         return Reply(({"type": "text", "text": "Let me look."}, call), "tool_use")
-    return Reply(({"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": f"Trial {trial}: {said} – naïve 🙂."}))
+    return Reply(
+        ({"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": f"Trial {trial}: {said} – naïve 🙂."})
+    )
 
 
 @pytest.fixture(scope="session")

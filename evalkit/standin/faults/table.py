@@ -20,7 +20,7 @@ Body = Literal["html", "empty", "json"]
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that can go wrong. `plain_error` is what a request without streaming gets instead."""
+    """One thing that can go wrong. Without streaming `plain_error` stands for it; `streams_only` ones do nothing."""
 
     name: str
     what: str
@@ -31,6 +31,7 @@ class Fault:
     wire: Wire | None = None
     body: Body | None = None
     plain_error: ErrorAnswer | None = None
+    streams_only: bool = False
 
     @property
     def gives_a_reply(self) -> bool:
@@ -86,7 +87,7 @@ _ALL = (
     ),
     Fault("bad_tool_json", "tool input that is not JSON", reply=replies.with_tool_call, events=replies.bad_tool_json),
     Fault("malformed_json", "one event whose data is not JSON", wire=wire.malformed_json),
-    Fault("unknown_events", "comments and new event types in between", wire=wire.unknown_events),
+    Fault("unknown_events", "comments and new events in between", wire=wire.unknown_events, streams_only=True),
     Fault("truncated", "clean end before message_stop", wire=wire.truncated),
     Fault("dropped", "connection closed inside a chunk", wire=wire.dropped),
     Fault("reset_before_headers", "connection reset before the status line", wire=wire.reset_before_headers),
@@ -97,7 +98,12 @@ _ALL = (
     Fault("split_utf8", "chunks cut inside characters", wire=wire.split_utf8),
     Fault("html_200", "200 with a proxy's HTML page", body="html"),
     Fault("empty_200", "200 without a body", body="empty"),
-    Fault("json_200_when_streaming", "200 with a JSON message although a stream was asked for", body="json"),
+    Fault(
+        "json_200_when_streaming",
+        "200 with a JSON message although a stream was asked for",
+        body="json",
+        streams_only=True,
+    ),
     # a reply that ends differently
     Fault("refusal", "stop_reason refusal", reply=replies.refusal),
     Fault("refusal_mid_tool", "stop_reason refusal with a tool call in the content", reply=replies.refusal_mid_tool),

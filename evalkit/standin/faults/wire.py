@@ -102,9 +102,10 @@ def split_utf8(frames: Sequence[bytes]) -> list[Step]:
 def malformed_json(frames: Sequence[bytes]) -> list[Step]:
     """Break the JSON of one frame in the middle of the response; the others are whole."""
     middle = _middle(frames)
-    broken = frames[middle].rstrip(b"\n")
-    ending = frames[middle][len(broken) :]
-    return healthy([*frames[:middle], broken[: max(1, len(broken) - 8)] + ending, *frames[middle + 1 :]])
+    whole = frames[middle].rstrip(b"\n")
+    ending = frames[middle][len(whole) :]
+    broken = whole[: max(1, len(whole) - 8)] + b"\x00"  # a control character is no JSON, inside a string or outside
+    return healthy([*frames[:middle], broken + ending, *frames[middle + 1 :]])
 
 
 def unknown_events(frames: Sequence[bytes]) -> list[Step]:

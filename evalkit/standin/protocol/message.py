@@ -6,6 +6,7 @@ ids say `standin`. Knows neither how the message travels nor who wrote the reply
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -15,6 +16,8 @@ from evalkit.standin.protocol.limits import Cut, cut_input, stop_at_limit, stop_
 from evalkit.standin.protocol.thinking import sign_thinking
 from evalkit.standin.reply import JsonObject, Reply
 from evalkit.standin.tokens import count_block, count_output, count_text
+
+_DIRECT: JsonObject = {"type": "direct"}
 
 
 @dataclass(frozen=True)
@@ -106,11 +109,20 @@ def _usage(use: CacheUse, cut: Cut, call: Call) -> JsonObject:
 
 def _complete_blocks(reply: Reply, call: Call) -> list[JsonObject]:
     """Return the reply's blocks with ids and signatures; thinking only where it is on."""
-    done: list[JsonObject] = []
+    done: list[JsonObject] = list(_pending_results(call.request))
     for index, block in enumerate(reply.content):
         if block["type"] != "thinking" or request_thinks(call.request, call.model):
             done.append(_complete_block(block, index, done, call))
     return done
+
+
+def _pending_results(request: JsonObject) -> Iterator[JsonObject]:
+    """Yield the result of a server-side tool that the last reply paused in: the stand-in's searches find nothing."""
+    last = request["messages"][-1]
+    if last["role"] == "assistant" and last["content"] and not isinstance(last["content"], str):
+        block = last["content"][-1]
+        if block["type"] == "server_tool_use":
+            yield {"type": "web_search_tool_result", "tool_use_id": block["id"], "content": [], "caller": _DIRECT}
 
 
 def _complete_block(block: JsonObject, index: int, done: list[JsonObject], call: Call) -> JsonObject:

@@ -40,9 +40,9 @@ def check_thinking_blocks(
 
     Raises the API's 400 for a forged signature, and for an edited prefix unless the request asks to drop such blocks.
     """
-    seen = [entry for entry in _walk(request) if isinstance(entry, Seen)]
-    if not seen:
+    if not _has_thinking(request):
         return request, []
+    seen = [entry for entry in _walk(request) if isinstance(entry, Seen)]
     drops: set[tuple[int, int]] = set()
     reports: list[JsonObject] = []
     previous = ""
@@ -60,6 +60,11 @@ def check_thinking_blocks(
             continue
         previous = entry.signature
     return (_without(request, drops) if drops else request), reports
+
+
+def _has_thinking(request: JsonObject) -> bool:
+    contents = (message["content"] for message in request["messages"])
+    return any(block["type"] in _THINKING for content in contents if isinstance(content, list) for block in content)
 
 
 def sign_thinking(request: JsonObject, model: Model) -> str:

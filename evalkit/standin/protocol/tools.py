@@ -11,7 +11,7 @@ from typing import Any
 
 from evalkit.standin.errors import bad_request
 from evalkit.standin.protocol.checks import mapping, matching, text
-from evalkit.standin.protocol.shapes import CACHE_CONTROL, CUSTOM_TOOL, TOOL_NAME
+from evalkit.standin.protocol.shapes import CACHE_CONTROL, CUSTOM_TOOL
 from evalkit.standin.reply import JsonObject
 
 MAX_STRICT_TOOLS = 20
