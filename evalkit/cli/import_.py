@@ -1,0 +1,59 @@
+"""`evalkit import`: conversations that other programs recorded become a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.group(name="import")
+def import_() -> None:
+    """Turn recorded conversations into a run that suites can score."""
+
+
+@import_.command(
+    epilog="""\b
+Examples:
+  evalkit import transcripts support-november.jsonl --suite suites/recorded.yaml
+  evalkit run suites/recorded.yaml --via last"""
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE.jsonl")
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="DIR", help="[reports/<time>-<hash>]")
+@click.option("-p", "--prompt", default="imported", metavar="REF", help="How reports call the prompt.  [imported]")
+@click.option("--model", metavar="NAME", help="Only the conversations of this model.")
+@click.option(
+    "--suite", type=click.Path(path_type=Path), metavar="FILE", help="Write a suite with the cases, to fill in."
+)
+def transcripts(file: Path, out: Path | None, prompt: str, model: str | None, suite: Path | None) -> None:
+    """Import conversations in Chat Completions form, one JSON object a line.
+
+    Each line has `id` and `messages`, and may have `case`, `trial` and `model`. Tool results are errors when they say
+    `is_error`, or when they do not and their text begins with "Error".
+    """
+    from datetime import UTC, datetime
+
+    from evalkit.importing import ImportSettings, import_transcripts
+    from evalkit.store import new_run_id
+
+    now = datetime.now(UTC)
+    run_id = new_run_id(now)
+    started = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    folder = out or _reports() / run_id
+    command = ("evalkit", *sys.argv[1:])
+    done = import_transcripts(ImportSettings(file, folder, run_id, started, prompt, model, suite, command))
+    models = f" with {', '.join(done.models)}" if done.models != ("unknown",) else ""
+    click.echo(f"{_count(done.conversations, 'conversation')} of {_count(done.cases, 'case')}{models}: {folder}")
+    click.echo(f"Score them with: evalkit run {suite or 'SUITE'} --via {folder}", err=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _reports() -> Path:
+    from evalkit.cli.project_root import find_root
+
+    root: Path = find_root()
+    return root / "reports"

@@ -1,0 +1,227 @@
+"""Reads one recorded conversation in the form of the Chat Completions API: a JSON object with `messages`.
+
+Knows that form and the small differences between those who write it; nothing of files, runs or turns. Keys that are not
+mentioned here are other programs' own and are left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from evalkit.records import JsonObject
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+INVALID_JSON = "INVALID_JSON"
+"""The key under which tool arguments that are no JSON object are kept as text; the engine writes the same."""
+
+_NOT_IN_A_CASE_ID = re.compile(r"[^\w.+/-]")
+_LONGEST_CASE_ID = 120
+
+
+class Malformed(ValueError):
+    """A line is no conversation; the message says what is wrong and what was expected."""
+
+
+@dataclass(frozen=True)
+class RecordedCall:
+    """A tool call that the assistant asked for."""
+
+    id: str
+    name: str
+    input: JsonObject
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message. `calls` belong to the assistant; `call_id` and `is_error` to a tool's result."""
+
+    role: Role
+    text: str
+    calls: tuple[RecordedCall, ...] = ()
+    call_id: str = ""
+    is_error: bool = False
+    origin: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A recorded conversation; `case_id` is spelled as a suite may spell it, `case` as it was recorded."""
+
+    id: str
+    case: str
+    case_id: str
+    trial: int | None
+    model: str
+    system: str
+    messages: tuple[Message, ...]
+
+
+def parse_conversation(line: bytes) -> Conversation:
+    """Return the conversation that one line holds.
+
+    `id` and `messages` are needed; `case` (the id when missing), `trial` and `model` are not. System messages at the
+    beginning are the system prompt. Raises Malformed with the first thing that is wrong.
+    """
+    record = _load(line)
+    messages = [_message(entry, f"message {number}") for number, entry in enumerate(_entries(record), start=1)]
+    leading = next((at for at, message in enumerate(messages) if message.role != "system"), len(messages))
+    _check_results(messages)
+    identity = _needed_text(record, "id")
+    case = identity if record.get("case") is None else _needed_text(record, "case")
+    return Conversation(
+        id=identity,
+        case=case,
+        case_id=_case_id(case),
+        trial=_trial(record),
+        model="unknown" if record.get("model") is None else _needed_text(record, "model"),
+        system="\n\n".join(message.text for message in messages[:leading] if message.text),
+        messages=tuple(messages[leading:]),
+    )
+
+
+def _case_id(case: str) -> str:
+    """Return the case's name with characters that a suite's ids can't have replaced by hyphens."""
+    case_id = _NOT_IN_A_CASE_ID.sub("-", case).lstrip(".+/-")[:_LONGEST_CASE_ID]
+    if not case_id:
+        raise Malformed(f"{case!r} can't name a case; expected letters or digits.")
+    return case_id
+
+
+def _load(line: bytes) -> Mapping[str, Any]:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as exc:
+        raise Malformed(f"not JSON: {exc.msg} (column {exc.colno}); expected one JSON object a line.") from exc
+    if not isinstance(record, dict):
+        raise Malformed(f"{_kind(record)}; expected a JSON object with `id` and `messages`.")
+    return record
+
+
+def _entries(record: Mapping[str, Any]) -> Sequence[Any]:
+    entries = record.get("messages")
+    if not isinstance(entries, list) or not entries:
+        raise Malformed(f"`messages` is {_kind(entries)}; expected a list of at least one message.")
+    return entries
+
+
+def _needed_text(record: Mapping[str, Any], key: str) -> str:
+    value = record.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise Malformed(f"`{key}` is {_kind(value)}; expected a text.")
+    return value.strip()
+
+
+def _trial(record: Mapping[str, Any]) -> int | None:
+    value = record.get("trial")
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise Malformed(f"`trial` is {_kind(value)}; expected a whole number.")
+    return value
+
+
+def _message(entry: Any, where: str) -> Message:
+    if not isinstance(entry, dict):
+        raise Malformed(f"{where} is {_kind(entry)}; expected an object with `role` and `content`.")
+    role, text = entry.get("role"), _text(entry.get("content"), where)
+    match role:
+        case "system" | "developer":
+            return Message("system", text)
+        case "user":
+            return Message("user", text)
+        case "assistant":
+            return _assistant_message(entry, text, where)
+        case "tool":
+            return _tool_message(entry, text, where)
+    raise Malformed(f"{where}: `role` is {role!r}; expected system, user, assistant or tool.")
+
+
+def _assistant_message(entry: Mapping[str, Any], text: str, where: str) -> Message:
+    calls = entry.get("tool_calls")
+    if calls is not None and not isinstance(calls, list):
+        raise Malformed(f"{where}: `tool_calls` is {_kind(calls)}; expected a list.")
+    refusal = entry.get("refusal")
+    refused = isinstance(refusal, str) and bool(refusal) and not text
+    recorded = tuple(_call(call, f"{where}, tool call {number}") for number, call in enumerate(calls or (), start=1))
+    return Message("assistant", str(refusal) if refused else text, recorded, refused=refused)
+
+
+def _tool_message(entry: Mapping[str, Any], text: str, where: str) -> Message:
+    """A result is an error when it says so, or when nothing is said and its text begins with `Error`."""
+    call_id, is_error = entry.get("tool_call_id"), entry.get("is_error")
+    if not isinstance(call_id, str) or not call_id:
+        raise Malformed(f"{where}: `tool_call_id` is {_kind(call_id)}; expected the id of a tool call before it.")
+    if is_error is not None and not isinstance(is_error, bool):
+        raise Malformed(f"{where}: `is_error` is {_kind(is_error)}; expected true or false.")
+    looks_wrong = is_error is None and text.startswith("Error")
+    origin = "recorded, an error because its text begins so" if looks_wrong else "recorded"
+    return Message("tool", text, call_id=call_id, is_error=is_error or looks_wrong, origin=origin)
+
+
+def _call(call: Any, where: str) -> RecordedCall:
+    """Read `{id, name, arguments}` or `{id, function: {name, arguments}}`."""
+    if not isinstance(call, dict):
+        raise Malformed(f"{where} is {_kind(call)}; expected an object with `id`, `name` and `arguments`.")
+    named = call.get("function", call)
+    name = named.get("name") if isinstance(named, dict) else None
+    if not isinstance(call.get("id"), str) or not call["id"] or not isinstance(name, str) or not name:
+        raise Malformed(f"{where}: expected texts as `id` and `name`; found {call.get('id')!r} and {name!r}.")
+    return RecordedCall(call["id"], name, _arguments(named.get("arguments"), where))
+
+
+def _arguments(arguments: Any, where: str) -> JsonObject:
+    """Return arguments given as an object or as JSON text; text that is no object is the model's mistake, and kept."""
+    if arguments is None or arguments == "":
+        return {}
+    if isinstance(arguments, dict):
+        return arguments
+    if not isinstance(arguments, str):
+        raise Malformed(f"{where}: `arguments` is {_kind(arguments)}; expected an object or its JSON text.")
+    try:
+        parsed = orjson.loads(arguments)
+    except orjson.JSONDecodeError:
+        return {INVALID_JSON: arguments}
+    return parsed if isinstance(parsed, dict) else {INVALID_JSON: arguments}
+
+
+def _text(content: Any, where: str) -> str:
+    """Return content as text; of a list of parts the texts, and `[kind]` for a part that is none, such as an image."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n\n".join(_part(part, where) for part in content)
+    raise Malformed(f"{where}: `content` is {_kind(content)}; expected a text, a list of parts or null.")
+
+
+def _part(part: Any, where: str) -> str:
+    if isinstance(part, dict) and isinstance(part.get("text"), str):
+        return str(part["text"])
+    if isinstance(part, dict) and isinstance(part.get("type"), str):
+        return f"[{part['type']}]"
+    raise Malformed(f"{where}: a part of `content` is {_kind(part)}; expected an object with `type` and `text`.")
+
+
+def _check_results(messages: Sequence[Message]) -> None:
+    """Every result answers a call before it that has none yet; an id may be used again once it is answered."""
+    waiting: dict[str, int] = {}
+    for number, message in enumerate(messages, start=1):
+        for call in message.calls:
+            waiting[call.id] = waiting.get(call.id, 0) + 1
+        if message.role == "tool":
+            if not waiting.get(message.call_id):
+                raise Malformed(
+                    f"message {number} is a tool's result for {message.call_id!r}; no open call has this id."
+                )
+            waiting[message.call_id] -= 1
+
+
+def _kind(value: object) -> str:
+    names = {type(None): "missing", dict: "an object", list: "a list", bool: "a truth value"}
+    return names.get(type(value)) or f"{value!r:.60}"
