@@ -34,7 +34,7 @@ def compile_pattern(source: str, *, ignore_case: bool = False) -> regex.Pattern[
     flags = regex.MULTILINE | (regex.IGNORECASE if ignore_case else 0)
     try:
         return regex.compile(source, flags)
-    except regex.error as exc:
+    except (regex.error, RecursionError, OverflowError) as exc:
         raise Undecided(f"{source!r} is not a regular expression: {exc}") from exc
 
 

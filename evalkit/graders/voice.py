@@ -152,8 +152,12 @@ def _replacement(params: JsonObject, key: str, found: str) -> str:
 
 
 def _is_fine(params: JsonObject, value: str, found: str) -> bool:
-    """Return whether the found text is a preferred wording already; that may be a regular expression, as in Vale."""
-    if any(found == wording for wording in value.split("|")):
+    """Return whether the found text is a preferred wording already; that may be a regular expression, as in Vale.
+
+    Where case is ignored, a wording in lower case may begin with a capital, as at the start of a sentence.
+    """
+    found_forms = [found, found[:1].lower() + found[1:]] if params.get("ignorecase") else [found]
+    if any(wording in found_forms for wording in value.split("|")):
         return True
     if all(_PHRASE.fullmatch(wording) for wording in value.split("|")):
         return False

@@ -46,6 +46,7 @@ def test_existence_marks_what_vale_would(params: dict[str, Any], reply: str, exp
         ({"swap": {"utili[sz]e": "use"}}, "Utilise or utilize", ["utilize"]),
         ({"swap": {"order": "request", "in order to": "to"}}, "in order to order", ["in order to", "order"]),
         ({"swap": {"github": "GitHub"}, "ignorecase": True}, "GitHub, Github, github", ["Github", "github"]),
+        ({"swap": {"e-?mail": "email"}, "ignorecase": True}, "Email, email, E-mail, EMAIL", ["E-mail", "EMAIL"]),
         ({"swap": {"primary|master": "primary|main"}}, "primary, master", ["master"]),
         ({"swap": {"set( |-)up": "(?:setup|set-up)"}}, "set up, set-up", ["set up"]),
         (
