@@ -1,5 +1,6 @@
 """Versioned prompts: which file a reference names, what it renders to, and what is wrong with it."""
 
+from evalkit.prompts.lint import lint_prompt
 from evalkit.prompts.refs import list_prompts
 from evalkit.prompts.render import load_prompt, render_prompt
 from evalkit.prompts.source import PromptSource, find_prompt
@@ -7,6 +8,7 @@ from evalkit.prompts.source import PromptSource, find_prompt
 __all__ = [
     "PromptSource",
     "find_prompt",
+    "lint_prompt",
     "list_prompts",
     "load_prompt",
     "render_prompt",

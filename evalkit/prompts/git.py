@@ -1,7 +1,7 @@
 """What a folder of the project held at a git revision.
 
-The one place that runs git for prompts. Reads objects only: no working tree, no filters, no hooks, and never longer than
-`TIMEOUT_S`.
+The one place that runs git for prompts. Reads objects only: no working tree, no filters, no hooks, and never longer
+than `TIMEOUT_S`.
 """
 
 from __future__ import annotations

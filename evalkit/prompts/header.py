@@ -102,12 +102,12 @@ class Header(FileModel):
     )
     cache: Literal["off", "5m", "1h"] = Field(
         "5m",
-        description="Lifetime of the prompt cache, or off. `{# evalkit: cache here #}` in the text says how far it reaches.",
+        description="Lifetime of the prompt cache, or off; `{# evalkit: cache here #}` in the text ends what is kept.",
         examples=["5m"],
     )
     tools: list[Text] = Field(
         [],
-        description="Files with one Messages API tool each, relative to the prompt's folder, in the order they are sent.",
+        description="Files with one tool each, relative to the prompt's folder, in the order they are sent.",
         examples=[["tools/lookup_order.yaml"]],
     )
     inputs: dict[str, Annotated[Input, BeforeValidator(_input, json_schema_input_type=str | float | bool | Input)]] = (
@@ -146,4 +146,24 @@ def read_header(text: SourceText) -> tuple[Header | None, Source | None, list[Pr
     return header, source, problems
 
 
-_RESERVED = frozenset(["and", "or", "not", "in", "is", "if", "else", "for", "true", "false", "none", "True", "False", "None", "loop", "range", "namespace"])
+_RESERVED = frozenset(
+    [
+        "and",
+        "or",
+        "not",
+        "in",
+        "is",
+        "if",
+        "else",
+        "for",
+        "true",
+        "false",
+        "none",
+        "True",
+        "False",
+        "None",
+        "loop",
+        "range",
+        "namespace",
+    ]
+)

@@ -25,9 +25,44 @@ MAX_NODES = 50_000
 
 _SCALARS = (str, int, float)
 _METHODS = frozenset(
-    ["upper", "lower", "title", "capitalize", "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "splitlines", "count", "find"]
+    [
+        "upper",
+        "lower",
+        "title",
+        "capitalize",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "startswith",
+        "endswith",
+        "split",
+        "splitlines",
+        "count",
+        "find",
+    ]
 )
-_PLAIN_FILTERS = ["abs", "capitalize", "count", "d", "default", "first", "float", "int", "last", "length", "lower", "max", "min", "sort", "title", "trim", "truncate", "unique", "upper", "wordcount"]
+_PLAIN_FILTERS = [
+    "abs",
+    "capitalize",
+    "count",
+    "d",
+    "default",
+    "first",
+    "float",
+    "int",
+    "last",
+    "length",
+    "lower",
+    "max",
+    "min",
+    "sort",
+    "title",
+    "trim",
+    "truncate",
+    "unique",
+    "upper",
+    "wordcount",
+]
 _NODES: tuple[type[nodes.Node], ...] = (
     nodes.Template,
     nodes.Output,
@@ -136,7 +171,7 @@ class PromptEnvironment(SandboxedEnvironment):
     def __init__(self, loader: jinja2.BaseLoader, budget: Budget) -> None:
         super().__init__(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False, finalize=_printable)
         self.budget = budget
-        self.concat = self._joined  # type: ignore[assignment]  # Jinja's own hook; it stores "".join here
+        self.concat = self._joined  # type: ignore[method-assign]  # Jinja's hook: an instance attribute
         self.globals = {"range": self._range, "namespace": Namespace}
         self.filters = {**FILTERS, "evalkit_items": _items, "evalkit_concat": _concat}
 
@@ -182,6 +217,7 @@ class PromptEnvironment(SandboxedEnvironment):
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         """Leave `str.format` to `is_safe_attribute`, which refuses it: a width can be of any size."""
         del value
+        return None
 
     def _joined(self, parts: Iterable[str]) -> str:
         pieces = list(parts)
@@ -212,7 +248,7 @@ def _concat_node(node: nodes.Concat) -> nodes.Filter:
 
 
 def _printable(value: Any) -> Any:
-    if isinstance(value, Undefined) or isinstance(value, _SCALARS):
+    if isinstance(value, (Undefined, *_SCALARS)):
         return value
     raise TooMuch(f"a {type(value).__name__} can't be printed; join its entries, or print one of them")
 

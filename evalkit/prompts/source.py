@@ -1,7 +1,7 @@
 """A prompt's files, read from disk or from git: the prompt, what it includes, its tools.
 
-Knows which files belong together and what is wrong with reading them; must not know inputs or the API's body. Everything
-behind it works on these texts alone.
+Knows which files belong together and what is wrong with reading them; must not know inputs or the API's body.
+Everything behind it works on these texts alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The body of a prompt as a template: what it includes, which names it uses, where its cache point is, and its text.
 
-Knows Jinja (through `sandbox.py`) and nothing of front matter, tools or the API. Every error carries the line of the file
-it is in: the templates keep the line numbers of their files.
+Knows Jinja (through `sandbox.py`) and nothing of front matter, tools or the API. Every error carries the line of the
+file it is in: the templates keep the line numbers of their files.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _padded(text: SourceText) -> str:
 
 
 def includes_of(text: SourceText) -> tuple[list[tuple[str, int]], list[Problem]]:
-    """Return the names a text includes with their lines, and what is wrong with them; unparsable text includes nothing."""
+    """Return the names a text includes, with their lines, and what is wrong with them; none for unparsable text."""
     tree, problem = _parsed(text)
     if tree is None:
         return [], [problem] if problem else []
@@ -152,8 +152,10 @@ def _marker(texts: Mapping[str, SourceText], main: str, problems: list[Problem])
                 message = "the cache point stands in an included file; move it into the prompt file itself."
                 problems.append(text.problem(text.place(found.start()), message))
     text = texts[main]
-    for again in places[1:]:
-        problems.append(text.problem(again, f"a second cache point; the first is on line {places[0].line}. Keep one."))
+    problems.extend(
+        text.problem(again, f"a second cache point; the first is on line {places[0].line}. Keep one.")
+        for again in places[1:]
+    )
     if places and (spanning := _open_block(text, places[0])):
         name, line = spanning
         message = f"{{% {name} %}} from line {line} spans the cache point; end it above, or move the cache point."

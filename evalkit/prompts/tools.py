@@ -1,6 +1,7 @@
 """A tool file: exactly one Messages API tool object.
 
-Knows which keys the API takes for a tool that evalkit can play; must not know what strict mode refuses (`strictness.py`).
+Knows which keys the API takes for a tool that evalkit can play; must not know what strict mode refuses
+(`strictness.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The files a prompt may consist of: below one folder, on disk or in a git revision, never through a link.
 
-Knows how a path written in a prompt (`partials/voice.md`) becomes a file, and refuses everything that leaves the folder.
-Must not know what the files mean.
+Knows how a path written in a prompt (`partials/voice.md`) becomes a file, and refuses everything that leaves the
+folder. Must not know what the files mean.
 """
 
 from __future__ import annotations

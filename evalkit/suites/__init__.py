@@ -1,5 +1,6 @@
 """Suites: YAML files to cases with their assertions and fixtures, each knowing its line."""
 
+from evalkit.suites.against_prompt import check_against_prompt, check_inputs
 from evalkit.suites.load import find_suites, find_voices, load_suite, load_suites, read_suite
 from evalkit.suites.values import Case, Fixture, Gate, Suite, ToolMention
 
@@ -9,6 +10,8 @@ __all__ = [
     "Gate",
     "Suite",
     "ToolMention",
+    "check_against_prompt",
+    "check_inputs",
     "find_suites",
     "find_voices",
     "load_suite",

@@ -157,7 +157,7 @@ def _history(source: Source, entries: list[HistoryEntry], path: ValuePath, found
     for index, message in enumerate(messages):
         expected = "user" if index % 2 == 0 else "assistant"
         if message["role"] != expected:
-            words = f"entry {index + 1} of 'history' is from the {message['role']}; user and assistant take turns, user first."
+            words = f"entry {index + 1} of 'history' is from the {message['role']}; the two take turns, user first."
             found.problems.append(source.problem((*path, "history", index), words))
             return messages
     if len(messages) % 2:

@@ -65,7 +65,7 @@ class NoTools(ToolsExpect):
 
 def _tools(value: Any) -> Any:
     if value == "none":
-        return NoTools()
+        return NoTools.model_validate({})
     if isinstance(value, dict):
         if "order" in value and "calls" not in value:
             raise refusal("`order` says nothing without `calls`; add them, or remove it.", "order")
@@ -89,7 +89,7 @@ class Expect(FileModel):
 
     called: ClassVar[str] = "expect"
     refused: ClassVar[dict[str, str]] = {
-        "judge": "not built yet: 'judge' (a model's verdict on a statement). Remove it, or say it with says/never_says.",
+        "judge": "not built yet: 'judge' (a model's verdict on a statement). Remove it, or use says/never_says.",
         "similar": "'similar' does not exist; name texts with says_any.",
     }
     says: Texts | None = Field(

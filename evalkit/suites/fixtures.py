@@ -65,7 +65,9 @@ def _unreachable(source: Source, fixtures: list[Fixture], path: ValuePath) -> li
     for earlier in fixtures[:-1]:
         if earlier.times is None and contains(last.when, earlier.when):
             what = "every call" if not earlier.when else "the same calls"
-            message = f"never reached: the entry on line {earlier.place.line} answers {what} before. Move it up, or remove it."
+            message = (
+                f"never reached: the entry on line {earlier.place.line} answers {what} first. Move it up or remove it."
+            )
             return [source.problem(path, message, "warning")]
     return []
 

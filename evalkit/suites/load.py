@@ -1,7 +1,7 @@
 """Suite files to suites: read, checked as far as the files alone allow, compiled.
 
-Every problem of every file is found before anything is raised. Must not render prompts (`check.py` compares a suite with
-its prompt) and must not run anything.
+Every problem of every file is found before anything is raised. Must not render prompts (`check.py` compares a suite
+with its prompt) and must not run anything.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class BudgetFile(FileModel):
     requests: Count | None = Field(None, ge=1, description="At most this many requests.", examples=[4])
     output_tokens: Count | None = Field(None, ge=1, description="At most this many tokens written.", examples=[800])
     cache_hit: Number | None = Field(
-        None, ge=0, le=1, description="At least this share of input is read from the cache, from the second request on.",
+        None, ge=0, le=1, description="At least this share of input is read from the cache, from request 2 on.",
         examples=[0.6],
     )  # fmt: skip
     first_token_ms: Number | None = Field(
@@ -169,7 +169,7 @@ class CaseFile(FileModel):
         None, min_length=1, description="Several turns.", examples=[[{"user": "Hello"}, {"user": "And now?"}]]
     )
     variants: list[Annotated[Text, Field(min_length=1)]] | None = Field(
-        None, min_length=1, description="The same message said in several ways: a case each, named ID/1, ID/2, one cluster.",
+        None, min_length=1, description="The same message said in several ways: cases ID/1, ID/2, ... of one cluster.",
         examples=[["Where is my parcel?", "parcel??"]],
     )  # fmt: skip
     cluster: Text | None = Field(

@@ -64,9 +64,9 @@ class ToolMention:
 class Suite:
     """A suite file with its voice file, ready to run.
 
-    `path` is relative to the project's root, `sha` is over the bytes of the suite file, `files` maps every file that was
-    read to the SHA-256 of its bytes. `trials` is the suite's own number; each case's is in its record. `rules` describes
-    each brand-voice rule by id. `mentions` lists every place that names a tool, for `check_against_prompt`.
+    `path` is relative to the project's root, `sha` is over the bytes of the suite file, `files` maps every file that
+    was read to the SHA-256 of its bytes. `trials` is the suite's own number; each case's is in its record. `rules`
+    describes each brand-voice rule by id. `mentions` lists every place that names a tool, for `check_against_prompt`.
     """
 
     path: str

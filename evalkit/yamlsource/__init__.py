@@ -1,19 +1,8 @@
 """Strict YAML: text to values that know their file, line and column, and the check of a file against its schema."""
 
 from evalkit.yamlsource.explain import did_you_mean, shown
-from evalkit.yamlsource.schema import (
-    Count,
-    FileModel,
-    Flag,
-    Json,
-    JsonMap,
-    Number,
-    Text,
-    check_schema,
-    json_schema,
-    refusal,
-    unwrapped,
-)
+from evalkit.yamlsource.model import Count, FileModel, Flag, Json, JsonMap, Number, Text, refusal, unwrapped
+from evalkit.yamlsource.schema import check_schema, json_schema
 from evalkit.yamlsource.source import Path_ as ValuePath
 from evalkit.yamlsource.source import Source, load_yaml, parse_yaml, raise_problems
 from evalkit.yamlsource.text import MAX_BYTES, SourceText, decode, read_below, read_text

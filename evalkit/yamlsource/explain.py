@@ -10,9 +10,8 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel
-
 from evalkit.records import Problem
+from evalkit.yamlsource.model import FileModel
 from evalkit.yamlsource.nodes import ListNode, MapNode, Node, ScalarNode
 from evalkit.yamlsource.scalars import Plain
 from evalkit.yamlsource.source import Path_, Source
@@ -52,7 +51,7 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def explain(source: Source, model: type[BaseModel], base: Path_, error: Mapping[str, Any]) -> Problem:
+def explain(source: Source, model: type[FileModel], base: Path_, error: Mapping[str, Any]) -> Problem:
     """Return the problem for one of pydantic's errors about the value at `base`."""
     kind, ctx = error["type"], error.get("ctx", {})
     path = (*base, *_real_steps(source.node(base), error["loc"]))
@@ -69,10 +68,10 @@ def explain(source: Source, model: type[BaseModel], base: Path_, error: Mapping[
     return source.problem(path, f"{_named(path)}{_found(source.node(path))}; expected {_wanted(kind, ctx, error)}.")
 
 
-def _unknown_key(source: Source, path: Path_, models: list[type[BaseModel]]) -> Problem:
+def _unknown_key(source: Source, path: Path_, models: list[type[FileModel]]) -> Problem:
     keys = [field.alias or name for model in models for name, field in model.model_fields.items()]
     word = str(path[-1])
-    answer = next((model.refused[word] for model in models if word in getattr(model, "refused", {})), "")
+    answer = next((model.refused[word] for model in models if word in model.refused), "")
     if answer:
         return source.problem(path, answer, key=True)
     message = f"unknown key {word!r}{_in(models)}{did_you_mean(word, keys)}"
@@ -81,7 +80,7 @@ def _unknown_key(source: Source, path: Path_, models: list[type[BaseModel]]) -> 
     return source.problem(path, message, key=True)
 
 
-def _missing_key(source: Source, base: Path_, error: Mapping[str, Any], models: list[type[BaseModel]]) -> Problem:
+def _missing_key(source: Source, base: Path_, error: Mapping[str, Any], models: list[type[FileModel]]) -> Problem:
     parent = (*base, *_real_steps(source.node(base), error["loc"][:-1]))
     return source.problem(parent, f"key {str(error['loc'][-1])!r} is missing{_in(models)}")
 
@@ -134,8 +133,8 @@ def _found(node: Node | None) -> str:
     return f"the text {shown(node.value)}"
 
 
-def _in(models: list[type[BaseModel]]) -> str:
-    called = next((model.called for model in models if getattr(model, "called", "")), "")
+def _in(models: list[type[FileModel]]) -> str:
+    called = next((model.called for model in models if model.called), "")
     return f" in {called}" if called else ""
 
 
@@ -155,13 +154,13 @@ def _real_steps(node: Node | None, loc: tuple[str | int, ...]) -> Path_:
     return tuple(steps)
 
 
-def _models_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[type[BaseModel]]:
+def _models_at(model: type[FileModel], loc: tuple[str | int, ...]) -> list[type[FileModel]]:
     """Return the models a value at a location may have."""
     kinds: list[Any] = [model]
     for step in loc:
         kinds = [found for kind in kinds for found in _stepped(kind, step)] or _tagged(kinds, step) or kinds
         kinds = [found for kind in kinds for found in _members(kind)]
-    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, FileModel)]
 
 
 def _members(kind: Any) -> Iterator[Any]:
@@ -178,7 +177,7 @@ def _stepped(kind: Any, step: str | int) -> Iterator[Any]:
         yield from _members(get_args(kind)[0])
     elif get_origin(kind) is dict and isinstance(step, str):
         yield from _members(get_args(kind)[1])
-    elif isinstance(kind, type) and issubclass(kind, BaseModel):
+    elif isinstance(kind, type) and issubclass(kind, FileModel):
         for name, field in kind.model_fields.items():
             if step in (name, field.alias):
                 yield from _members(field.annotation)
@@ -190,6 +189,6 @@ def _tagged(kinds: list[Any], step: str | int) -> list[Any]:
         kind
         for kind in kinds
         if isinstance(kind, type)
-        and issubclass(kind, BaseModel)
+        and issubclass(kind, FileModel)
         and any(step in get_args(field.annotation) for field in kind.model_fields.values())
     ]

@@ -1,7 +1,8 @@
 """YAML text to a tree of nodes that know where they stand; strict where YAML is not.
 
 Knows YAML's events and which of them a data file may hold: one document, plain values, keys given once. Anchors,
-aliases, merge keys and tags are refused, so a value is what stands there and nothing can multiply. Knows no file format.
+aliases, merge keys and tags are refused, so a value is what stands there and nothing can multiply. Knows no file
+format.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ MAX_DEPTH = 50
 MAX_NODES = 200_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {
-    "mapping values are not allowed in this context": "mapping values are not allowed here; quote text that holds ': ', or start a new line",
+    "mapping values are not allowed in this context": (
+        "mapping values are not allowed here; quote text that holds ': ', or start a new line"
+    ),
     "found duplicate anchor": "anchors can't be used",
 }
 
@@ -94,7 +97,11 @@ class _Key(NamedTuple):
     """A mapping's key that still waits for its value; `text` is None where the key itself was refused."""
 
     text: str | None
-    index: int
+    at: int
+
+
+def _index(event: yaml.Event) -> int:
+    return event.start_mark.index if event.start_mark else 0
 
 
 class _Builder:
@@ -139,7 +146,7 @@ class _Builder:
 
     @staticmethod
     def _made(event: yaml.NodeEvent) -> Node:
-        index: int = event.start_mark.index
+        index = _index(event)
         if isinstance(event, yaml.ScalarEvent):
             plain = event.implicit[0]
             return ScalarNode(index, resolve(event.value) if plain else event.value)
@@ -175,7 +182,7 @@ class _Builder:
         self._pending[-1] = None
         if pending is None or pending.text is None:
             return
-        key, index = pending.text, pending.index
+        key, index = pending.text, pending.at
         if key in parent.keys:
             first = self.source.place(parent.keys[key]).line
             message = f"key {key!r} is given twice here (first on line {first}); YAML would keep only the last."
@@ -189,11 +196,11 @@ class _Builder:
             self._report(event, f"alias '*{event.anchor}' can't be used; write the value out where it belongs.")
         elif event.anchor is not None:
             self._report(event, f"anchor '&{event.anchor}' can't be used; write each value out where it belongs.")
-        if getattr(event, "tag", None) is not None:
-            self._report(event, f"tag {event.tag!r} can't be used; a suite is data. Put text in quotes instead.")
+        if tag := getattr(event, "tag", None):
+            self._report(event, f"tag {tag!r} can't be used; a suite is data. Put text in quotes instead.")
 
     def _report(self, event: yaml.Event, message: str) -> None:
-        self.problems.append(self.source.problem(self.source.place(event.start_mark.index), message))
+        self.problems.append(self.source.problem(self.source.place(_index(event)), message))
 
     def _stop(self, event: yaml.Event, message: str) -> None:
         self._report(event, message)

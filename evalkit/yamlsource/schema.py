@@ -1,66 +1,21 @@
-"""The value types of file schemas, and the check of a parsed file against one.
+"""The check of a parsed file against its schema, and the schema as JSON Schema.
 
-A file schema is a pydantic model on `FileModel`: unknown keys are refused and nothing is converted, except that text
-may be written without quotes (`version: 1.10` is the text "1.10" where text is expected). Turns pydantic's errors into
-problems at the line and column of the value. Knows no file format.
+Turns pydantic's errors into problems at the line and column of the value (`explain.py` words them). Knows no file
+format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import core_schema
 
 from evalkit.records import Problem
 from evalkit.yamlsource.explain import explain
-from evalkit.yamlsource.scalars import Plain
+from evalkit.yamlsource.model import FileModel
 from evalkit.yamlsource.source import Path_, Source
-
-
-class FileModel(BaseModel):
-    """A mapping of a file format.
-
-    `called` is what messages call it; `refused` names keys that people will try, with the sentence that answers them.
-    """
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-    called: ClassVar[str] = ""
-    refused: ClassVar[Mapping[str, str]] = {}
-
-
-def refusal(message: str, key: str = "") -> PydanticCustomError:
-    """Return the error with which a validator refuses a value (or its key `key`) in our own words."""
-    return PydanticCustomError("evalkit", "{message}", {"message": message, "key": key})
-
-
-def _as_text(value: Any) -> Any:
-    if isinstance(value, Plain):
-        return value.source if value.value is not None else None
-    return value
-
-
-def unwrapped(value: Any) -> Any:
-    """Return a raw value with its plain values as Python values, at every depth."""
-    if isinstance(value, Plain):
-        return value.value
-    if isinstance(value, dict):
-        return {key: unwrapped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [unwrapped(item) for item in value]
-    return value
-
-
-Text = Annotated[str, BeforeValidator(_as_text)]
-"""Text; an unquoted number or boolean is taken as it was written."""
-Flag = Annotated[bool, BeforeValidator(unwrapped)]
-Count = Annotated[int, BeforeValidator(unwrapped)]
-Number = Annotated[float, BeforeValidator(unwrapped)]
-Json = Annotated[Any, BeforeValidator(unwrapped)]
-"""Any JSON value."""
-JsonMap = Annotated[dict[str, Any], BeforeValidator(unwrapped)]
 
 Model = TypeVar("Model", bound=FileModel)
 
@@ -70,7 +25,7 @@ def check_schema(
 ) -> tuple[Model | None, list[Problem]]:
     """Return the value at `path` as a model, or None and every problem it has.
 
-    Keys named in `without` are checked as if they were empty lists, so that the caller can check their items one by one.
+    Lists named in `without` are checked as if they were empty, so that the caller can check their items one by one.
     """
     raw = source.raw(path)
     if isinstance(raw, dict):

@@ -21,7 +21,7 @@ Path_ = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Source:
-    """A parsed file. `problems` are what the parser could read past (a key given twice, an alias): never ignore them."""
+    """A parsed file; `problems` are what the parser read past (a key given twice, an alias): never ignore them."""
 
     text: SourceText
     root: Node | None

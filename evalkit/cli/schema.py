@@ -1,0 +1,54 @@
+"""`evalkit schema`: the JSON Schema of a file format, for editors and other tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+FORMATS = ("suite", "prompt", "voice", "record")
+
+
+@click.command(
+    epilog="""\b
+Example:
+  evalkit schema suite > .schema/suite.json"""
+)
+@click.argument("name", type=click.Choice(FORMATS), metavar="|".join(FORMATS))
+def schema(name: str) -> None:
+    """Print the JSON Schema of a file format.
+
+    suite and voice are the files in suites/, prompt is the front matter of a prompt file, record is one line of a
+    run's run.jsonl.
+    """
+    import json
+
+    click.echo(json.dumps(schema_of(name), ensure_ascii=False, indent=2))
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """Return a format's JSON Schema (draft 2020-12)."""
+    from evalkit.yamlsource import json_schema
+
+    if name == "suite":
+        from evalkit.suites.schema import SuiteFile
+
+        return json_schema(SuiteFile, "evalkit suite")
+    if name == "voice":
+        from evalkit.suites.voice_schema import VoiceFile
+
+        return json_schema(VoiceFile, "evalkit brand voice")
+    if name == "prompt":
+        from evalkit.prompts.header import Header
+
+        return json_schema(Header, "evalkit prompt front matter")
+    return _record_schema()
+
+
+def _record_schema() -> dict[str, Any]:
+    from pydantic import TypeAdapter
+
+    from evalkit.records import RunLine
+
+    made: dict[str, Any] = TypeAdapter(RunLine).json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "evalkit run record line"}

@@ -1,0 +1,157 @@
+"""What `evalkit check` says of a prompt: everything that stops it, and what will surprise its author.
+
+Knows the models' limits (`models.py`), strict mode (`strictness.py`) and how caching goes wrong. Works on a prompt's
+files alone; calls nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from evalkit.errors import FileProblems
+from evalkit.prompts.header import Header
+from evalkit.prompts.models import facts_of, known_models, retirement_of
+from evalkit.prompts.render import input_problems, render_prompt, undefined_names
+from evalkit.prompts.source import PromptSource
+from evalkit.prompts.strictness import limit_problem, strict_problems
+from evalkit.records import Problem, PromptVersion
+from evalkit.yamlsource import Source, did_you_mean
+
+
+def lint_prompt(source: PromptSource, inputs: Mapping[str, str] | None = None) -> list[Problem]:
+    """Return every error and warning about a prompt, sorted by place.
+
+    `inputs` are those of a suite that uses it. Without them, and without defaults for all inputs, what depends on the
+    rendered text is left out.
+    """
+    problems = list(source.problems)
+    header, yaml = source.header, source.header_source
+    if header and yaml:
+        problems += undefined_names(source, header)
+        problems += _input_lints(source, header, yaml)
+        problems += _model_lints(header, yaml)
+        problems += _cache_lints(source, header)
+    problems += _tool_lints(source)
+    if header and not any(problem.severity == "error" for problem in problems):
+        problems += _rendered_lints(source, header, inputs or {})
+    return sorted(dict.fromkeys(problems), key=lambda problem: problem.place)
+
+
+def _input_lints(source: PromptSource, header: Header, yaml: Source) -> list[Problem]:
+    used = {use.name for use in source.template.uses}
+    problems = []
+    for name, spec in header.inputs.items():
+        if name not in used:
+            message = f"input {name!r} is never used in the text; remove it, or use it."
+            problems.append(yaml.problem(("inputs", name), message, "warning", key=True))
+        written = yaml.value(("inputs", name))
+        if isinstance(written, bool) or (isinstance(written, dict) and isinstance(written.get("default"), bool)):
+            message = f"inputs are text: {spec.default!r} counts as true in {{% if {name} %}}; compare it instead."
+            problems.append(yaml.problem(("inputs", name), message, "warning"))
+    return problems
+
+
+def _model_lints(header: Header, yaml: Source) -> list[Problem]:
+    facts, model = facts_of(header.model), header.model
+    problems = []
+    if day := retirement_of(model):
+        message = f"model {model!r} is deprecated: it stops answering on {day}. Choose a newer one."
+        problems.append(yaml.problem(("model",), message, "warning"))
+    if facts is None:
+        if not problems:
+            message = (
+                f"model {model!r} is not known here{did_you_mean(model, known_models())}; its limits can't be checked."
+            )
+            problems.append(yaml.problem(("model",), message, "warning"))
+        return problems
+    if header.max_tokens > facts.output:
+        message = f"max_tokens {header.max_tokens:,} is more than {model} can write; at most {facts.output:,}."
+        problems.append(yaml.problem(("max_tokens",), message))
+    if header.effort and not facts.effort:
+        problems.append(yaml.problem(("effort",), f"{model} takes no `effort`; remove it."))
+    problems += _thinking_lints(header, yaml, facts.thinking)
+    return problems
+
+
+def _thinking_lints(header: Header, yaml: Source, kinds: tuple[str, ...]) -> list[Problem]:
+    thinking = header.thinking
+    if thinking is None:
+        return []
+    if thinking.type not in kinds:
+        message = f"{header.model} does not take thinking {thinking.type!r}; it takes {' or '.join(kinds)}."
+        return [yaml.problem(("thinking",), message)]
+    if thinking.type == "enabled" and thinking.budget_tokens is None:
+        return [yaml.problem(("thinking",), "thinking 'enabled' needs `budget_tokens`, at least 1024.")]
+    if thinking.budget_tokens is not None and thinking.type != "enabled":
+        return [yaml.problem(("thinking", "budget_tokens"), "`budget_tokens` belongs to thinking 'enabled'.")]
+    if thinking.budget_tokens is not None and thinking.budget_tokens >= header.max_tokens:
+        message = f"budget_tokens {thinking.budget_tokens} must be less than max_tokens {header.max_tokens}."
+        return [yaml.problem(("thinking", "budget_tokens"), message)]
+    if header.model.startswith("claude-opus-5") and thinking.type == "disabled" and header.effort in {"xhigh", "max"}:
+        return [yaml.problem(("thinking",), f"{header.model} takes 'disabled' only with effort high or lower.")]
+    return []
+
+
+def _cache_lints(source: PromptSource, header: Header) -> list[Problem]:
+    """Return a warning where a value that changes from session to session stands before the cache point."""
+    marker = source.template.marker
+    text = source.files[source.path]
+    if header.cache == "off":
+        message = "a cache point without caching: the front matter says `cache: off`. Remove one of the two."
+        return [text.problem(marker, message, "warning")] if marker else []
+    where = f"the cache point (line {marker.line})" if marker else "the end, and there is no cache point above it"
+    advice = "every session will write a new cache entry."
+    if not marker:
+        advice += " Put `{# evalkit: cache here #}` above it."
+    texts = {part.file: part for part in source.template.texts.values()}
+    first: dict[str, Problem] = {}
+    for use in source.template.uses:
+        spec = header.inputs.get(use.name)
+        if use.cached and spec and spec.required:
+            message = f"{use.name!r} changes between sessions and stands before {where}: {advice}"
+            first.setdefault(use.name, texts[use.place.file].problem(use.place, message, "warning"))
+    return list(first.values())
+
+
+def _tool_lints(source: PromptSource) -> list[Problem]:
+    problems = []
+    for tool in source.tools:
+        schema = tool.json["input_schema"]
+        if not str(tool.json.get("description", "")).strip():
+            message = f"tool {tool.json['name']!r} has no description; the model chooses tools by it."
+            problems.append(tool.source.problem(("name",), message, "warning"))
+        if tool.json.get("strict"):
+            problems += strict_problems(tool.source, schema)
+    strict = [tool.json["input_schema"] for tool in source.tools if tool.json.get("strict")]
+    if source.header_source and (message := limit_problem(strict)):
+        problems.append(source.header_source.problem(("tools",), message))
+    return problems
+
+
+def _rendered_lints(source: PromptSource, header: Header, inputs: Mapping[str, str]) -> list[Problem]:
+    known = {name: value for name, value in inputs.items() if name in header.inputs}
+    if input_problems(source, header, known):
+        return []
+    try:
+        version = render_prompt(source, known)
+    except FileProblems as error:
+        return list(error.problems)
+    return _length_lints(source, header, version)
+
+
+def _length_lints(source: PromptSource, header: Header, version: PromptVersion) -> list[Problem]:
+    facts = facts_of(header.model)
+    if facts is None or header.cache == "off":
+        return []
+    prefix = len(json.dumps(version.tools, ensure_ascii=False)) if version.tools else 0
+    estimate = round((prefix + len(version.system[0]["text"])) / facts.characters)
+    if estimate >= facts.cacheable:
+        return []
+    text = source.files[source.path]
+    place = source.template.marker or text.place(0)
+    message = (
+        f"tools and text before the cache point are about {estimate} tokens (estimated: {facts.characters} characters "
+        f"each); {header.model} caches nothing shorter than {facts.cacheable}."
+    )
+    return [text.problem(place, message, "warning")]

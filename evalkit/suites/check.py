@@ -1,0 +1,196 @@
+"""Everything that can be known about a project's files without a model: `evalkit check` behind its command.
+
+Knows in which order files are compared with each other; the checks themselves are in the modules of each file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalkit.errors import FileProblems, UsageError
+from evalkit.prompts import PromptSource, find_prompt, lint_prompt, list_prompts, render_prompt
+from evalkit.records import Place, Problem
+from evalkit.suites.against_prompt import check_against_prompt, check_inputs
+from evalkit.suites.load import find_suites, find_voices, is_voice_file, read_suite, relative_name
+from evalkit.suites.values import Suite
+from evalkit.suites.voice import load_voice
+from evalkit.suites.voice_check import check_examples, unused_rules
+
+PROMPTS = "prompts"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was checked, and every problem in order of place."""
+
+    suites: int
+    cases: int
+    voices: int
+    prompts: int
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def errors(self) -> int:
+        """How many problems are errors."""
+        return sum(problem.severity == "error" for problem in self.problems)
+
+    @property
+    def warnings(self) -> int:
+        """How many problems are warnings."""
+        return len(self.problems) - self.errors
+
+
+@dataclass
+class _Targets:
+    """Which files are to be checked."""
+
+    suites: list[Path] = field(default_factory=list)
+    voices: list[Path] = field(default_factory=list)
+    prompts: list[str] = field(default_factory=list)
+
+
+def check_project(root: Path, paths: Sequence[Path] = ()) -> Checked:
+    """Check suites, voice files and prompts: those named (a folder means all in it), or all of the project.
+
+    Raises UsageError for a path that is none of them.
+    """
+    targets = _Targets()
+    if paths:
+        for path in paths:
+            _add(targets, path, root)
+    else:
+        targets = _Targets([*find_suites(root)], [*find_voices(root)], _all_refs(root))
+    return _Checker(root, targets).run()
+
+
+def _all_refs(root: Path, only: str = "") -> list[str]:
+    """Return a reference to every prompt version of the project, or of one prompt."""
+    listed = {name: versions for name, versions in list_prompts(root).items() if only in ("", name)}
+    return [ref for name, versions in listed.items() for ref in ([f"{name}@{v}" for v in versions] or [name])]
+
+
+def _add(targets: _Targets, path: Path, root: Path) -> None:
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder; expected a suite, a voice file or a prompt.")
+    name = relative_name(path, root)
+    parts = name.split("/")
+    if parts[0] == PROMPTS:
+        found = _refs_of(parts, root)
+        if not found:
+            raise UsageError(f"{path}: belongs to no prompt; expected prompts/NAME/v1.md or a file beside it.")
+        targets.prompts += found
+    elif path.is_dir():
+        inside = path.resolve()
+        targets.suites += [suite for suite in find_suites(root) if suite.resolve().is_relative_to(inside)]
+        targets.voices += [voice for voice in find_voices(root) if voice.resolve().is_relative_to(inside)]
+        if inside == root.resolve():
+            targets.prompts += _all_refs(root)
+    elif path.suffix not in {".yaml", ".yml"}:
+        raise UsageError(f"{path}: is neither a suite (.yaml) nor a prompt (in prompts/).")
+    elif is_voice_file(path):
+        targets.voices.append(path)
+    else:
+        targets.suites.append(path)
+
+
+def _refs_of(parts: Sequence[str], root: Path) -> list[str]:
+    """Return the prompt versions a path below prompts/ belongs to: one for a version file, else all of its prompt."""
+    if len(parts) == 1:
+        return _all_refs(root)
+    if len(parts) == 3 and parts[2].endswith(".md"):
+        return [ref for ref in _all_refs(root, parts[1]) if ref == f"{parts[1]}@{parts[2].removesuffix('.md')}"]
+    return _all_refs(root, parts[1].removesuffix(".md"))
+
+
+class _Checker:
+    """Checks the targets; reads each prompt once."""
+
+    def __init__(self, root: Path, targets: _Targets) -> None:
+        self._root = root
+        self._targets = targets
+        self._problems: list[Problem] = []
+        self._prompts: dict[str, PromptSource] = {}
+
+    def run(self) -> Checked:
+        """Check everything."""
+        suites = self._read_suites(self._targets.suites)
+        for suite in suites:
+            self._problems += self._suite_problems(suite)
+        others = [path for path in find_suites(self._root) if path not in self._targets.suites]
+        known = [*suites, *(suite for suite, _ in map(self._silently, others) if suite)]
+        self._check_voices(known)
+        inputs = {suite.prompt_ref.partition("@")[0]: suite.inputs for suite in reversed(known)}
+        for ref in dict.fromkeys(self._targets.prompts):
+            self._check_prompt(ref, inputs.get(ref.partition("@")[0], {}))
+        self._check_current()
+        return Checked(
+            suites=len(self._targets.suites),
+            cases=sum(len(suite.cases) for suite in suites),
+            voices=len(self._targets.voices),
+            prompts=len(dict.fromkeys(self._targets.prompts)),
+            problems=tuple(sorted(dict.fromkeys(self._problems), key=lambda problem: problem.place)),
+        )
+
+    def _read_suites(self, paths: Sequence[Path]) -> list[Suite]:
+        suites = []
+        for path in dict.fromkeys(paths):
+            suite, problems = read_suite(path, self._root)
+            self._problems += problems
+            suites += [suite] if suite else []
+        return suites
+
+    def _silently(self, path: Path) -> tuple[Suite | None, list[Problem]]:
+        """Read a suite that was not asked for, only to know which prompts and rules it uses."""
+        return read_suite(path, self._root)
+
+    def _suite_problems(self, suite: Suite) -> list[Problem]:
+        try:
+            prompt = self._prompt(suite.prompt_ref)
+        except UsageError as error:
+            return (
+                [suite.source.problem(("prompt",), f"{error}")] if suite.source else [Problem(suite.place, f"{error}")]
+            )
+        except FileProblems as error:
+            return list(error.problems)
+        problems = check_inputs(suite, prompt)
+        if problems:
+            return problems
+        try:
+            return check_against_prompt(suite, render_prompt(prompt, suite.inputs))
+        except FileProblems as error:
+            return list(error.problems)
+
+    def _prompt(self, ref: str) -> PromptSource:
+        if ref not in self._prompts:
+            self._prompts[ref] = find_prompt(ref, self._root)
+        return self._prompts[ref]
+
+    def _check_voices(self, suites: Sequence[Suite]) -> None:
+        for path in dict.fromkeys(self._targets.voices):
+            try:
+                voice, problems = load_voice(self._root, relative_name(path, self._root))
+            except FileProblems as error:
+                self._problems += error.problems
+                continue
+            self._problems += problems
+            if voice and not any(problem.severity == "error" for problem in problems):
+                self._problems += [*check_examples(voice), *unused_rules(voice, suites)]
+
+    def _check_prompt(self, ref: str, inputs: Mapping[str, str]) -> None:
+        try:
+            self._problems += lint_prompt(self._prompt(ref), inputs)
+        except FileProblems as error:
+            self._problems += error.problems
+
+    def _check_current(self) -> None:
+        """Check that each prompt with versions says which one is live."""
+        names = {ref.partition("@")[0] for ref in self._targets.prompts if "@" in ref}
+        for name in sorted(names):
+            try:
+                self._prompt(name)
+            except FileProblems as error:
+                self._problems += error.problems
+            except UsageError as error:
+                self._problems.append(Problem(Place(f"{PROMPTS}/{name}"), str(error)))
