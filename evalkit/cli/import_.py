@@ -40,7 +40,7 @@ def transcripts(file: Path, out: Path | None, prompt: str, model: str | None, su
     now = datetime.now(UTC)
     run_id = new_run_id(now)
     started = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    folder = out or _reports() / run_id
+    folder = out or _new_folder(run_id)
     command = ("evalkit", *sys.argv[1:])
     done = import_transcripts(ImportSettings(file, folder, run_id, started, prompt, model, suite, command))
     models = f" with {', '.join(done.models)}" if done.models != ("unknown",) else ""
@@ -52,8 +52,9 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _reports() -> Path:
+def _new_folder(run_id: str) -> Path:
+    """Return the run's folder in the project, as short as it can be written from here."""
     from evalkit.cli.project_root import find_root
 
-    root: Path = find_root()
-    return root / "reports"
+    folder: Path = find_root() / "reports" / run_id
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

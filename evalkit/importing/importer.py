@@ -71,8 +71,8 @@ class _Survey:
 def import_transcripts(settings: ImportSettings) -> Imported:
     """Write a run folder with every conversation of the file as a finished, ungraded trial.
 
-    Trials of a case keep their recorded numbers when these are different and count from 1; otherwise they are numbered
-    in the order of the file. FileProblems lists every bad line; UsageError when there is nothing to import or the
+    Trials of a case keep their recorded numbers when these are 1 to n; otherwise they are numbered in the order of the
+    file. FileProblems lists every bad line; UsageError when there is nothing to import or the
     folder or suite exists already.
     """
     _refuse_existing(settings)
@@ -197,10 +197,10 @@ def _wanted(settings: ImportSettings) -> Iterator[tuple[int, Conversation]]:
 
 
 def _trial_numbers(recorded: list[int | None]) -> list[int]:
-    known = [number for number in recorded if number]
-    if len(set(known)) == len(recorded):
-        return known
-    return list(range(1, len(recorded) + 1))
+    """Return the recorded numbers when they are 1 to n, else 1 to n in file order: a gap would be a missing trial."""
+    in_order = list(range(1, len(recorded) + 1))
+    known = [number for number in recorded if number is not None]
+    return known if sorted(known) == in_order else in_order
 
 
 def _prompt(settings: ImportSettings, survey: _Survey) -> PromptVersion:

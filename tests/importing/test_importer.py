@@ -74,10 +74,18 @@ def test_two_cases_may_not_become_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("recorded", "expected"),
-    [([None, None], [1, 2]), ([0, 1], [1, 2]), ([2, 1], [2, 1]), ([3, 3], [1, 2]), ([None, 2], [1, 2]), ([5], [5])],
+    [
+        ([None, None], [1, 2]),
+        ([0, 1], [1, 2]),
+        ([2, 1], [2, 1]),
+        ([3, 3], [1, 2]),
+        ([None, 2], [1, 2]),
+        ([5], [1]),
+        ([3, 1, 2], [3, 1, 2]),
+    ],
 )
 def test_trials_are_numbered(tmp_path: Path, recorded: list[int | None], expected: list[int]) -> None:
-    """Recorded numbers are kept when they differ and count from 1, else the file's order counts."""
+    """Recorded numbers are kept when they are 1 to n, else the file's order counts: no trial is missing in between."""
     entries = [recording(user("x"), id=str(at), case="c", trial=trial) for at, trial in enumerate(recorded)]
     imported(write(tmp_path / "log.jsonl", *entries))
     assert [trial.key.trial for trial in trials(tmp_path / "run")] == expected
