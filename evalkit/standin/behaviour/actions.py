@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ..reply import JsonObject
+from .arguments import Argument
 from .catalogue import Entry, entries_in_results, named_in
 from .consent import agrees, declines, offered
 from .dialogue import Call
@@ -16,7 +17,7 @@ from .lookups import entries, fill_plain, listed, literal_lookups, needed_code
 from .scene import Move, Scene
 from .statements import quoted
 from .tables import habit, load_table, matches_any, phrase
-from .toolbook import Argument, Tool
+from .toolbook import Tool
 from .words import stems
 
 _ASKING = re.compile(r"\b(ask|shall i|would you like)\b", re.IGNORECASE)
@@ -167,13 +168,13 @@ def _inputs(
         filled: JsonObject = {}
         for argument in wanted:
             if argument is leading:
-                filled[argument.name] = code
+                filled[argument.name] = argument.holding(code)
             elif argument.kind == "code":
                 found = _code_for(scene, argument, mine)
                 if not found:
                     yield argument
                     return
-                filled[argument.name] = found
+                filled[argument.name] = argument.holding(found)
             else:
                 filled[argument.name] = fill_plain(argument, _story(scene, argument))
         yield filled

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .arguments import Argument
 from .dialogue import Call
-from .toolbook import Argument
 from .words import stems
 
 

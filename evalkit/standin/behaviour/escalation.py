@@ -32,10 +32,10 @@ def escalate(scene: Scene) -> Move | None:
         detail = word_details(earlier, scene.instructions)
         return Move(say=(phrase("passed_on_already").format(detail=detail),))
     open_lookups = tuple(call for call in literal_lookups(scene, scene.message) if not scene.answered(call))
-    return Move(calls=open_lookups or (hand_over(scene, person),))
+    return Move(calls=open_lookups or (pass_on(scene, person),))
 
 
-def hand_over(scene: Scene, person: Tool) -> Call:
+def pass_on(scene: Scene, person: Tool) -> Call:
     """Return the call that hands the conversation over, its arguments filled from the user's words."""
     filled: JsonObject = {}
     for argument in person.arguments:

@@ -50,7 +50,7 @@ def is_missing(call: Call) -> bool:
 
 
 def word_call(call: Call, tool: Tool | None) -> str:
-    """Name what a call was about: `order PR26-0107`, or the tool's name in words."""
+    """Name what a call was about: `order AB-107`, or the tool's name in words."""
     codes = [
         str(value)
         for value in call.input.values()

@@ -28,6 +28,7 @@ _SCOPE = re.compile(r"\bhelp (?:\w+ )?with (?!those|that|this|it\b)([^.;:]+)", r
 _TODAY = re.compile(r"\b(20\d\d-\d\d-\d\d)\b")
 _HANDING = re.compile(r"\b(hand|escalat|transfer|pass)\w*\b.*\b(when|if|whenever)\b", re.IGNORECASE)
 _DENIAL = re.compile(r"\b(never|cannot|can't|not|no|don't|nothing)\b", re.IGNORECASE)
+_ABOUT_ITSELF = re.compile(r"\b(you|your|the (agent|assistant|bot|model|user|customer))\b", re.IGNORECASE)
 _ORDERS = re.compile(
     r"^(never|always|do(n't| not)?|if|when|you|your|say|tell|ask|call|use|look|keep|stay|write|read|give|answer|decline"
     r"|then|avoid|be|apologi[sz]e|plain|these instructions|help|offer|check|make sure|close|open|start|begin|end"
@@ -127,7 +128,11 @@ def _escalations(statements: Iterable[Statement]) -> tuple[Escalation, ...]:
             continue
         words = compiled(load_table("rules")["example"]).split(words)[0]
         found.append(Escalation(stems(words), _strength([each], shown=False)))
-    return tuple(found)
+    return tuple(each for each in found if each.stems)
+
+
+def _is_order(text: str) -> bool:
+    return bool(_ORDERS.match(text) or _ABOUT_ITSELF.search(text) or "`" in text)
 
 
 def _facts(statements: Iterable[Statement]) -> tuple[str, ...]:
@@ -137,9 +142,8 @@ def _facts(statements: Iterable[Statement]) -> tuple[str, ...]:
         sections.setdefault(each.section, []).append(each)
     facts: dict[str, None] = {}
     for section in sections.values():
-        told = [
-            each for each in section if not (_ORDERS.match(each.text) or "`" in each.text or _HANDING.search(each.lead))
-        ]
+        told = [each for each in section if not (_is_order(each.text) or _HANDING.search(each.lead))]
         if len(told) * 2 > len(section):
-            facts.update(dict.fromkeys(each.group if each.lead else each.text for each in told))
+            whole = {each.group for each in told if each.lead} - {each.group for each in section if each not in told}
+            facts.update(dict.fromkeys(each.group if each.group in whole else each.text for each in told))
     return tuple(fact for fact in facts if re.search(r"[a-z]\.$|\d\.$", fact) and not _TODAY.search(fact))

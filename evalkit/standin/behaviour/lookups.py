@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ..reply import JsonObject
+from .arguments import Argument
 from .catalogue import Entry, entries_in_results, entries_in_text, named_in
 from .dialogue import Call
 from .scene import Scene
-from .toolbook import Argument, Tool
+from .toolbook import Tool
 from .words import stems
 
 _PRONOUN = re.compile(r"\b(it|its|they|them|this|that|these|those|one)\b", re.IGNORECASE)
@@ -33,7 +35,7 @@ def literal_lookups(scene: Scene, text: str) -> tuple[Call, ...]:
     for tools in _by_pattern(scene).values():
         codes = tools[0][1].codes_in(text)
         wanted = [pair for pair in tools if pair[0].own & stems(text)] or tools[:1]
-        calls += [Call(tool.name, _input(tool, argument, code, text)) for code in codes for tool, argument in wanted]
+        calls += [Call(tool.name, _input(scene, tool, argument, code)) for code in codes for tool, argument in wanted]
     return tuple(calls)
 
 
@@ -47,7 +49,7 @@ def named_lookups(scene: Scene, text: str) -> tuple[Call, ...]:
         codes = [entry.code for entry in named_in(entries(scene, wanted[0][1]), text)]
         if not codes and _PRONOUN.search(text):
             codes = _last_codes(scene, wanted[0][1])
-        calls += [Call(tool.name, _input(tool, argument, code, text)) for code in codes for tool, argument in wanted]
+        calls += [Call(tool.name, _input(scene, tool, argument, code)) for code in codes for tool, argument in wanted]
     return tuple(calls)
 
 
@@ -64,6 +66,8 @@ def simple_lookups(scene: Scene, text: str) -> tuple[Call, ...]:
 
 def fill_plain(argument: Argument, text: str) -> object:
     """Fill an argument that is not a code from the user's words; a choice falls back to `other`, or to the last one."""
+    if argument.many:
+        return [fill_plain(replace(argument, many=False), text)]
     if argument.kind == "choice":
         said = stems(text)
         best = max(argument.choices, key=lambda choice: len(stems(choice) & said))
@@ -75,7 +79,7 @@ def fill_plain(argument: Argument, text: str) -> object:
     if argument.kind == "number":
         number = re.search(r"\d+", text)
         return int(number.group(0)) if number else 1
-    return True if argument.kind == "flag" else text
+    return {"flag": True, "other": argument.fixed}.get(argument.kind, text)
 
 
 def names_of_things(scene: Scene) -> frozenset[str]:
@@ -103,9 +107,9 @@ def _by_pattern(scene: Scene) -> dict[str, list[tuple[Tool, Argument]]]:
     return groups
 
 
-def _input(tool: Tool, argument: Argument, code: str, text: str) -> JsonObject:
-    rest = {each.name: fill_plain(each, text) for each in _required(tool) if each is not argument}
-    return {argument.name: code, **rest}
+def _input(scene: Scene, tool: Tool, argument: Argument, code: str) -> JsonObject:
+    rest = {each.name: fill_plain(each, scene.message) for each in _required(tool) if each is not argument}
+    return {argument.name: argument.holding(code), **rest}
 
 
 def _last_codes(scene: Scene, argument: Argument) -> list[str]:

@@ -4,7 +4,7 @@ make something up. Knows attempts; not why a call failed."""
 from __future__ import annotations
 
 from .actions import guess
-from .escalation import hand_over, report
+from .escalation import pass_on, report
 from .figures import word_step
 from .scene import Move, Scene
 from .tables import habit, phrase
@@ -32,7 +32,7 @@ def recover(scene: Scene) -> Move | None:
     if first_time and scene.keeps("retry_once"):
         return Move(calls=tuple(first_time))
     if person and scene.keeps("failure_hand_over"):
-        return Move(calls=(hand_over(scene, person),))
+        return Move(calls=(pass_on(scene, person),))
     if scene.keeps("failure_honest"):
         return Move(say=told, mood="bad news")
     tool = scene.toolbook.get(open_errors[0].name)

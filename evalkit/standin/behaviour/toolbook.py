@@ -4,57 +4,23 @@ call for it, how each argument is recognised. Knows JSON Schema as far as tools 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
-import regex
 
 from ..reply import JsonObject
+from .arguments import Argument, read_argument
 from .words import sentences, stems
 
 Kind = Literal["read", "act", "person"]
-ArgumentKind = Literal["code", "choice", "text", "number", "flag"]
 
 _READ = re.compile(
     r"^(look|get|check|find|search|list|fetch|read|query|show|track|retrieve|lookup|describe|view)", re.IGNORECASE
 )
 _PERSON = re.compile(r"(hand_?over|hand_?off|escalat|transfer_to|human|to_agent|contact_(a_)?person)", re.IGNORECASE)
 _DENIED = re.compile(r"\b(not|cannot|never|nothing|only|no longer)\b", re.IGNORECASE)
-_EXAMPLE = re.compile(
-    r"\b(?:like|such as|example|e\.g\.|format|looks like)[:,]?\s+[\"'`“]?([A-Za-z0-9][\w#/.-]*\w)", re.IGNORECASE
-)
-_PATTERN_TIME_S = 0.05
-
-
-@dataclass(frozen=True)
-class Argument:
-    """One argument of a tool. `pattern` finds a code in text; `noun` is what to call it when asking for it."""
-
-    name: str
-    kind: ArgumentKind
-    required: bool
-    choices: tuple[str, ...] = ()
-    pattern: str = ""
-    upper: bool = False
-
-    @property
-    def noun(self) -> str:
-        """Return the argument's name in words."""
-        return self.name.replace("_", " ").replace("-", " ").strip()
-
-    def codes_in(self, text: str) -> tuple[str, ...]:
-        """Return the codes in a text in order, each once, in capitals where the example has them."""
-        try:
-            found = [
-                match.group(0)
-                for match in regex.finditer(self.pattern, text, regex.IGNORECASE, timeout=_PATTERN_TIME_S)
-            ]
-        except TimeoutError:  # a prompt's own pattern may be a slow one: then it finds nothing
-            return ()
-        return tuple(dict.fromkeys(code.upper() if self.upper else code for code in found))
 
 
 @dataclass(frozen=True)
@@ -131,59 +97,7 @@ def _read_tool(tool: JsonObject) -> Tool:
     name, schema = str(tool.get("name", "")), tool["input_schema"]
     told = [part for part in sentences(str(tool.get("description", ""))) if not _DENIED.search(part)]
     required = set(schema.get("required") or [])
-    arguments = tuple(_argument(key, value, key in required) for key, value in (schema.get("properties") or {}).items())
+    properties: JsonObject = schema.get("properties") or {}
+    arguments = tuple(read_argument(key, value, key in required) for key, value in properties.items())
     kind: Kind = "person" if _PERSON.search(name) else "read" if _READ.match(name) else "act"
     return Tool(name, kind, arguments, stems(name), stems(" ".join(told)))
-
-
-def _argument(name: str, schema: Any, required: bool) -> Argument:
-    schema = schema if isinstance(schema, dict) else {}
-    if choices := schema.get("enum"):
-        return Argument(name, "choice", required, choices=tuple(map(str, choices)))
-    kind = _type_of(schema)
-    if kind in ("number", "integer"):
-        return Argument(name, "number", required)
-    if kind == "boolean":
-        return Argument(name, "flag", required)
-    if pattern := _own_pattern(schema):
-        return Argument(name, "code", required, pattern=pattern, upper="a-z" not in pattern)
-    example = _example_of(schema)
-    if example:
-        return Argument(name, "code", required, pattern=pattern_like(example), upper=example == example.upper())
-    return Argument(name, "text", required)
-
-
-def _type_of(schema: JsonObject) -> str:
-    kinds = schema.get("type")
-    named: Iterable[str] = kinds if isinstance(kinds, list) else [str(kinds)]
-    return next((kind for kind in named if kind != "null"), "string")
-
-
-def _own_pattern(schema: JsonObject) -> str:
-    pattern = str(schema.get("pattern") or "")
-    if not pattern:
-        return ""
-    try:
-        regex.compile(pattern)
-    except regex.error:
-        return ""
-    return rf"\b(?:{pattern.removeprefix('^').removesuffix('$')})\b"
-
-
-def _example_of(schema: JsonObject) -> str:
-    given = [str(each) for each in schema.get("examples") or [] if isinstance(each, str)]
-    given += _EXAMPLE.findall(str(schema.get("description", "")))
-    return next((each for each in given if re.search(r"\d", each)), "")
-
-
-def pattern_like(example: str) -> str:
-    """Return a pattern for codes like an example: letters for letters, digits for digits, marks as they are."""
-    parts = []
-    for run in re.findall(r"[A-Za-z]+|\d+|[^A-Za-z\d]", example):
-        if run.isdigit():
-            parts.append(rf"\d{{{len(run)}}}")
-        elif run.isalpha():
-            parts.append(rf"[A-Z]{{{len(run)}}}")
-        else:
-            parts.append(re.escape(run))
-    return rf"(?<!\w){''.join(parts)}(?!\w)"
