@@ -111,7 +111,7 @@ def outcome_of(call: Callable[[], Any]) -> Outcome:
     """Run a call and say how it ended."""
     try:
         message = call()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever escapes is what is measured
         return failed(type(error), getattr(error, "status_code", None), getattr(error, "type", None))
     if isinstance(message, str):
         return ("text", message[:6])
@@ -176,9 +176,11 @@ def test_unknown_fault_is_refused_with_a_suggestion(client: anthropic.Anthropic)
 def test_stopping_does_not_wait_for_stalled_responses() -> None:
     """A server with a response that stalls for an hour stops at once, and the client notices."""
     server = StandIn(echo, stall_s=3600)
-    with anthropic.Anthropic(api_key="test", base_url=server.start(), max_retries=0) as sdk:
-        with sdk.messages.stream(**REQUEST, extra_headers={"x-evalkit-fault": "stall"}) as stream:
-            next(iter(stream))
-            server.stop()
-            with pytest.raises(httpx2.TransportError):
-                stream.until_done()
+    with (
+        anthropic.Anthropic(api_key="test", base_url=server.start(), max_retries=0) as sdk,
+        sdk.messages.stream(**REQUEST, extra_headers={"x-evalkit-fault": "stall"}) as stream,
+    ):
+        next(iter(stream))
+        server.stop()
+        with pytest.raises(httpx2.TransportError):
+            stream.until_done()
