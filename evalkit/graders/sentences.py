@@ -9,8 +9,10 @@ Range = tuple[int, int]
 _WORD = re.compile(r"\w+")
 _LINE = re.compile(r"[^\n\r]+")
 _LINE_MARKER = re.compile(r"\s*(?:(?:[-*+•–]|\(?\d{1,3}[.)]|#{1,6}|>)\s+)*")
-_STOP = re.compile(r"[.!?…]+[\"'”’»)\]*_`]*(?=\s|$)|[。！？]+[」』”’）]*")
-_LAST_WORD = re.compile(r"[^\s(\[\"'“‘*_]+$")
+_STOP = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_`]*+(?=\s|$)|[。！？]++[」』”’）]*+")
+_OPENING = "([\"'“‘*_"
+_NEAR = 80
+"""How many characters around a full stop tell what it is; a bound, so that no reply takes long."""
 
 _NEVER_LAST = re.compile(r"(?:mr|mrs|ms|dr|prof|st|mt|vs|e\.?g|i\.?e|cf|viz|fig)", re.IGNORECASE)
 """Abbreviations that something always follows."""
@@ -56,15 +58,15 @@ def _marker(line: str) -> str:
 
 
 def _ends_sentence(text: str, start: int, stop: re.Match[str], line_end: int) -> bool:
-    after = text[stop.end() : line_end].lstrip()
+    after = text[stop.end() : min(line_end, stop.end() + _NEAR)].lstrip()
     if not after or not _WORD.search(after) or set(stop.group()) & set("!?。！？"):
         return True
     if after[0].islower():
         return False
-    before = _LAST_WORD.search(text[start : stop.start()])
-    if before is None or not stop.group().startswith(".") or stop.group().startswith(".."):
+    before = text[max(start, stop.start() - _NEAR) : stop.start()].split()
+    if not before or not stop.group().startswith(".") or stop.group().startswith(".."):
         return True
-    return not _is_abbreviation(before.group(), next_is_digit=after[0].isdigit())
+    return not _is_abbreviation(before[-1].lstrip(_OPENING), next_is_digit=after[0].isdigit())
 
 
 def _is_abbreviation(word: str, *, next_is_digit: bool) -> bool:

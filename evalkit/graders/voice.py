@@ -26,7 +26,8 @@ def existence(params: JsonObject, reply: str, turn: int) -> Finding:
     """
     offset, text = _scope(params, reply)
     ranges = [found for token in params["tokens"] for found in _find(params, token, text)]
-    kept = outermost([found for found in ranges if not _is_excepted(params, found, text)])
+    shields = _shields(params, text)
+    kept = outermost([found for found in ranges if not _is_excepted(found, shields)])
     if not kept:
         return Finding(TrialVerdict.PASSED, "none", "none", turn=turn)
     matched = [text[start:end] for start, end in kept]
@@ -48,15 +49,11 @@ def substitution(params: JsonObject, reply: str, turn: int) -> Finding:
     better one, use existence.
     """
     offset, text = _scope(params, reply)
-    better: dict[Range, str] = {}
-    for key in sorted(params["swap"], key=len, reverse=True):
-        for found in _find(params, key, text):
-            if found[1] > found[0] and not any(_overlap(found, taken) for taken in better):
-                better[found] = _replacement(params, key, text[slice(*found)])
+    shields = _shields(params, text)
     broken = {
         found: value
-        for found, value in sorted(better.items())
-        if not _is_fine(params, value, text[slice(*found)]) and not _is_excepted(params, found, text)
+        for found, value in sorted(_swapped(params, text).items())
+        if not _is_fine(params, value, text[slice(*found)]) and not _is_excepted(found, shields)
     }
     if not broken:
         return Finding(TrialVerdict.PASSED, "none", "the preferred words", turn=turn)
@@ -131,20 +128,29 @@ def _find(params: JsonObject, token: str, text: str) -> tuple[Range, ...]:
     return find_all(source, text, ignore_case=bool(params.get("ignorecase")))
 
 
-def _is_excepted(params: JsonObject, found: Range, text: str) -> bool:
-    return any(
-        _within(found, shield) or _within(shield, found)
-        for exception in params.get("exceptions") or ()
-        for shield in _find(params, exception, text)
-    )
+def _swapped(params: JsonObject, text: str) -> dict[Range, str]:
+    """Return every match of a key with its replacement; what a longer key took, a shorter one can't have."""
+    better: dict[Range, str] = {}
+    taken = bytearray(len(text))
+    for key in sorted(params["swap"], key=len, reverse=True):
+        for start, end in _find(params, key, text):
+            if end > start and not any(taken[start:end]):
+                better[start, end] = _replacement(params, key, text[start:end])
+                taken[start:end] = b"\x01" * (end - start)
+    return better
+
+
+def _shields(params: JsonObject, text: str) -> list[Range]:
+    """Return where exceptions stand."""
+    return [shield for exception in params.get("exceptions") or () for shield in _find(params, exception, text)]
+
+
+def _is_excepted(found: Range, shields: Sequence[Range]) -> bool:
+    return any(_within(found, shield) or _within(shield, found) for shield in shields)
 
 
 def _within(inner: Range, outer: Range) -> bool:
     return outer[0] <= inner[0] and inner[1] <= outer[1]
-
-
-def _overlap(one: Range, other: Range) -> bool:
-    return one[0] < other[1] and other[0] < one[1]
 
 
 def _replacement(params: JsonObject, key: str, found: str) -> str:

@@ -53,6 +53,12 @@ def test_sentences_cover_every_word_once_and_in_order(text: str) -> None:
     assert in_sentences <= len(words(text))
 
 
+@pytest.mark.parametrize("piece", [".", "a. ", "A.", "- ", "(", "1. ", ". a"])
+def test_a_reply_made_to_be_slow_is_split_all_the_same(piece: str) -> None:
+    """A hundred thousand repetitions come back, since each character is looked at a bounded number of times."""
+    assert len(sentences(piece * 100_000 + "x")) >= 1
+
+
 @given(st.lists(st.sampled_from(["Alpha", "Beta", "Gamma"]), min_size=1, max_size=8))
 def test_as_many_sentences_as_were_written(heads: list[str]) -> None:
     """Plain sentences put side by side come apart again."""
