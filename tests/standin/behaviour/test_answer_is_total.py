@@ -37,6 +37,7 @@ RULES = st.sampled_from(
         "<example>\nA: hi",
         'Open with "Hi"',
         "- a\n  - b",
+        'Close with "Bye".',
     ]
 )
 
