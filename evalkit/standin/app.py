@@ -5,7 +5,6 @@ Plain ASGI without a framework. Knows the API's paths and headers; how a message
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -113,7 +112,7 @@ class App:
         directions = read_directions(incoming.headers)
         workspace = incoming.headers.get("anthropic-workspace-id", "")
         exchange = self._desk.open(raw, terms, directions, workspace)
-        await asyncio.sleep(self._settings.first_byte_s)
+        await incoming.line.pause(self._settings.first_byte_s)
         outgoing = self._desk.finish(exchange)
         headers = self._headers(incoming, outgoing, self._desk.limiter.headers(exchange.call.model.id))
         await incoming.line.send_steps(
@@ -129,7 +128,7 @@ class App:
             case ("GET", ""):
                 answer = self._batches.list(incoming.query, incoming.origin)
             case ("GET", batch_id):
-                answer = self._batches.retrieve(batch_id, incoming.origin)
+                answer = await self._batches.retrieve(batch_id, incoming.origin)
             case ("DELETE", batch_id):
                 answer = self._batches.delete(batch_id)
             case ("POST", batch_id, "cancel"):

@@ -6,6 +6,7 @@ clock is needed. Knows nothing of how one request is answered: `run_item` does t
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from evalkit.standin.protocol.modelinfo import page
 from evalkit.standin.reply import JsonObject
 
 MAX_REQUESTS = 100_000
+_ITEMS_AT_ONCE = 20
 _CUSTOM_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 RunItem = Callable[[JsonObject], JsonObject]
 """An item of the batch (`custom_id`, `params`) -> its `result` object."""
@@ -35,6 +37,7 @@ class _Batch:
     status: str = "in_progress"
     canceled_at: datetime | None = None
     ended_at: datetime | None = None
+    is_worked_off: bool = False
     results: list[JsonObject] = field(default_factory=list)
 
 
@@ -54,13 +57,13 @@ class Batches:
         self._batches[batch.id] = batch
         return self._describe(batch, origin)
 
-    def retrieve(self, batch_id: str, origin: str) -> JsonObject:
+    async def retrieve(self, batch_id: str, origin: str) -> JsonObject:
         """Return a batch, ending it if this is the retrieval at which it ends."""
         batch = self._find(batch_id)
-        if batch.status != "ended":
+        if batch.status != "ended" and not batch.is_worked_off:
             batch.polls_left -= 1
             if batch.polls_left <= 0 or batch.status == "canceling":
-                self._end(batch)
+                await self._end(batch)
         return self._describe(batch, origin)
 
     def list(self, query: Mapping[str, str], origin: str) -> JsonObject:
@@ -90,17 +93,20 @@ class Batches:
             raise bad_request(f"Batch {batch_id} has no available results: it is still processing.")
         return b"".join(orjson.dumps(line) + b"\n" for line in batch.results)
 
-    def _end(self, batch: _Batch) -> None:
-        canceled = batch.status == "canceling"
-        for item in batch.items:
-            result = {"type": "canceled"} if canceled else batch.run_item(item)
+    async def _end(self, batch: _Batch) -> None:
+        """Work the items off, letting other requests in between; cancelling still works for what is left."""
+        batch.is_worked_off = True
+        for number, item in enumerate(batch.items):
+            if number % _ITEMS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            result = {"type": "canceled"} if batch.status == "canceling" else batch.run_item(item)
             batch.results.append({"custom_id": item["custom_id"], "result": result})
         batch.status = "ended"
         batch.ended_at = self._now()
 
     def _describe(self, batch: _Batch, origin: str) -> JsonObject:
         ended = batch.status == "ended"
-        kinds = [line["result"]["type"] for line in batch.results]
+        kinds = [line["result"]["type"] for line in batch.results] if ended else []
         counts: dict[str, Any] = {kind: kinds.count(kind) for kind in ("succeeded", "errored", "canceled", "expired")}
         return {
             "id": batch.id,

@@ -86,11 +86,11 @@ class Line:
         if isinstance(step, Send):
             await self._send({"type": "http.response.body", "body": step.data, "more_body": True})
             if pace.event_s:
-                await asyncio.sleep(pace.event_s)
+                await self.pause(pace.event_s)
         elif isinstance(step, Wait):
-            await asyncio.sleep(step.share * pace.slow_s)
+            await self.pause(step.share * pace.slow_s)
         elif isinstance(step, Stall):
-            await self._until_client_leaves(pace.stall_s)
+            await self.pause(pace.stall_s)
             await self._close()
             return False
         elif isinstance(step, Drop):
@@ -105,17 +105,21 @@ class Line:
     async def _close(self) -> None:
         """Close once everything written has left, or at once if the client does not take it."""
         self._transport.close()
-        await self._until_client_leaves(_CLOSE_LIMIT_S)
+        await self.pause(_CLOSE_LIMIT_S)
         self._transport.abort()
-        await self._until_client_leaves(_CLOSE_LIMIT_S)
+        await self.pause(_CLOSE_LIMIT_S)
 
     async def _reset(self) -> None:
         raw: socket.socket = self._transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with RST, not FIN
         self._transport.abort()
-        await self._until_client_leaves(_CLOSE_LIMIT_S)
+        await self.pause(_CLOSE_LIMIT_S)
 
-    async def _until_client_leaves(self, limit_s: float) -> None:
+    async def pause(self, limit_s: float) -> None:
+        """Wait, but no longer than the client stays."""
+        if limit_s <= 0:
+            await asyncio.sleep(0)
+            return
         try:
             async with asyncio.timeout(limit_s):
                 while (await self._receive())["type"] != "http.disconnect":

@@ -151,6 +151,18 @@ def test_parallel_requests_miss_until_the_first_byte() -> None:
     assert later > 1000
 
 
+def test_events_leave_one_by_one(capfd: pytest.CaptureFixture[str]) -> None:
+    """With an hour between events the first one is there at once, and stopping then makes no noise."""
+    with StandIn(echo, event_s=3600) as server:
+        address = urlsplit(server.base_url)
+        line = http.client.HTTPConnection(str(address.hostname), address.port, timeout=20)
+        line.request("POST", "/v1/messages", json.dumps(BODY | {"stream": True}), KEY)
+        first = line.getresponse().readline()
+    line.close()
+    assert first == b"event: message_start\n"
+    assert capfd.readouterr().err == ""
+
+
 def test_same_request_same_bytes(stand_in: StandIn) -> None:
     """The stream of a request is the same every time, so that conversations can be repeated."""
     first, second = (send(stand_in, "POST", "/v1/messages", BODY | {"stream": True}).body for _ in range(2))

@@ -11,6 +11,7 @@ import pytest
 from anthropic import beta_tool
 
 from evalkit.standin import StandIn
+from tests.standin.conftest import echo
 
 MODEL = "claude-haiku-5-5"
 HELLO: Any = [{"role": "user", "content": "hello"}]
@@ -207,6 +208,15 @@ def test_batches_are_listed_newest_first(client: anthropic.Anthropic) -> None:
     made = [client.messages.batches.create(requests=[batch_item("x")]).id for _ in range(3)]
     listed = [batch.id for batch in client.messages.batches.list(limit=2)]
     assert listed[:3] == made[::-1]
+
+
+def test_batch_may_take_several_polls() -> None:
+    """With more polls asked for, the batch stays in progress until the last of them, its counts at 0."""
+    with StandIn(echo, batch_polls=3) as server, anthropic.Anthropic(api_key="k", base_url=server.base_url) as sdk:
+        batch = sdk.messages.batches.create(requests=[batch_item("a")])
+        polled = [sdk.messages.batches.retrieve(batch.id) for _ in range(3)]
+    assert [each.processing_status for each in polled] == ["in_progress", "in_progress", "ended"]
+    assert [each.request_counts.succeeded for each in polled] == [0, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from evalkit.standin.reply import JsonObject
 
 THINKING_TYPES = ("adaptive", "between_tools", "disabled", "enabled")
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
-_EPOCH = "1970-01-01T00:00:00Z"  # what the API gives where the day is unknown
+_UNKNOWN_DAY = "1970-01-01T00:00:00Z"  # what the API gives where the day is unknown
 
 
 def model_info(model: Model) -> JsonObject:
@@ -20,9 +20,9 @@ def model_info(model: Model) -> JsonObject:
         "type": "model",
         "id": model.id,
         "display_name": f"{model.name} (stand-in)",
-        "created_at": f"{model.released}T00:00:00Z" if model.released else _EPOCH,
+        "created_at": f"{model.released}T00:00:00Z" if model.released else _UNKNOWN_DAY,
         "lifecycle": "deprecated" if model.retires else "active",
-        "deprecated_at": _EPOCH if model.retires else None,
+        "deprecated_at": _UNKNOWN_DAY if model.retires else None,
         "retires_at": f"{model.retires}T00:00:00Z" if model.retires else None,
         "line": model.line,
         "max_input_tokens": model.context_tokens,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalkit.standin.errors import bad_request
-from evalkit.standin.protocol.checks import mapping, matching, text
+from evalkit.standin.protocol.checks import mapping, text
 from evalkit.standin.protocol.shapes import CACHE_CONTROL, CUSTOM_TOOL
 from evalkit.standin.reply import JsonObject
 
@@ -21,6 +21,7 @@ _SERVER_TOOL = re.compile(
     r"(web_search|web_fetch|code_execution|tool_search_tool_regex|tool_search_tool_bm25|advisor)_\d{8}"
 )
 _CLIENT_TOOL = re.compile(r"(bash|text_editor|memory)_\d{8}|(computer|browser)_toolset_\d{8}|mcp_toolset")
+_PROPERTY_NAME = re.compile(r"^[a-zA-Z0-9_.-]{1,64}$")
 _UNSUPPORTED = {
     "string": ("minLength", "maxLength"),
     "integer": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
@@ -90,7 +91,10 @@ def _check_custom(tool: JsonObject, place: str) -> None:
             f"{place}.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level"
         )
     for name in schema.get("properties") or {}:
-        matching(r"^[a-zA-Z0-9_.-]{1,64}$")(name, f"{place}.input_schema.properties")
+        if not _PROPERTY_NAME.fullmatch(name):
+            raise bad_request(
+                f"{place}.input_schema.properties: Property keys should match pattern '{_PROPERTY_NAME.pattern}'"
+            )
 
 
 def check_strict_schema(schema: JsonObject, place: str) -> None:
