@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cache, lru_cache
 from importlib import metadata, resources
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import FileProblems
 from evalkit.records import Place, Problem, Usage
@@ -60,16 +60,6 @@ class Price:
 
 
 @dataclass(frozen=True)
-class PlannedRequest:
-    """The size of a request that was not sent yet; `prefix_tokens` of the prompt are what the cache is used for."""
-
-    prompt_tokens: int
-    output_tokens: int
-    prefix_tokens: int = 0
-    prefix: Literal["read", "write_5m", "write_1h"] = "read"
-
-
-@dataclass(frozen=True)
 class _Rates:
     """Dollars per million tokens of one request."""
 
@@ -101,26 +91,6 @@ def cost_of(
         cache_read_usd=float(usage.cache_read_input_tokens * rates.cache_read * factor),
         output_usd=float(usage.output_tokens * rates.output * factor),
     )
-
-
-def estimate(
-    model: str,
-    planned: PlannedRequest,
-    *,
-    batch: bool = False,
-    when: date | None = None,
-    overrides: Sequence[Price] = (),
-) -> Cost | None:
-    """Return what a planned request will cost, or None when the model's price is unknown."""
-    prefix = min(planned.prefix_tokens, planned.prompt_tokens)
-    usage = Usage(
-        input_tokens=planned.prompt_tokens - prefix,
-        ephemeral_5m_input_tokens=prefix if planned.prefix == "write_5m" else 0,
-        ephemeral_1h_input_tokens=prefix if planned.prefix == "write_1h" else 0,
-        cache_read_input_tokens=prefix if planned.prefix == "read" else 0,
-        output_tokens=planned.output_tokens,
-    )
-    return cost_of(model, usage, batch=batch, when=when, overrides=overrides)
 
 
 def price_with(overrides: Sequence[Price] = ()) -> Callable[[str, Usage], float | None]:

@@ -60,11 +60,12 @@ def run(ctx: click.Context, /, **options: Any) -> None:
 
 def _project(root: Path, config: Mapping[str, Any], *, quiet: bool) -> Project:
     from evalkit.cli.progress import LineProgress, NoProgress, QuietProgress
-    from evalkit.pricing import parse_prices, price_with
+    from evalkit.pricing import parse_prices, price_table, price_with
     from evalkit.runner import Project
 
     loud = LineProgress if sys.stderr.isatty() else QuietProgress
-    return Project(root, price_with(parse_prices(config.get("prices", []))), NoProgress if quiet else loud)
+    prices = parse_prices(config.get("prices", []))
+    return Project(root, price_with(prices), NoProgress if quiet else loud, price_table(prices))
 
 
 def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any]) -> RunSettings:

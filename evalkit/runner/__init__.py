@@ -2,10 +2,11 @@
 
 from evalkit.runner.last_failed import failed_last_time
 from evalkit.runner.plan import Plan, PlannedTrial
+from evalkit.runner.project import Asked, Project
 from evalkit.runner.run import Progress
 from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
 from evalkit.runner.source import has_credential
-from evalkit.runner.start import Asked, Project, resume_run, start_run
+from evalkit.runner.start import resume_run, start_run
 
 __all__ = [
     "LIVE",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from evalkit.pricing import price_table
 from evalkit.records import RunHeader, Source
-from evalkit.runner.settings import RunSettings
+from evalkit.runner.project import Asked, Project
 
 PACKAGES = ("evalkit", "anthropic", "genai-prices", "pandas", "pydantic", "pyyaml", "jinja2", "regex")
 
@@ -21,19 +19,19 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def make_header(run_id: str, source: Source, settings: RunSettings, root: Path, command: Sequence[str]) -> RunHeader:
+def make_header(run_id: str, source: Source, project: Project, asked: Asked) -> RunHeader:
     """Return the header of a run that starts now."""
-    commit, dirty = _git_state(root)
+    commit, dirty = _git_state(project.root)
     return RunHeader(
         run_id=run_id,
         started=utc_now(),
         source=source,
-        command=tuple(command),
-        settings=settings.to_json(),
+        command=asked.command,
+        settings=asked.settings.to_json(),
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         git_commit=commit,
         git_dirty=dirty,
-        prices=price_table(),
+        prices=project.prices,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from evalkit.errors import FileProblems, NothingSelected, UsageError
 from evalkit.prompts import load_prompt
 from evalkit.records import CaseRecord, Problem, PromptVersion, SuiteRecord, TrialKey
-from evalkit.runner.settings import RunSettings
+from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
 from evalkit.suites import Case, Suite, check_against_prompt, find_suites, load_suites
 
 
@@ -56,6 +56,8 @@ def make_plan(settings: RunSettings, root: Path, stored_prompt: Callable[[str], 
         raise NothingSelected(_nothing(settings, suites))
     used = tuple(dict.fromkeys(suite.path for suite, _ in selected))
     chosen = tuple(suite for suite in suites if suite.path in used)
+    if settings.via in (LIVE, STAND_IN):
+        _refuse_recorded_only(selected)
     if stored_prompt is None:
         versions = _load_prompts(chosen, settings, root)
     else:
@@ -102,6 +104,21 @@ def _load_prompts(suites: Sequence[Suite], settings: RunSettings, root: Path) ->
     if errors:
         raise FileProblems(errors)
     return versions
+
+
+def _refuse_recorded_only(selected: Sequence[tuple[Suite, Case]]) -> None:
+    """Refuse cases without a user message in a run that would have to say one; FileProblems names them all."""
+    problems = [
+        Problem(
+            case.record.place,
+            f"case {case.record.case_id!r} has no user message; it can only score recorded "
+            "conversations: use --via RUN, or give it user, turns or variants.",
+        )
+        for _, case in selected
+        if not case.record.turns and not case.record.skip
+    ]
+    if problems:
+        raise FileProblems(problems)
 
 
 def _wanted_ids(suite: Suite, targets: Sequence[_Target], root: Path) -> list[str | None] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,33 +14,13 @@ from evalkit.errors import UsageError
 from evalkit.records import CaseRecord, EndReason, PromptVersion, RunEnd, Source, SuiteRecord, Usage
 from evalkit.runner.header import make_header, utc_now
 from evalkit.runner.plan import Plan, make_plan
+from evalkit.runner.project import Asked, Project
 from evalkit.runner.replay import replay
 from evalkit.runner.resume import prepare_resume
-from evalkit.runner.run import Progress, Runner, RunState
+from evalkit.runner.run import Runner, RunState
 from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
 from evalkit.runner.source import describe_source, require_credential
 from evalkit.store import RUN_FILE, RunReader, RunWriter, find_run, new_run_id
-
-MakeProgress = Callable[[Plan, RunSettings], Progress]
-"""Makes what hears of the run's progress, once it is known what the run consists of."""
-
-
-@dataclass(frozen=True)
-class Project:
-    """Where the project is, what a request costs there, and who hears of progress."""
-
-    root: Path
-    price: Price
-    progress: MakeProgress
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What was asked for: the settings, the folder for the run if one was named, and the command as it was typed."""
-
-    settings: RunSettings
-    out: Path | None = None
-    command: tuple[str, ...] = ()
 
 
 def start_run(project: Project, asked: Asked) -> Path:
@@ -124,7 +104,7 @@ def _new_run(project: Project, asked: Asked, source: Source, plan: Plan) -> RunW
         msg = f"{folder} holds a run already; choose another folder for --out, or resume it with --resume."
         raise UsageError(msg)
     writer = RunWriter(folder)
-    writer.append(make_header(run_id, source, asked.settings, project.root, asked.command))
+    writer.append(make_header(run_id, source, project, asked))
     _write_plan(writer, plan)
     return writer
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.records import Assertion, CaseRecord, JsonObject
+from evalkit.standin.faults import FAULTS
 from evalkit.suites import compile as compiling
 from evalkit.suites import fixtures as fixing
 from evalkit.suites.compile import Found, compile_budget, compile_expect
@@ -90,12 +91,15 @@ def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found)
 
 
 def _conversations(file: CaseFile, path: ValuePath) -> list[tuple[str, ValuePath, tuple[str, ...]]]:
-    """Return id, path and user messages of each conversation a case stands for."""
+    """Return id, path and user messages of each conversation a case stands for.
+
+    A case without user messages can only score recorded conversations.
+    """
     if file.variants:
         return [(f"{file.id}/{n}", (*path, "variants", n - 1), (text,)) for n, text in enumerate(file.variants, 1)]
     if file.turns:
         return [(file.id, (*path, "id"), tuple(turn.user for turn in file.turns))]
-    return [(file.id, (*path, "id"), (file.user or "",))]
+    return [(file.id, (*path, "id"), (file.user,) if file.user else ())]
 
 
 def _assertions(context: CaseContext, file: CaseFile, path: ValuePath, found: Found) -> tuple[Assertion, ...]:
@@ -174,6 +178,9 @@ def _script(source: Source, steps: list[StepFile], path: ValuePath, found: Found
             found.mentions.append(ToolMention(step.call, source.place((*at, "call")), None, (*at, "input")))
             script.append({"call": step.call, "input": step.input or {}})
             continue
+        if step.fault is not None and step.fault not in FAULTS:
+            hint = did_you_mean(step.fault, FAULTS) or f"; there are {', '.join(FAULTS)}"
+            found.problems.append(source.problem((*at, "fault"), f"the stand-in has no fault {step.fault!r}{hint}"))
         for number, call in enumerate(step.calls or ()):
             place = source.place((*at, "calls", number, "call"))
             found.mentions.append(ToolMention(call.call, place, None, (*at, "calls", number, "input")))
