@@ -278,3 +278,21 @@ def test_details_are_bounded() -> None:
     assert len(why.trials) == 5
     assert (SUITE, "last") in why.trials
     assert all(kept.score and kept.score.verdict is TrialVerdict.FAILED for kept in why.trials.values())
+
+
+def test_money_by_kind_adds_up_to_the_bill() -> None:
+    """Costs by token kind are the list price's shares of what the record says was paid."""
+    run = run_of({"a": "ppp"})
+    (model,) = summarise(run).money.models
+    parts = [kind.cost_usd for kind in model.kinds]
+    assert all(part is not None for part in parts)
+    assert sum(part or 0 for part in parts) == pytest.approx(model.cost_usd)
+    assert {kind.kind: kind.tokens for kind in model.kinds}["cache read"] == 3000
+
+
+def test_money_by_kind_is_unknown_without_a_price() -> None:
+    """A model that the price table does not know has a bill but no split."""
+    strange = replace(turn(), requests=(request(body={"model": "some-other-model"}),))
+    (model,) = summarise(MadeUpRun([case("a")], [trial("a", 1, score(PASSED), turns=[strange])])).money.models
+    assert model.cost_usd == 0.001
+    assert {kind.cost_usd for kind in model.kinds} == {None}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from evalkit.analysis.cases import (
@@ -20,7 +21,8 @@ from evalkit.analysis.cases import (
 from evalkit.analysis.details import WhyTrials
 from evalkit.analysis.metrics import count_rules, list_failures, measure_times, sum_cache, sum_money, sum_turns
 from evalkit.analysis.rows import CostSplit, Rows
-from evalkit.records import CaseRecord, Details, PromptVersion, RunEnd, RunHeader, SuiteRecord, Summary, Trial
+from evalkit.pricing import cost_of
+from evalkit.records import CaseRecord, Details, PromptVersion, RunEnd, RunHeader, SuiteRecord, Summary, Trial, Usage
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,12 @@ def _summary(run: RecordedRun, rows: Rows) -> Summary:
     )
 
 
-def _price_split(header: RunHeader) -> CostSplit | None:
-    """Return how to split a cost by token kind at the prices of the run's day."""
-    del header
-    return None
+def _price_split(header: RunHeader) -> CostSplit:
+    """Return how a cost splits by token kind at the list prices of the run's day; the sum stays the recorded one."""
+    day = datetime.fromisoformat(header.started).date()
+
+    def split(model: str, usage: Usage) -> tuple[float, float, float, float] | None:
+        cost = cost_of(model, usage, when=day)
+        return (cost.input_usd, cost.cache_write_usd, cost.cache_read_usd, cost.output_usd) if cost else None
+
+    return split

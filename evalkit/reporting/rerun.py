@@ -13,8 +13,12 @@ _SAME_QUESTION = {"-p": "-p", "--prompt": "-p", "--via": "--via", "--set": "--se
 
 def rerun_command(summary: Summary, case: CaseSummary) -> str:
     """Return the command line that runs the case again: same prompt, same source, same inputs."""
-    words = ["evalkit", "run", f"{case.suite}::{case.case_id}", *_kept_options(summary.header.command)]
-    return " ".join(map(_quote, words))
+    return f"evalkit run {_quote(f'{case.suite}::{case.case_id}')}{rerun_options(summary)}"
+
+
+def rerun_options(summary: Summary) -> str:
+    """Return the options that every such command ends with, each after a space."""
+    return "".join(f" {_quote(word)}" for word in _kept_options(summary.header.command))
 
 
 def _quote(word: str) -> str:

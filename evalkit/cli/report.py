@@ -1,0 +1,50 @@
+"""`evalkit report`: build the page of a finished run again, from its records alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  evalkit report --open
+  evalkit report reports/20261122-071455-7c1e -o /tmp/page.html"""
+)
+@click.argument("run", default="last", metavar="[RUN]")
+@click.option(
+    "-f", "--format", "kind", type=click.Choice(["html", "json"]), default="html", help="The page, or summary.json."
+)
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="[beside the run]")
+@click.option("--open", "open_report", is_flag=True, help="Open it when done.")
+def report(run: str, kind: str, out: Path | None, *, open_report: bool) -> None:
+    """Rebuild or open the report of a run.
+
+    RUN is a folder, a run id, a run.jsonl, or `last`. Calls no model; the verdict is not this command's exit code.
+    """
+    from evalkit.analysis import analyse
+    from evalkit.gate import judge
+    from evalkit.reporting import render_html, write_summary
+    from evalkit.store import RunReader, find_run
+
+    reader = RunReader(find_run(run, _root(run)))
+    summary = analyse(reader).summary
+    gate = judge(summary)
+    if kind == "json":
+        out = out or reader.folder / "summary.json"
+        write_summary(summary, gate, out)
+    else:
+        out = out or reader.folder / "report.html"
+        render_html(summary, gate, reader.trials(), out)
+    click.echo(str(out))
+    if open_report:
+        click.launch(str(out))
+
+
+def _root(run: str) -> Path:
+    """Return the project's folder; a run given by its path needs none."""
+    from evalkit.cli.project_root import find_root
+
+    return Path.cwd() if Path(run).exists() else find_root()

@@ -1,0 +1,286 @@
+"""One trial as the page shows it: turns as steps in the order in which they happened, checks, numbers of each request.
+
+Knows how a transcript's blocks become lines to read, and which characters of a reply to mark. Every text in the result
+has its control characters made visible; none of it is markup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+from evalkit.records import Failure, JsonObject, Level, Request, Score, Span, ToolCall, Trial, TrialVerdict, Turn
+from evalkit.reporting.safe_text import one_line, visible
+
+Mark = Literal[0, 1, 2]
+"""Plain text, evidence of a broken error, evidence of a broken warning."""
+
+BETWEEN_BLOCKS = "\n\n"
+"""What `Turn.reply` puts between the texts of a turn; spans count it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened in a turn.
+
+    `kind` is `say` (pieces of text with their mark), `call` (a tool call with its result), `think`, `block` (anything
+    else, as JSON) or `fail` (no complete reply; the text is what had arrived).
+    """
+
+    kind: Literal["say", "call", "think", "block", "fail"]
+    pieces: tuple[tuple[str, Mark], ...] = ()
+    text: str = ""
+    name: str = ""
+    arguments: str = ""
+    output: str = ""
+    error: bool = False
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class RequestView:
+    """The numbers of one request; `notes` are what was unusual about it."""
+
+    n: int
+    purpose: str
+    model: str
+    stop_reason: str
+    input: int | None
+    write: int | None
+    read: int | None
+    output: int | None
+    cost_usd: float | None
+    miss: str
+    first_token_ms: float | None
+    total_ms: float | None
+    waited_ms: float
+    retries: tuple[str, ...]
+    request_id: str
+
+
+@dataclass(frozen=True)
+class TurnView:
+    """A turn: what the customer said, the steps that followed, the requests they took."""
+
+    n: int
+    user: str
+    steps: tuple[Step, ...]
+    requests: tuple[RequestView, ...]
+    broken: bool = False
+
+
+@dataclass(frozen=True)
+class CheckView:
+    """An assertion with what its grader found."""
+
+    verdict: str
+    level: str
+    label: str
+    place: str
+    turn: int | None
+    observed: str = ""
+    expected: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class TrialView:
+    """A trial; `words` is a digest of everything said and called, to tell identical trials."""
+
+    trial: int
+    verdict: str
+    reason: str
+    turns: tuple[TurnView, ...]
+    checks: tuple[CheckView, ...]
+    history: tuple[tuple[str, str], ...] = ()
+    words: str = ""
+    session: str = ""
+    extra: tuple[str, ...] = field(default=())
+
+
+def view_trial(trial: Trial) -> TrialView:
+    """Return what the page shows of a trial."""
+    scores = trial.score.scores if trial.score else ()
+    broken = {turn_of(score) for score in scores if score.fails_trial}
+    turns = tuple(_turn(turn, scores, broken=turn.n in broken) for turn in trial.transcript.turns)
+    reason = trial.score.reason if trial.score else "not graded"
+    return TrialView(
+        trial=trial.key.trial,
+        verdict=(trial.score.verdict if trial.score else TrialVerdict.NOT_MEASURED).value,
+        reason=one_line(reason),
+        turns=turns,
+        checks=tuple(view_check(score) for score in scores),
+        history=tuple((str(message.get("role", "")), _history_text(message)) for message in trial.transcript.history),
+        words=_digest(turns),
+        session=one_line(trial.transcript.session_id),
+        extra=(f"evalkit broke down in this trial: {one_line(trial.crash)}",) if trial.crash else (),
+    )
+
+
+def turn_of(score: Score) -> int | None:
+    """Return the turn a score speaks of, counted from 1; None for the whole conversation."""
+    finding = score.finding
+    return finding.spans[0].turn if finding.spans else finding.turn or score.assertion.turn
+
+
+def view_check(score: Score) -> CheckView:
+    """Return a score as a line of the page."""
+    assertion, finding = score.assertion, score.finding
+    return CheckView(
+        verdict=finding.verdict.value,
+        level=assertion.level.value,
+        label=one_line(assertion.label),
+        place=one_line(str(assertion.place)),
+        turn=turn_of(score),
+        observed=one_line(finding.observed),
+        expected=one_line(finding.expected),
+        note=visible(finding.note),
+    )
+
+
+def _turn(turn: Turn, scores: Sequence[Score], *, broken: bool) -> TurnView:
+    return TurnView(
+        n=turn.n,
+        user=visible(turn.user),
+        steps=tuple(_steps(turn, _marks(turn.n, scores))),
+        requests=tuple(_request(request) for request in turn.requests),
+        broken=broken,
+    )
+
+
+def _marks(turn: int, scores: Iterable[Score]) -> list[tuple[Span, Mark]]:
+    """The evidence in a turn's reply; errors come first, because they win where two overlap."""
+    found: list[tuple[Span, Mark]] = []
+    for score in scores:
+        if score.finding.verdict is TrialVerdict.FAILED:
+            mark: Mark = 1 if score.assertion.level is Level.ERROR else 2
+            found += [(span, mark) for span in score.finding.spans if span.turn == turn]
+    return sorted(found, key=lambda entry: entry[1])
+
+
+def _steps(turn: Turn, marks: Sequence[tuple[Span, Mark]]) -> Iterator[Step]:
+    calls = {call.id: call for call in turn.tool_calls}
+    said = 0
+    for request in turn.requests:
+        if request.purpose != "reply":
+            yield _own_request(request)
+            continue
+        for block in request.content:
+            text = block.get("text")
+            if block.get("type") == "text" and text:
+                yield Step("say", split_marked(str(text), said, marks))
+                said += len(str(text)) + len(BETWEEN_BLOCKS)
+            elif block.get("type") != "text":
+                yield _other_block(block, calls)
+        if request.failure is not None:
+            yield _failed(request.failure, request.partial)
+    for call in calls.values():
+        yield _call(call)
+
+
+def _own_request(request: Request) -> Step:
+    """A request that the engine made for itself, such as a summary: shown folded, no part of the reply."""
+    if request.failure is not None:
+        return _failed(request.failure, request.partial)
+    return Step("block", name=f"{one_line(request.purpose)}, never shown to the customer", text=_texts(request.content))
+
+
+def _failed(failure: Failure, partial: Iterable[JsonObject]) -> Step:
+    status = f" ({failure.status})" if failure.status else ""
+    name = f"{failure.kind}{status}: {one_line(failure.message)}"
+    return Step("fail", text=_texts(partial), name=name, origin=one_line(failure.request_id or ""))
+
+
+def _texts(blocks: Iterable[JsonObject]) -> str:
+    return visible(BETWEEN_BLOCKS.join(str(block.get("text", "")) for block in blocks).strip())
+
+
+def _other_block(block: JsonObject, calls: dict[str, ToolCall]) -> Step:
+    kind = str(block.get("type", "block"))
+    if kind == "tool_use":
+        call = calls.pop(str(block.get("id", "")), None)
+        if call is not None:
+            return _call(call)
+        arguments = _json(block.get("input"))
+        return Step("call", name=one_line(str(block.get("name"))), arguments=arguments, output="not run", error=True)
+    if kind == "thinking":
+        return Step("think", text=visible(str(block.get("thinking", ""))))
+    return Step("block", name=f"block of type {one_line(kind)}", text=_json(block))
+
+
+def _call(call: ToolCall) -> Step:
+    return Step(
+        "call",
+        name=one_line(call.name),
+        arguments=_json(call.input),
+        output=visible(call.output),
+        error=call.is_error,
+        origin=one_line(call.origin),
+    )
+
+
+def split_marked(text: str, offset: int, marks: Sequence[tuple[Span, Mark]]) -> tuple[tuple[str, Mark], ...]:
+    """Cut a text at its marks; `offset` is where it begins in the reply that the spans count in."""
+    cuts = {0, len(text)}
+    for span, _ in marks:
+        cuts |= {min(max(at - offset, 0), len(text)) for at in (span.start, span.end)}
+    edges = sorted(cuts)
+    pieces: list[tuple[str, Mark]] = []
+    for start, end in pairwise(edges):
+        covering = (mark for span, mark in marks if span.start <= start + offset and end + offset <= span.end)
+        mark: Mark = next(covering, 0)
+        if pieces and pieces[-1][1] == mark:
+            pieces[-1] = (pieces[-1][0] + text[start:end], mark)
+        else:
+            pieces.append((text[start:end], mark))
+    return tuple((visible(part), mark) for part, mark in pieces)
+
+
+def _request(request: Request) -> RequestView:
+    usage = request.usage
+    retries = tuple(
+        f"{attempt.failure.kind}{f' ({attempt.failure.status})' if attempt.failure.status else ''},"
+        f" waited {attempt.waited_ms / 1000:.1f} s"
+        for attempt in request.attempts
+    )
+    return RequestView(
+        n=request.n,
+        purpose=one_line(request.purpose),
+        model=one_line(str(request.body.get("model", ""))),
+        stop_reason=request.stop_reason or "",
+        input=usage.input_tokens if usage else None,
+        write=usage.cache_creation_input_tokens if usage else None,
+        read=usage.cache_read_input_tokens if usage else None,
+        output=usage.output_tokens if usage else None,
+        cost_usd=request.cost_usd,
+        miss=request.cache_miss_reason or "",
+        first_token_ms=request.first_token_ms,
+        total_ms=request.total_ms,
+        waited_ms=request.waited_ms,
+        retries=retries,
+        request_id=one_line(request.request_id or ""),
+    )
+
+
+def _history_text(message: JsonObject) -> str:
+    content = message.get("content", "")
+    if isinstance(content, str):
+        return visible(content)
+    texts = [block["text"] if block.get("type") == "text" else _json(block) for block in content]
+    return visible(BETWEEN_BLOCKS.join(map(str, texts)))
+
+
+def _json(value: Any) -> str:
+    plain = dict(value) if isinstance(value, Mapping) else value
+    return visible(json.dumps(plain, ensure_ascii=False, default=str))
+
+
+def _digest(turns: Iterable[TurnView]) -> str:
+    words = [(turn.user, [(step.kind, step.pieces, step.text, step.arguments, step.output) for step in turn.steps])
+             for turn in turns]  # fmt: skip
+    told = json.dumps(words, default=lambda pieces: [text for text, _ in pieces])
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -1,0 +1,96 @@
+"""The Jinja environment of the page: escaping on, the words of all reports as filters, styles and scripts as text.
+
+Knows where the template files lie and what the page's security policy allows.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import orjson
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from evalkit.reporting import wording
+from evalkit.reporting.html.charts import prompt_per_trial
+from evalkit.reporting.html.index import short_reason
+from evalkit.reporting.safe_text import one_line, visible
+
+PACKAGE = "evalkit.reporting.html"
+SCRIPTS = ("index.js", "address.js", "query.js", "conversation.js", "case.js", "table.js", "keys.js", "start.js")
+
+
+@cache
+def make_environment() -> Environment:
+    """Return the environment; undefined names are errors, every value is escaped."""
+    env = Environment(
+        loader=PackageLoader(PACKAGE, "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {
+        "usd": wording.usd,
+        "percent": wording.percent,
+        "duration": wording.duration,
+        "number": wording.number,
+        "plural": wording.plural,
+        "dots": wording.dots,
+        "visible": visible,
+        "line": one_line,
+        "pretty": _pretty,
+        "sentence": lambda text: text[:1].upper() + text[1:],
+        "reason": short_reason,
+        "slug": lambda text: text.replace(" ", "-"),
+    }
+    env.globals |= {"trials_in_words": wording.trials_in_words, "prompt_per_trial": prompt_per_trial}
+    return env
+
+
+@cache
+def style() -> str:
+    """Return the page's style sheet."""
+    return _read("templates/report.css")
+
+
+@cache
+def script() -> str:
+    """Return the page's script: its files one after another in one scope."""
+    body = "\n".join(_read(f"script/{name}") for name in SCRIPTS)
+    return f'"use strict";\n(() => {{\n{body}\n}})();\n'
+
+
+def policy() -> str:
+    """Return the Content-Security-Policy: this style, this script, nothing else, no network."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src 'sha256-{_digest(style())}'",
+            f"script-src 'sha256-{_digest(script())}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def embed_json(value: Any) -> Markup:
+    """Return JSON that can stand in a script element: without `<` nothing in it can end the element."""
+    return Markup(orjson.dumps(value).decode().replace("<", "\\u003c"))  # noqa: S704 - the only way out is closed here
+
+
+def _pretty(value: Any) -> str:
+    plain = orjson.dumps(value, option=orjson.OPT_INDENT_2, default=dict)
+    return visible(plain.decode())
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _read(name: str) -> str:
+    return resources.files(PACKAGE).joinpath(name).read_text("utf-8")

@@ -1,0 +1,117 @@
+// One trial: its turns as they happened, the numbers of every request, every check. `view` is a TrialView.
+
+const FOLD = 4096;
+const TURNS_OPEN = 6;
+
+// A long text shows its beginning and a button; a mark beyond the fold keeps it open.
+function foldedText(pieces) {
+  const whole = pieces.map(([text, mark]) => (mark ? el("mark", { class: mark === 2 ? "warning" : null }, text) : text));
+  const length = pieces.reduce((sum, [text]) => sum + text.length, 0);
+  const box = el("div", { class: "text", dir: "auto" });
+  let start = 0;
+  const late = pieces.some(([text, mark]) => { const at = start; start += text.length; return mark && at + text.length > FOLD; });
+  if (length <= FOLD || late) {
+    box.append(...whole);
+    return box;
+  }
+  const head = pieces.map(([text]) => text).join("").slice(0, FOLD);
+  const button = el("button", { type: "button", class: "fold-more", click: () => box.replaceChildren(...whole) }, `show all ${size(length)}`);
+  box.append(`${head}… `, button);
+  return box;
+}
+
+const line = (who, kind, content) => el("div", { class: `say ${kind}` }, el("span", { class: "who" }, who), content);
+
+function pretty(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+function stepElement(step) {
+  if (step.kind === "say") return line("Assistant", "bot", foldedText(step.pieces));
+  if (step.kind === "call") return callElement(step);
+  if (step.kind === "fail") {
+    const content = el("div", { class: "text" }, el("b", {}, step.name), step.origin ? " " : "", step.origin ? el("code", {}, step.origin) : "");
+    if (step.text) content.append(el("div", { class: "partial", dir: "auto" }, step.text));
+    return line("No reply", "gone", content);
+  }
+  const title = step.kind === "think" ? `thought for ${size(step.text.length)}` : step.name;
+  return line("", "tool", el("details", { class: "text" }, el("summary", {}, title), el("pre", {}, step.text)));
+}
+
+function callElement(step) {
+  const short = (text) => (text.length > 120 ? `${text.slice(0, 120)}…` : text);
+  const content = el("details", { class: `text call calls${step.error ? " bad" : ""}` },
+    el("summary", {}, el("b", {}, step.name), " ", el("code", {}, short(step.arguments)), " → ",
+      step.error ? el("em", {}, "error ") : "", el("code", {}, short(step.output))),
+    el("pre", {}, pretty(step.arguments)), el("pre", {}, pretty(step.output)),
+    step.origin ? el("p", { class: "place" }, `answered by ${step.origin}`) : "");
+  return line("Tool", "tool", content);
+}
+
+function requestElement(request) {
+  const parts = [];
+  if (request.input === null) parts.push("no usage");
+  else {
+    parts.push(`in ${number(request.input)} + ${number(request.read)} cached + ${number(request.write)} written`, `out ${number(request.output)}`);
+    parts.push(request.cost_usd === null ? "cost unknown" : usd(request.cost_usd));
+  }
+  if (request.first_token_ms !== null) parts.push(`first token ${duration(request.first_token_ms)}`);
+  if (request.total_ms !== null) parts.push(`whole ${duration(request.total_ms)}`);
+  if (request.waited_ms) parts.push(`waited ${duration(request.waited_ms)}`);
+  if (request.stop_reason) parts.push(request.stop_reason);
+  if (request.model) parts.push(request.model);
+  const item = el("li", { class: "request" }, `request ${request.n}${request.purpose === "reply" ? "" : ` (${request.purpose})`}: ${parts.join(" · ")}`);
+  if (request.miss) item.append(" · ", el("span", { class: "miss" }, `cache miss: ${request.miss}`));
+  for (const retry of request.retries) item.append(" · ", el("span", { class: "miss" }, `retried after ${retry}`));
+  if (request.request_id) item.append(" · ", el("code", {}, request.request_id));
+  return item;
+}
+
+function turnElement(turn, view) {
+  const parts = [
+    line("Customer", "user", foldedText([[turn.user, 0]])),
+    ...turn.steps.map(stepElement),
+    el("ul", { class: "requests" }, turn.requests.map(requestElement)),
+  ];
+  if (view.turns.length <= TURNS_OPEN) return el("div", { class: "turn", "data-turn": turn.n }, parts);
+  const last = turn.n === view.turns.at(-1).n;
+  return el("details", { class: "turn", "data-turn": turn.n, open: turn.broken || (last && !view.turns.some((one) => one.broken)) },
+    el("summary", {}, turn.broken ? "✗ " : "", `turn ${turn.n} `, el("b", {}, turn.user.slice(0, 140))), parts);
+}
+
+function checkElement(check, talk) {
+  const body = el("div", {}, el("b", {}, check.label), check.level === "warning" ? " (warning)" : "");
+  if (check.turn) {
+    const jump = () => {
+      const turn = talk.querySelector(`[data-turn="${check.turn}"]`);
+      if (turn) { turn.open = true; turn.scrollIntoView({ block: "nearest" }); }
+    };
+    body.append(" ", el("button", { type: "button", class: "fold-more", click: jump }, `turn ${check.turn}`));
+  }
+  if (check.verdict !== "passed" && (check.observed || check.expected)) {
+    const found = [check.observed ? `found ${check.observed}` : "", check.expected ? `expected ${check.expected}` : ""];
+    body.append(el("div", { class: "found" }, found.filter(Boolean).join(", ")));
+  }
+  if (check.note && check.verdict !== "passed") body.append(el("pre", {}, check.note));
+  body.append(el("div", { class: "place" }, check.place));
+  const mark = el("span", { class: `sym v-${slug(check.verdict)}`, role: "img", "aria-label": check.verdict }, SYMBOLS[check.verdict]);
+  return el("li", {}, mark, body);
+}
+
+function trialElement(view, same) {
+  const talk = el("div", { class: "talk" });
+  if (same) talk.append(el("p", { class: "same" }, `Same words and calls as trial ${same}.`));
+  if (view.reason) talk.append(el("p", { class: "same" }, view.reason));
+  for (const note of view.extra) talk.append(el("p", { class: "same" }, note));
+  for (const [role, text] of view.history) talk.append(line(`${role} before`, "user", foldedText([[text, 0]])));
+  talk.append(...view.turns.map((turn) => turnElement(turn, view)));
+  const order = ["failed", "not measured", "passed"];
+  const checks = [...view.checks].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
+  const list = checks.length ? el("ul", { class: "checks", "aria-label": "Checks" }, checks.map((check) => checkElement(check, talk)))
+    : el("p", { class: "soft" }, "No check was made.");
+  return el("div", { class: "two" }, talk, list);
+}
