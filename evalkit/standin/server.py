@@ -7,17 +7,17 @@ responses that never end.
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from evalkit.standin.app import App
 from evalkit.standin.reply import Answer
 from evalkit.standin.settings import Settings
 
 if TYPE_CHECKING:
+    import asyncio
+
     import uvicorn
 
 _MAX_HEADER_BYTES = 1024 * 1024  # a scripted case travels in a header
@@ -48,7 +48,7 @@ class StandIn:
         self.base_url = url_of(listener)
         self._server = build_server(self._settings)
         self._thread = threading.Thread(
-            target=_run_in_thread, args=(self._server, listener), name="evalkit-stand-in", daemon=True
+            target=_run, args=(self._server, listener), name="evalkit-stand-in", daemon=True
         )
         self._thread.start()
         return self.base_url
@@ -73,8 +73,7 @@ class StandIn:
 
 def serve(listener: socket.socket, answer: Answer | None = None, **settings: Any) -> None:
     """Serve on an open listener until the process is interrupted; raises KeyboardInterrupt then."""
-    server = build_server(Settings(answer=answer or default_answer(), **settings))
-    asyncio.run(server.serve(sockets=[listener]))
+    _run(build_server(Settings(answer=answer or default_answer(), **settings)), listener)
 
 
 def open_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -107,9 +106,11 @@ def default_answer() -> Answer:
 
 
 def build_server(settings: Settings) -> uvicorn.Server:
-    """Return an unstarted uvicorn server for the settings."""
+    """Return an unstarted uvicorn server for the settings; only now is anything of a server imported."""
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    from evalkit.standin.app import App
 
     class TransportInScope(H11Protocol):
         """Put the connection's transport where the app finds it."""
@@ -142,5 +143,7 @@ def build_server(settings: Settings) -> uvicorn.Server:
     return QuickStop(config)
 
 
-def _run_in_thread(server: uvicorn.Server, listener: socket.socket) -> None:
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    import asyncio
+
     asyncio.run(server.serve(sockets=[listener]))

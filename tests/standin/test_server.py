@@ -64,7 +64,7 @@ def test_unknown_setting_is_refused() -> None:
 
 
 def test_importing_the_stand_in_loads_nothing_heavy() -> None:
-    """Neither the SDK nor pandas nor the web server is imported before a server is started."""
-    heavy = ("anthropic", "pandas", "uvicorn", "pydantic")
+    """Neither the SDK nor a web server nor asyncio is imported before a server is started."""
+    heavy = ("anthropic", "pandas", "uvicorn", "pydantic", "asyncio")
     code = f"import sys, evalkit.standin; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
