@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check lint types clean
+.PHONY: setup demo test check lint types schemas clean
 
 setup: $(READY)
 
@@ -25,6 +25,11 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+schemas: $(READY)
+	mkdir -p .schema
+	$(BIN)/evalkit schema suite > .schema/suite.json
+	$(BIN)/evalkit schema voice > .schema/voice.json
 
 check: test lint types
 

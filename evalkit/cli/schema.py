@@ -11,8 +11,9 @@ FORMATS = ("suite", "prompt", "voice", "record")
 
 @click.command(
     epilog="""\b
-Example:
-  evalkit schema suite > .schema/suite.json"""
+Examples:
+  evalkit schema suite > .schema/suite.json
+  evalkit schema voice > .schema/voice.json"""
 )
 @click.argument("name", type=click.Choice(FORMATS), metavar="|".join(FORMATS))
 def schema(name: str) -> None:
@@ -46,9 +47,15 @@ def schema_of(name: str) -> dict[str, Any]:
 
 
 def _record_schema() -> dict[str, Any]:
+    """Return the schema of a line: its first key, `line`, says which of the kinds it is."""
     from pydantic import TypeAdapter
 
-    from evalkit.records import RunLine
+    from evalkit.records.codec import KINDS
 
-    made: dict[str, Any] = TypeAdapter(RunLine).json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "evalkit run record line"}
+    adapters = [(name, "validation", TypeAdapter(kind)) for name, kind in KINDS.items()]
+    schemas, shared = TypeAdapter.json_schemas(adapters, title="evalkit run record line")  # type: ignore[arg-type]
+    lines = [
+        {"allOf": [schemas[name, "validation"]], "properties": {"line": {"const": name}}, "required": ["line"]}
+        for name in KINDS
+    ]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **shared, "oneOf": lines}
