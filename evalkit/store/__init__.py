@@ -1,7 +1,26 @@
-"""The only reader and writer of run folders."""
+"""The only reader and writer of run folders and logs."""
 
 from evalkit.store.folders import RUN_FILE, find_run, last_run, new_run_id
+from evalkit.store.hashing import Hasher
+from evalkit.store.logs import LogWriter
 from evalkit.store.reader import OpenSession, RunReader
+from evalkit.store.sessions import StoredSession, find_record, parse_line, read_lines, read_session, record_files
 from evalkit.store.writer import RunWriter
 
-__all__ = ["RUN_FILE", "OpenSession", "RunReader", "RunWriter", "find_run", "last_run", "new_run_id"]
+__all__ = [
+    "RUN_FILE",
+    "Hasher",
+    "LogWriter",
+    "OpenSession",
+    "RunReader",
+    "RunWriter",
+    "StoredSession",
+    "find_record",
+    "find_run",
+    "last_run",
+    "new_run_id",
+    "parse_line",
+    "read_lines",
+    "read_session",
+    "record_files",
+]

@@ -22,6 +22,11 @@ class SessionBodies:
         self._prompt = prompt
         self._known: list[JsonObject] = list(history)
 
+    @property
+    def known(self) -> tuple[JsonObject, ...]:
+        """The messages of the conversation as far as they were shown."""
+        return tuple(self._known)
+
     def pack(self, request: Request) -> dict[str, Any]:
         """Return the body with what is known left out, and learn what is new."""
         packed = dict(request.body)

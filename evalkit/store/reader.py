@@ -147,7 +147,7 @@ class RunReader:
     def _parse(self, raw: bytes, number: int, sessions: dict[str, OpenSession] | None = None) -> RunLine:
         try:
             obj: dict[str, Any] = orjson.loads(raw)
-            _refuse_newer(obj)
+            refuse_newer(obj)
             if obj.get("line") == "request" and sessions is not None:
                 return _request_line(obj, sessions)
             return from_json(obj)
@@ -185,7 +185,7 @@ def _take(session: OpenSession, line: RunLine) -> None:
             pass
 
 
-def _refuse_newer(obj: dict[str, Any]) -> None:
+def refuse_newer(obj: dict[str, Any]) -> None:
     version = obj.get("schema_version", SCHEMA_VERSION)
     if version > SCHEMA_VERSION:
         msg = f"written with record version {version}, this evalkit reads up to {SCHEMA_VERSION}; update evalkit."

@@ -54,7 +54,7 @@ class RunWriter:
                 self._sessions.pop(line.session_id, None)
             case _:
                 pass
-        data = self._scrub(orjson.dumps(obj, default=_plain)) + b"\n"
+        data = self._scrub(orjson.dumps(obj, default=plain)) + b"\n"
         while data:  # a signal may cut a write short
             data = data[os.write(self._file, data) :]
 
@@ -83,18 +83,18 @@ class RunWriter:
 
     def _pack(self, line: RequestLine) -> dict[str, Any]:
         bodies = self._sessions.get(line.session_id)
-        packed = _shallow(line.request)
+        packed = shallow(line.request)
         if bodies is not None:
             packed["body"] = bodies.pack(line.request)
         return packed
 
 
-def _shallow(value: Any) -> dict[str, Any]:
+def shallow(value: Any) -> dict[str, Any]:
     """Return a dataclass as a dict of its fields, values untouched."""
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Turn what orjson does not know (a mapping that is no dict) into what it does."""
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)

@@ -1,0 +1,123 @@
+"""Takes the texts out of a record's lines: each becomes a hash and a length, so that rates and costs stay computable.
+
+Knows which fields of a line hold what people and models said; knows nothing of files. The hash is keyed: without the
+key nobody can guess a short text ("yes", a name) by hashing candidates. Equal texts stay equal under one key.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, TypeVar
+
+import orjson
+
+from evalkit.records import (
+    Attempt,
+    Failure,
+    PromptVersion,
+    Request,
+    RequestLine,
+    RunLine,
+    ToolLine,
+    TrialEnd,
+    TrialStart,
+    TurnStart,
+)
+
+_Line = TypeVar("_Line", bound=RunLine)
+HASHED = re.compile(r"hashed:[0-9a-f]{24}:\d+")
+# Fields of the Messages API's objects that say what something is and not what was said.
+_STRUCTURE = frozenset({"type", "role", "id", "tool_use_id", "name", "cache_control", "is_error", "media_type"})
+
+
+class Hasher:
+    """Replaces texts by `hashed:<24 hex digits>:<characters>`."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __call__(self, line: _Line) -> _Line:
+        """Return the line without its texts."""
+        hidden = self._hidden(line)
+        assert isinstance(hidden, type(line))  # noqa: S101 - every branch returns the kind it was given
+        return hidden
+
+    def _hidden(self, line: RunLine) -> RunLine:
+        match line:
+            case PromptVersion():
+                return replace(
+                    line, system=self._blocks(line.system), text=self._text(line.text), inputs=self._all(line.inputs)
+                )
+            case TrialStart():
+                return replace(line, history=self._blocks(line.history))
+            case TurnStart():
+                return replace(line, user=self._text(line.user))
+            case RequestLine():
+                return replace(line, request=self._request(line.request))
+            case ToolLine():
+                call = line.call
+                return replace(line, call=replace(call, input=self._all(call.input), output=self._text(call.output)))
+            case TrialEnd():
+                return replace(line, crash=line.crash and self._text(line.crash))
+            case _:
+                return line
+
+    def _request(self, request: Request) -> Request:
+        return replace(
+            request,
+            body={key: self._field(key, value) for key, value in request.body.items()},
+            content=self._blocks(request.content),
+            partial=self._blocks(request.partial),
+            stop_details=request.stop_details and self._block(request.stop_details),
+            failure=request.failure and self._failure(request.failure),
+            attempts=tuple(self._attempt(attempt) for attempt in request.attempts),
+        )
+
+    def _field(self, name: str, value: Any) -> Any:
+        """Hide what a body's field says; `tools` and parameters come from the prompt file, not from people."""
+        if name == "metadata":
+            return self._all(value)
+        return self._block(value) if name in {"messages", "system"} else value
+
+    def _attempt(self, attempt: Attempt) -> Attempt:
+        return replace(attempt, failure=self._failure(attempt.failure))
+
+    def _failure(self, failure: Failure) -> Failure:
+        """Hide a message that may quote the reply; what the API says beside an HTTP error is its own words."""
+        own_words = failure.status is not None and failure.status >= 400 and not failure.mid_stream
+        return failure if own_words else replace(failure, message=self._text(failure.message))
+
+    def _blocks(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(self._block(value) for value in values)
+
+    def _block(self, value: Any) -> Any:
+        """Hide the texts of an object of the API; what a tool was given is hidden whole, names and numbers too."""
+        if isinstance(value, Mapping):
+            kept = _STRUCTURE if "type" in value or "role" in value else frozenset()
+            return {
+                key: inner if key in kept else self._all(inner) if key == "input" else self._block(inner)
+                for key, inner in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self._block(inner) for inner in value]
+        return self._text(value) if isinstance(value, str) else value
+
+    def _all(self, value: Any) -> Any:
+        """Hide every value, numbers included (an order number says who it was); keys stay."""
+        if isinstance(value, Mapping):
+            return {key: self._all(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._all(inner) for inner in value]
+        if value is None or isinstance(value, bool):
+            return value
+        return self._text(value if isinstance(value, str) else orjson.dumps(value).decode())
+
+    def _text(self, text: str) -> str:
+        if not text:
+            return text
+        digest = hmac.new(self._key, text.encode("utf-8", "surrogatepass"), sha256).hexdigest()[:24]
+        return f"hashed:{digest}:{len(text)}"
