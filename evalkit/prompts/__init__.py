@@ -2,7 +2,7 @@
 
 from evalkit.prompts.lint import lint_prompt
 from evalkit.prompts.refs import list_prompts
-from evalkit.prompts.render import load_prompt, render_prompt
+from evalkit.prompts.render import load_prompt, render_prompt, with_tools
 from evalkit.prompts.source import PromptSource, find_prompt
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "list_prompts",
     "load_prompt",
     "render_prompt",
+    "with_tools",
 ]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from evalkit.prompts.memory import Memory
 from evalkit.records import Problem
 from evalkit.yamlsource import (
     Count,
@@ -78,7 +79,6 @@ class Header(FileModel):
         **{key: _SAMPLING.format(key) for key in ("temperature", "top_p", "top_k")},
         "name": "'name' is not a key: a prompt is named by its folder. Remove it.",
         "version": "'version' is not a key: a version is named by its file. Remove it.",
-        "memory": "not built yet: 'memory'. Remove it.",
         "fallbacks": "not built yet: 'fallbacks'. Remove it.",
         "mcp_servers": "not built yet: 'mcp_servers'. Remove it.",
         "context_management": "not built yet: 'context_management'. Remove it.",
@@ -104,6 +104,11 @@ class Header(FileModel):
         "5m",
         description="Lifetime of the prompt cache, or off; `{# evalkit: cache here #}` in the text ends what is kept.",
         examples=["5m"],
+    )
+    memory: Memory = Field(
+        None,
+        description="How a long conversation is kept short: window, summary or compact; everything is sent without it.",
+        examples=[{"window": 20}],
     )
     tools: list[Text] = Field(
         [],

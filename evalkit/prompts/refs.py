@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.errors import FileProblems, UsageError
+from evalkit.errors import EvalkitError, FileProblems, UsageError
 from evalkit.prompts.git import commit_of
 from evalkit.prompts.tree import DiskTree, GitTree, Tree
 from evalkit.records import Place
@@ -78,9 +78,12 @@ def locate(ref: str, root: Path) -> Located:
 
 def _at_revision(root: Path, name: str, revision: str) -> Located:
     versions = list_prompts(root).get(name, ())
-    commit = None
-    if not _VERSION_FILE.fullmatch(f"{revision}.md") or not versions:
+    try:
         commit = commit_of(root, revision)
+    except EvalkitError:
+        if not (versions and _VERSION_FILE.fullmatch(f"{revision}.md")):
+            raise
+        commit = None  # a mistyped version is not about git
     if commit is None:
         known = ", ".join(versions) or "none"
         raise UsageError(

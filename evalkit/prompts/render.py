@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ def load_prompt(ref: str, inputs: Mapping[str, str], root: Path) -> PromptVersio
 def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVersion:
     """Return the prompt version that `inputs` make of a prompt.
 
-    `sha` is over the compact JSON of model, params, system and tools in the order they are sent, so that equal hashes
-    mean equal bytes. Raises FileProblems with everything that is wrong.
+    `sha` is over the compact JSON of model, params, system and tools in the order they are sent, and of the memory
+    strategy if there is one, so that equal hashes mean equal bytes. Raises FileProblems with everything that is wrong.
     """
     header = source.header
     raise_problems(source.problems)
@@ -39,8 +40,9 @@ def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVers
     system = _system(source, header, render_template(source.template, values))
     tools = tuple(tool.json for tool in source.tools)
     params = _params(header)
+    memory = header.memory.to_json() if header.memory else {}
     return PromptVersion(
-        sha=_sha({"model": header.model, "params": params, "system": system, "tools": tools}),
+        sha=_sha({"model": header.model, "params": params, "system": system, "tools": tools}, memory),
         ref=source.ref,
         description=header.description,
         model=header.model,
@@ -50,7 +52,15 @@ def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVers
         inputs=values,
         files={path: text.sha for path, text in source.files.items()},
         text="".join(block["text"] for block in system),
+        memory=memory,
     )
+
+
+def with_tools(prompt: PromptVersion, tools: Sequence[JsonObject]) -> PromptVersion:
+    """Return the prompt version with other tools, such as those of `tools_from`; its `sha` is another one."""
+    sent = tuple(tools)
+    body = {"model": prompt.model, "params": prompt.params, "system": prompt.system, "tools": sent}
+    return replace(prompt, sha=_sha(body, prompt.memory), tools=sent)
 
 
 def undefined_names(source: PromptSource, header: Header) -> list[Problem]:
@@ -120,5 +130,6 @@ def _cache_control(lifetime: str) -> dict[str, str]:
     return {"type": "ephemeral", "ttl": "1h"} if lifetime == "1h" else {"type": "ephemeral"}
 
 
-def _sha(body: JsonObject) -> str:
-    return hashlib.sha256(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+def _sha(body: JsonObject, memory: JsonObject) -> str:
+    whole = {**body, "memory": memory} if memory else body
+    return hashlib.sha256(json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()

@@ -1,10 +1,12 @@
 """A Jinja environment in which no template can hang, eat memory or reach anything but its inputs.
 
 Jinja's own sandbox stops access to Python; this one also bounds work, because a prompt may be a stranger's. Allowed are
-text, inputs, if, for, set, with, include, and the filters and methods listed here. Every loop step, call and filter
-counts against one budget, every text that is put together against another, and lists can't be nested or printed, so
-that neither loops nor doubling grow beyond them. Templates are bounded by their own size besides (`tree.py`), includes
-by their number (`template.py`).
+text, inputs, if, for, set, with, include, and the filters and methods listed here. Every call, filter and loop turn (by
+the size of the loop) counts against one budget, every text that is put together against another, and lists can't be
+nested or printed, so that neither loops nor doubling grow beyond them. Templates are bounded by their own size besides
+(`tree.py`), includes by their number (`template.py`) and by staying out of loops.
+
+The counting filters take the context, because Jinja computes other filters of constants before it runs a template.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ from typing import Any
 
 import jinja2
 from jinja2 import filters, nodes
-from jinja2.runtime import Undefined
+from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import Namespace
 
-MAX_STEPS = 20_000
+MAX_STEPS = 500_000
+MAX_RANGE = 20_000
 MAX_CHARACTERS = 2_000_000
 MAX_NUMBER = 10**15
 MAX_NODES = 50_000
@@ -121,7 +124,7 @@ class Budget:
         """Count loop steps, calls and filters."""
         self._steps += count
         if self._steps > MAX_STEPS:
-            raise TooMuch(f"the template takes more than {MAX_STEPS:,} steps (loop turns, calls and filters)")
+            raise TooMuch(f"the template takes more than {MAX_STEPS:,} steps (loops, calls and filters)")
 
     def text(self, length: int) -> None:
         """Count characters that are about to be put together."""
@@ -142,6 +145,8 @@ def refused_nodes(tree: nodes.Template) -> Iterator[tuple[int, str]]:
             yield node.lineno, f"{name!r} can't be used in a prompt; text, if, for, set, with and include can."
         elif isinstance(node, nodes.For) and node.recursive:
             yield node.lineno, "a loop can't be recursive in a prompt."
+        elif isinstance(node, nodes.For) and node.find(nodes.Include):
+            yield node.lineno, "an include can't stand in a loop; put the loop into the included file."
         elif isinstance(node, nodes.List | nodes.Tuple | nodes.Dict) and not _is_constant(node):
             yield node.lineno, "a list in a prompt may hold only plain texts and numbers."
         elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
@@ -171,7 +176,7 @@ class PromptEnvironment(SandboxedEnvironment):
     def __init__(self, loader: jinja2.BaseLoader, budget: Budget) -> None:
         super().__init__(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False, finalize=_printable)
         self.budget = budget
-        self.concat = self._joined  # type: ignore[method-assign]  # Jinja's hook: an instance attribute
+        self.concat = self._counted  # type: ignore[method-assign]  # Jinja's hook: an instance attribute
         self.globals = {"range": self._range, "namespace": Namespace}
         self.filters = {**FILTERS, "evalkit_items": _items, "evalkit_concat": _concat}
 
@@ -180,14 +185,14 @@ class PromptEnvironment(SandboxedEnvironment):
         source.set_environment(self)
         return super()._generate(source, name, filename, defer_init)
 
-    def call(self, context: jinja2.runtime.Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call a function or method of the lists above, for one step and the length of the text it works on."""
         self.budget.step()
         owner = getattr(obj, "__self__", None)
         self.budget.text(len(owner) if isinstance(owner, str) else 0)
         return super().call(context, obj, *args, **kwargs)
 
-    def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Add, multiply or divide within bounds."""
         numbers = all(isinstance(side, int | float) for side in (left, right))
         if not numbers and operator != "+":
@@ -219,15 +224,17 @@ class PromptEnvironment(SandboxedEnvironment):
         del value
         return None
 
-    def _joined(self, parts: Iterable[str]) -> str:
-        pieces = list(parts)
-        self.budget.text(sum(map(len, pieces)))
+    def _counted(self, parts: Iterable[str]) -> str:
+        pieces = []
+        for part in parts:
+            self.budget.text(len(part))
+            pieces.append(part)
         return "".join(pieces)
 
     def _range(self, *bounds: int) -> range:
         numbers = range(*bounds)
-        if len(numbers) > MAX_STEPS:
-            raise TooMuch(f"a range of more than {MAX_STEPS:,} numbers")
+        if len(numbers) > MAX_RANGE:
+            raise TooMuch(f"a range of more than {MAX_RANGE:,} numbers")
         return numbers
 
 
@@ -235,7 +242,8 @@ def _bound(tree: nodes.Template) -> None:
     """Make loops and `~` count: their operands go through a filter of this module."""
     for node in list(_descendants(tree)):
         if isinstance(node, nodes.For):
-            node.iter = nodes.Filter(node.iter, "evalkit_items", [], [], None, None, lineno=node.lineno)
+            weight = nodes.Const(sum(1 for _ in _descendants(node)), lineno=node.lineno)
+            node.iter = nodes.Filter(node.iter, "evalkit_items", [weight], [], None, None, lineno=node.lineno)
         for name, value in list(node.iter_fields()):
             if isinstance(value, nodes.Concat):
                 setattr(node, name, _concat_node(value))
@@ -253,46 +261,53 @@ def _printable(value: Any) -> Any:
     raise TooMuch(f"a {type(value).__name__} can't be printed; join its entries, or print one of them")
 
 
-@jinja2.pass_environment
-def _items(environment: PromptEnvironment, value: Any) -> list[Any]:
+@jinja2.pass_context
+def _items(context: Context, value: Iterable[Any], weight: int = 1) -> list[Any]:
+    """Return the entries of a list, for `weight` steps each."""
+    budget = _budget(context)
     items = []
     for item in value:
-        environment.budget.step()
+        budget.step(weight)
         items.append(item)
     return items
 
 
-@jinja2.pass_environment
-def _concat(environment: PromptEnvironment, *values: Any) -> str:
-    pieces = [str(_printable(value)) for value in values]
-    environment.budget.step()
-    return environment._joined(pieces)
+@jinja2.pass_context
+def _concat(context: Context, *values: Any) -> str:
+    """Put texts together."""
+    return _joined(_budget(context), values, "")
 
 
-@jinja2.pass_environment
-def _join(environment: PromptEnvironment, value: Iterable[Any], d: str = "") -> str:
+@jinja2.pass_context
+def _join(context: Context, value: Iterable[Any], d: str = "") -> str:
     """Join the entries of a list with `d`."""
-    pieces = [str(_printable(item)) for item in value]
-    environment.budget.step()
-    environment.budget.text(len(str(d)) * len(pieces))
-    return str(d).join([environment._joined([piece]) for piece in pieces])
+    return _joined(_budget(context), value, str(d))
 
 
-@jinja2.pass_environment
-def _replace(environment: PromptEnvironment, value: Any, old: str, new: str) -> str:
+def _joined(budget: Budget, values: Iterable[Any], between: str) -> str:
+    pieces = []
+    for value in values:
+        pieces.append(str(_printable(value)))
+        budget.step()
+        budget.text(len(pieces[-1]) + len(between))
+    return between.join(pieces)
+
+
+@jinja2.pass_context
+def _replace(context: Context, value: Any, old: str, new: str) -> str:
     """Replace every `old` by `new`."""
-    text = str(_printable(value))
-    environment.budget.step()
-    environment.budget.text(len(text) + text.count(str(old)) * len(str(new)))
+    text, budget = str(_printable(value)), _budget(context)
+    budget.step()
+    budget.text(len(text) + text.count(str(old)) * len(str(new)))
     return text.replace(str(old), str(new))
 
 
-@jinja2.pass_environment
-def _indent(environment: PromptEnvironment, value: Any, width: int = 4, first: bool = False) -> str:
+@jinja2.pass_context
+def _indent(context: Context, value: Any, width: int = 4, first: bool = False) -> str:
     """Indent every line but the first by `width` spaces."""
-    text = str(_printable(value))
-    environment.budget.step()
-    environment.budget.text(len(text) + min(max(int(width), 0), MAX_NUMBER) * (text.count("\n") + 1))
+    text, budget = str(_printable(value)), _budget(context)
+    budget.step()
+    budget.text(len(text) + min(max(int(width), 0), MAX_NUMBER) * (text.count("\n") + 1))
     lines = text.split("\n")
     space = " " * int(width)
     return "\n".join(space + line if line and (first or n) else line for n, line in enumerate(lines))
@@ -308,16 +323,23 @@ def _counted(name: str) -> Callable[..., Any]:
     original = filters.FILTERS[name]
     takes_environment = hasattr(original, "jinja_pass_arg")
 
-    @jinja2.pass_environment
-    def counted(environment: PromptEnvironment, value: Any, *args: Any, **kwargs: Any) -> Any:
-        environment.budget.step()
-        environment.budget.text(len(value) if isinstance(value, str | list | tuple) else 0)
+    @jinja2.pass_context
+    def counted(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
+        budget = _budget(context)
+        budget.step()
+        budget.text(len(value) if isinstance(value, str | list | tuple) else 0)
         if takes_environment:
-            made = original(environment, value, *args, **kwargs)
+            made = original(context.environment, value, *args, **kwargs)
             return list(made) if name == "unique" else made
         return original(value, *args, **kwargs)
 
     return counted
+
+
+def _budget(context: Context) -> Budget:
+    environment = context.environment
+    assert isinstance(environment, PromptEnvironment)  # noqa: S101  these filters exist nowhere else
+    return environment.budget
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {

@@ -16,7 +16,7 @@ from evalkit.prompts.refs import Located, locate
 from evalkit.prompts.template import Template, includes_of, parse_template
 from evalkit.prompts.tools import read_tool
 from evalkit.prompts.tree import is_inside
-from evalkit.records import JsonObject, Place, Problem
+from evalkit.records import JsonObject, Problem
 from evalkit.yamlsource import Source, SourceText, parse_yaml
 
 MAX_FILES = 200
@@ -100,9 +100,9 @@ class _Reader:
             text = todo.pop(0)
             found, problems = includes_of(text)
             self._problems += problems
-            for name, line in found:
+            for name, place in found:
                 if name not in texts and len(texts) < MAX_FILES:
-                    included = self._read(name, text.problem(Place(text.file, line, 1), ""))
+                    included = self._read(name, text.problem(place, ""))
                     if included:
                         texts[name] = included
                         todo.append(included)

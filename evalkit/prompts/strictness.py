@@ -40,11 +40,11 @@ def strict_problems(source: Source, schema: Mapping[str, Any]) -> list[Problem]:
     nodes = list(_nodes(schema, ("input_schema",)))
     problems = []
     for path, node in nodes:
-        problems += [source.problem((*path, key), f"{key!r}: {_ADVICE}", key=True) for key in _refused(node)]
+        problems += [source.problem((*path, key), f"{key!r}: {_ADVICE}", key=True) for key in refused_keywords(node)]
         if _is_object(node) and node.get("additionalProperties") is not False:
             message = "strict mode needs `additionalProperties: false` on every object."
             problems.append(source.problem((*path, "additionalProperties"), message))
-    for name in _recursive(schema):
+    for name in recursive_definitions(schema):
         path = ("input_schema", "$defs" if "$defs" in schema else "definitions", name)
         problems.append(source.problem(path, f"{name!r} refers to itself; {_ADVICE}"))
     return problems
@@ -65,7 +65,8 @@ def limit_problem(schemas: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
-def _refused(node: Mapping[str, Any]) -> Iterator[str]:
+def refused_keywords(node: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keywords of one subschema that strict mode refuses."""
     yield from (key for key in (*_NUMBERS, *_TEXTS, *_LISTS, *_OTHERS) if key in node)
     if node.get("minItems", 0) not in (0, 1):
         yield "minItems"
@@ -95,7 +96,7 @@ def _nodes(schema: Any, path: ValuePath) -> Iterator[Node]:
     yield from _nodes(schema.get("items"), (*path, "items"))
 
 
-def _recursive(schema: Mapping[str, Any]) -> list[str]:
+def recursive_definitions(schema: Mapping[str, Any]) -> list[str]:
     """Return the definitions that lead back to themselves."""
     definitions = schema.get("$defs") or schema.get("definitions") or {}
     leads = {

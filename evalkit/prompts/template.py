@@ -74,15 +74,15 @@ def _padded(text: SourceText) -> str:
     return "\n" * (text.first_line - 1) + text.text
 
 
-def includes_of(text: SourceText) -> tuple[list[tuple[str, int]], list[Problem]]:
-    """Return the names a text includes, with their lines, and what is wrong with them; none for unparsable text."""
+def includes_of(text: SourceText) -> tuple[list[tuple[str, Place]], list[Problem]]:
+    """Return the names a text includes, with their places, and what is wrong with them; none for unparsable text."""
     tree, problem = _parsed(text)
     if tree is None:
         return [], [problem] if problem else []
     found, problems = [], []
     for node in tree.find_all(nodes.Include):
         if isinstance(node.template, nodes.Const) and isinstance(node.template.value, str):
-            found.append((node.template.value, node.lineno))
+            found.append((node.template.value, _column(text, node.lineno, "include")))
         else:
             message = 'an include needs one file name in quotes, such as {% include "partials/voice.md" %}.'
             problems.append(text.problem(_column(text, node.lineno, "include"), message))
@@ -216,12 +216,12 @@ def _include_problems(
 
     def visit(name: str) -> Iterator[Problem]:
         nonlocal count
-        for included, line in includes_of(texts[name])[0] if name in trees else []:
+        for included, place in includes_of(texts[name])[0] if name in trees else []:
             count += 1
             if included in path:
-                yield texts[name].problem(_column(texts[name], line, "include"), f"{included!r} includes itself.")
+                yield texts[name].problem(place, f"{included!r} includes itself.")
             elif count > MAX_INCLUDES:
-                yield texts[name].problem(_column(texts[name], line, "include"), f"more than {MAX_INCLUDES} includes.")
+                yield texts[name].problem(place, f"more than {MAX_INCLUDES} includes.")
                 return
             elif included in texts:
                 path.append(included)
@@ -257,7 +257,7 @@ def _above(
 ) -> set[str]:
     """Return the files that are included, directly or not, before the cache point."""
     text = texts[main]
-    todo = [name for name, line in includes_of(text)[0] if _before(_column(text, line, "include"), marker)]
+    todo = [name for name, place in includes_of(text)[0] if _before(place, marker)]
     found: set[str] = set()
     while todo:
         name = todo.pop()

@@ -6,6 +6,8 @@ Knows which keys the API takes for a tool that evalkit can play; must not know w
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 import jsonschema
@@ -13,7 +15,9 @@ from pydantic import Field
 from referencing.exceptions import Unresolvable
 
 from evalkit.records import JsonObject, Problem
-from evalkit.yamlsource import FileModel, Flag, JsonMap, Source, Text, check_schema
+from evalkit.yamlsource import FileModel, Flag, JsonMap, Source, Text, check_schema, shown
+
+_NAMES = "expected letters, digits and . _ -, at most 64"
 
 
 class ToolFile(FileModel):
@@ -35,6 +39,7 @@ class ToolFile(FileModel):
         description="JSON Schema of its input; `type: object`.",
         examples=[{"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}],
     )
+    cache_control: JsonMap | None = Field(None, description="A cache point behind this tool.")
     strict: Flag | None = Field(None, description="Whether the API enforces the schema while the model writes.")
     input_examples: list[JsonMap] | None = Field(None, description="Inputs that show the model how to call it.")
     eager_input_streaming: Flag | None = Field(None, description="Whether input is streamed unchecked.")
@@ -66,13 +71,22 @@ def _schema_problems(source: Source, schema: dict[str, Any]) -> list[Problem]:
         return [source.problem(path, f"not a JSON Schema: {error.message[:200]}.")]
     except (Unresolvable, RecursionError) as error:
         return [source.problem(("input_schema",), f"not a JSON Schema: {error}.")]
-    return [
-        source.problem(
-            path, f"'$ref' to {reference!r}; only references within the schema (#/$defs/...) can be followed."
-        )
-        for path, reference in _references(schema, ("input_schema",))
-        if not reference.startswith("#")
-    ]
+    return list(_refused(source, schema))
+
+
+def _refused(source: Source, schema: dict[str, Any]) -> Iterator[Problem]:
+    """Yield what is valid JSON Schema and yet refused by the API, or can't be followed here."""
+    for key in ("anyOf", "oneOf", "allOf"):
+        if key in schema:
+            yield source.problem(("input_schema", key), f"{key!r} can't stand at the top of an input_schema.", key=True)
+    for name in schema.get("properties", ()):
+        if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,64}", name):
+            at = ("input_schema", "properties", name)
+            yield source.problem(at, f"{shown(name)} can't name an input; {_NAMES}.", key=True)
+    for path, reference in _references(schema, ("input_schema",)):
+        if not reference.startswith("#"):
+            message = f"'$ref' to {reference!r}; only references within the schema (#/$defs/...) can be followed."
+            yield source.problem(path, message)
 
 
 def _references(value: Any, path: tuple[str | int, ...]) -> list[tuple[tuple[str | int, ...], str]]:

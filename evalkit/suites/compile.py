@@ -10,15 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import regex
-
 from evalkit.records import Assertion, JsonObject, Level, Place, Problem
 from evalkit.suites.expect_schema import Call, Expect, NoTools, ToolsExpect
 from evalkit.suites.schema import BudgetFile
 from evalkit.suites.values import ToolMention
-from evalkit.yamlsource import Source, ValuePath
+from evalkit.yamlsource import Source, ValuePath, pattern_fault, shown
 
-MAX_PATTERN = 2_000
 _LIMITS = {"cache_hit": "min"}
 _TIMES = frozenset({"first_token_ms", "time_ms"})
 
@@ -38,17 +35,16 @@ def pattern_of(text: str) -> str | None:
 
 def pattern_problem(source: Source, path: ValuePath, pattern: str, *, key: bool = False) -> Problem | None:
     """Return what is wrong with a regular expression, or None."""
-    if len(pattern) > MAX_PATTERN:
-        message = f"a regular expression of {len(pattern):,} characters; at most {MAX_PATTERN:,} are taken."
-        return source.problem(path, message, key=key)
-    try:
-        regex.compile(pattern)
-    except (regex.error, RecursionError, OverflowError) as error:
-        reason = getattr(error, "msg", None) or str(error) or type(error).__name__
-        position = getattr(error, "pos", None)
-        at = f" at its character {position + 1}" if isinstance(position, int) else ""
-        return source.problem(path, f"{pattern!r} is not a regular expression: {reason}{at}.", key=key)
-    return None
+    fault = pattern_fault(pattern)
+    return source.problem(path, f"{shown(pattern)} {fault}", key=key) if fault else None
+
+
+def value_patterns(source: Source, value: Any, path: ValuePath) -> Iterator[Problem]:
+    """Yield what is wrong with the `/.../` texts anywhere in a JSON value."""
+    for at, text in _strings(value, path):
+        pattern = pattern_of(text)
+        if pattern is not None and (problem := pattern_problem(source, at, pattern)):
+            yield problem
 
 
 def compile_expect(
@@ -114,10 +110,7 @@ def _tools(source: Source, tools: ToolsExpect, path: ValuePath, found: Found) ->
 def _call(source: Source, call: Call, path: ValuePath, found: Found) -> dict[str, Any]:
     place = source.place(path) if call.input is None else source.key_place((*path, call.name))
     found.mentions.append(ToolMention(call.name, place, call.input, (*path, call.name)))
-    for at, text in _strings(call.input, (*path, call.name)):
-        pattern = pattern_of(text)
-        problem = pattern_problem(source, at, pattern) if pattern is not None else None
-        found.problems.extend([problem] if problem else [])
+    found.problems.extend(value_patterns(source, call.input, (*path, call.name)))
     return {"name": call.name, "input": call.input}
 
 

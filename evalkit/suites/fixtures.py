@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalkit.records import Problem
-from evalkit.suites.compile import Found
+from evalkit.suites.compile import Found, value_patterns
 from evalkit.suites.schema import FixtureFile
 from evalkit.suites.values import Fixture, ToolMention
 from evalkit.yamlsource import Source, ValuePath
@@ -34,6 +34,7 @@ def compile_fixtures(
             at = (*path, tool, index)
             if entry.when:
                 found.mentions.append(ToolMention(tool, source.key_place((*at, "when")), entry.when, (*at, "when")))
+                found.problems.extend(value_patterns(source, entry.when, (*at, "when")))
             fixtures.append(_fixture(source, tool, entry, at))
             found.problems.extend(_unreachable(source, fixtures, at))
         made[tool] = tuple(fixtures)

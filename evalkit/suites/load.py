@@ -70,7 +70,8 @@ def is_voice_file(path: Path) -> bool:
 
 def relative_name(path: Path, root: Path) -> str:
     """Return a file's path relative to the project with forward slashes; raises FileProblems when it lies outside."""
-    inside = os.path.relpath(os.path.abspath(path), os.path.abspath(root)).replace(os.sep, "/")  # noqa: PTH100 keep links
+    at = path.parent.resolve() / path.name  # not the file itself: a link must be seen and refused
+    inside = os.path.relpath(at, root.resolve()).replace(os.sep, "/")
     if inside.startswith("../") or inside == "..":
         raise FileProblems.at(Place(str(path)), f"is outside the project {root}; suites must lie inside it.")
     return inside

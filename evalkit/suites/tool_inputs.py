@@ -16,7 +16,7 @@ from referencing.exceptions import Unresolvable
 
 from evalkit.records import JsonObject
 from evalkit.suites.compile import pattern_of
-from evalkit.yamlsource import ValuePath, did_you_mean, shown
+from evalkit.yamlsource import ValuePath, did_you_mean, pattern_fault, shown
 
 PATTERN_TIMEOUT_S = 0.5
 _DROPPED = frozenset(
@@ -66,7 +66,11 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
     """Check a text against a pattern; one that can't be decided in time says nothing."""
     del validator, schema
     try:
-        if isinstance(instance, str) and not regex.search(pattern, instance, timeout=PATTERN_TIMEOUT_S):
+        if (
+            isinstance(instance, str)
+            and not pattern_fault(pattern)
+            and not regex.search(pattern, instance, timeout=PATTERN_TIMEOUT_S)
+        ):
             yield jsonschema.ValidationError(f"{shown(instance)} does not match {pattern!r}")
     except (TimeoutError, regex.error):
         return

@@ -2,6 +2,7 @@
 
 from evalkit.yamlsource.explain import did_you_mean, shown
 from evalkit.yamlsource.model import Count, FileModel, Flag, Json, JsonMap, Number, Text, refusal, unwrapped
+from evalkit.yamlsource.patterns import pattern_fault
 from evalkit.yamlsource.schema import check_schema, json_schema
 from evalkit.yamlsource.source import Path_ as ValuePath
 from evalkit.yamlsource.source import Source, load_yaml, parse_yaml, raise_problems
@@ -25,6 +26,7 @@ __all__ = [
     "json_schema",
     "load_yaml",
     "parse_yaml",
+    "pattern_fault",
     "raise_problems",
     "read_below",
     "read_text",

@@ -21,6 +21,7 @@ from evalkit.yamlsource.text import SourceText
 
 MAX_DEPTH = 50
 MAX_NODES = 200_000
+MAX_PROBLEMS = 1_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {
     "mapping values are not allowed in this context": (
@@ -68,9 +69,7 @@ def compose(source: SourceText) -> tuple[Node | None, list[Problem]]:
         for event in _events(source.text):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        index = mark.index if mark else 0
-        raise FileProblems([*builder.problems, _syntax_problem(source, index, error)]) from error
+        raise FileProblems([*builder.problems, _syntax_problem(source, error)]) from error
     except yaml.YAMLError as error:
         raise FileProblems([*builder.problems, source.problem(source.place(0), f"not YAML: {error}.")]) from error
     return builder.root, builder.problems
@@ -81,10 +80,14 @@ def _events(text: str) -> Iterator[yaml.Event]:
     return events
 
 
-def _syntax_problem(source: SourceText, index: int, error: yaml.MarkedYAMLError) -> Problem:
+def _syntax_problem(source: SourceText, error: yaml.MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    index = mark.index if mark else 0
     problem = re.sub(r"\s+", " ", str(error.problem or "not YAML"))
     words = _WORDS.get(problem, problem)
-    if "cannot start any token" in problem and source.text[index : index + 1] == "\t":
+    if error.context == "while scanning a quoted scalar" and error.context_mark and "end of stream" in problem:
+        words, index = "this quote is never closed", error.context_mark.index
+    elif "cannot start any token" in problem and source.text[index : index + 1] == "\t":
         words = "a tab can't be used for indentation; use spaces"
     elif "cannot start any token" in problem:
         words = f"{source.text[index : index + 1]!r} can't begin a value; put the text in quotes"
@@ -186,7 +189,7 @@ class _Builder:
         if key in parent.keys:
             first = self.source.place(parent.keys[key]).line
             message = f"key {key!r} is given twice here (first on line {first}); YAML would keep only the last."
-            self.problems.append(self.source.problem(self.source.place(index), message))
+            self._add(index, message)
             return
         parent.keys[key] = index
         parent.items[key] = node
@@ -200,7 +203,12 @@ class _Builder:
             self._report(event, f"tag {tag!r} can't be used; a suite is data. Put text in quotes instead.")
 
     def _report(self, event: yaml.Event, message: str) -> None:
-        self.problems.append(self.source.problem(self.source.place(_index(event)), message))
+        self._add(_index(event), message)
+
+    def _add(self, index: int, message: str) -> None:
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise FileProblems(self.problems)
+        self.problems.append(self.source.problem(self.source.place(index), message))
 
     def _stop(self, event: yaml.Event, message: str) -> None:
         self._report(event, message)
