@@ -13,6 +13,7 @@ from .scene import read_scene
 from .script import play_script
 from .structured import requested_schema, value_for
 from .style import word_move
+from .summary import summarise, wants_summary
 
 
 def answer(request: JsonObject, trial: int, script: Sequence[JsonObject]) -> Reply:
@@ -22,6 +23,8 @@ def answer(request: JsonObject, trial: int, script: Sequence[JsonObject]) -> Rep
     if schema := requested_schema(request):
         return Reply(({"type": "text", "text": orjson.dumps(value_for(schema)).decode()},))
     scene = read_scene(request, trial)
+    if wants_summary(scene):
+        return Reply(({"type": "text", "text": summarise(scene)},))
     move = decide(scene)
     if move.calls:
         calls = move.calls[:1] if scene.one_call_at_a_time else move.calls

@@ -11,6 +11,7 @@ from .escalation import escalate
 from .facts import Fact, best_fact
 from .figures import Field, fields_of, word_result
 from .lookups import literal_lookups, named_lookups, names_of_things, needed_code, simple_lookups
+from .recall import acknowledge, miss_told, recall_told
 from .recovery import recover
 from .scene import Move, Scene
 from .smalltalk import chat, defend, fall_back, redirect, refuse
@@ -132,6 +133,7 @@ _PARTS: tuple[Callable[[Scene], Move | None], ...] = (
     recover,
     defend,
     escalate,
+    recall_told,
     redirect,
     refuse,
     chat,
@@ -142,4 +144,6 @@ _PARTS: tuple[Callable[[Scene], Move | None], ...] = (
     _sure_fact,
     _ask,
     _answer_from_facts,
+    miss_told,
+    acknowledge,
 )

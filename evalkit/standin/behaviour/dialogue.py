@@ -1,15 +1,17 @@
-"""A request's messages as a conversation: user turns with the tool calls and replies that followed. Knows the
-Messages API's shapes and nothing of prompts or phrases."""
+"""A request's messages as a conversation: user turns with the tool calls and replies that followed, and apart from them
+the memory blocks that stand for older turns. Knows the Messages API's shapes and nothing of prompts or phrases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from ..reply import JsonObject
+from .tables import compiled, load_table
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Dialogue:
-    """The conversation so far; the last turn is the one to answer."""
+    """The conversation so far; the last turn is the one to answer. `memory` stands for what came before the first."""
 
     system: str
     turns: tuple[Turn, ...]
+    memory: tuple[str, ...] = ()
 
     @property
     def turn(self) -> Turn:
@@ -88,18 +91,29 @@ class _Reader:
     system: list[str]
     turns: list[Turn] = field(default_factory=list)
     open_calls: dict[str, Call] = field(default_factory=dict)
+    memory: list[str] = field(default_factory=list)
+
+    def own(self, text: str) -> str:
+        """Return a text without the memory blocks in it, which are kept."""
+        rest, found = cut_memory(text)
+        self.memory += found
+        return rest
 
     def read(self, message: JsonObject) -> None:
         role, content = message.get("role"), message.get("content")
         blocks = content if isinstance(content, list) else [{"type": "text", "text": str(content or "")}]
         if role == "system":
-            self.system.append(text_of(content))
-        elif role == "assistant":
+            self.system.append(self.own(text_of(content)))
+            return
+        self.memory += [str(block.get("content") or "") for block in blocks if block.get("type") == "compaction"]
+        if role == "assistant":
             self._read_assistant(blocks)
         else:
             self._read_user(blocks)
 
     def _read_assistant(self, blocks: list[JsonObject]) -> None:
+        if not self.turns and all(block.get("type") == "compaction" for block in blocks):
+            return
         last = self.turns.pop() if self.turns else Turn(user="")
         said = "\n".join(part for part in (last.said, text_of(blocks)) if part)
         self.turns.append(Turn(last.user, last.rounds, said))
@@ -110,7 +124,7 @@ class _Reader:
 
     def _read_user(self, blocks: list[JsonObject]) -> None:
         results = [block for block in blocks if block.get("type") == "tool_result"]
-        text = text_of([block for block in blocks if block.get("type") == "text"])
+        text = self.own(text_of([block for block in blocks if block.get("type") == "text"]))
         if results and self.turns:
             last = self.turns.pop()
             self.turns.append(Turn(last.user, (*last.rounds, tuple(map(self._answered, results))), last.said))
@@ -129,7 +143,19 @@ class _Reader:
 
 def read_dialogue(request: JsonObject) -> Dialogue:
     """Read the system text and the turns of a Messages API request; unknown block types are passed over."""
-    reader = _Reader(system=[text_of(request.get("system"))])
+    reader = _Reader(system=[])
+    reader.read({"role": "system", "content": request.get("system") or ""})
     for message in request.get("messages") or []:
         reader.read(message)
-    return Dialogue("\n\n".join(part for part in reader.system if part), tuple(reader.turns) or (Turn(user=""),))
+    system = "\n\n".join(part for part in reader.system if part)
+    return Dialogue(system, tuple(reader.turns) or (Turn(user=""),), tuple(filter(None, reader.memory)))
+
+
+@lru_cache(maxsize=1024)
+def cut_memory(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return a text without its memory blocks, and the blocks: tagged ones, and paragraphs under such a label."""
+    found: list[str] = []
+    for pattern in map(compiled, load_table("told")["memory_blocks"]):
+        found += [match["text"].strip() for match in pattern.finditer(text)]
+        text = pattern.sub("", text)
+    return text.strip() if found else text, tuple(found)
