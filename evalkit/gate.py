@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evalkit.errors import ExitCode
-from evalkit.records import CaseSummary, CaseVerdict, EndReason, GateResult, RunVerdict, SuiteSummary, Summary
+from evalkit.records import CaseSummary, CaseVerdict, EndReason, GateResult, RunVerdict, SuiteSummary, Summary, Tally
 
 NOT_MEASURED_LIMIT = 0.02
 """Share of the gated trials that may stay unmeasured before the run has no verdict."""
@@ -103,8 +103,9 @@ def _suite_failures(suites: Iterable[_GatedSuite]) -> list[str]:
     for suite in suites:
         if suite.cases and suite.at_best / len(suite.cases) < suite.pass_rate:
             rate = f"{suite.at_best / len(suite.cases):.2f} ({suite.at_best} of {len(suite.cases)})"
+            known = "" if suite.at_best == suite.at_worst else "at most "
             failing = _names(suite.having(CaseVerdict.FAIL))
-            reasons.append(f"{suite.path}: pass rate {rate} is below {suite.pass_rate:.2f} ({failing})")
+            reasons.append(f"{suite.path}: pass rate {known}{rate} is below {suite.pass_rate:.2f} ({failing})")
         if suite.cost_limit is not None and suite.cost_usd is not None and suite.cost_usd > suite.cost_limit:
             reasons.append(f"{suite.path}: cost ${suite.cost_usd:.4f} is above ${suite.cost_limit:.2f}")
     return reasons
@@ -144,7 +145,7 @@ def _unmeasured(gated: Sequence[CaseSummary]) -> list[str]:
     trials = sum(len(case.trials) for case in gated)
     missing = sum(case.not_measured for case in gated)
     if missing > NOT_MEASURED_LIMIT * trials:
-        reasons.append(f"{missing} of {trials} trials not measured, more than {NOT_MEASURED_LIMIT:.0%}")
+        reasons.append(f"{missing} of {trials} trials not measured, more than {NOT_MEASURED_LIMIT * 100:.0f} %")
     return reasons
 
 
@@ -161,13 +162,19 @@ def _counts(summary: Summary) -> str:
     if tally.unstable:
         words.append(f"{tally.unstable} unstable")
     if tally.failing:
-        words.append(f"{tally.failing} {'fails' if tally.failing == 1 else 'fail'}")
+        words.append(f"{tally.failing} {'fails' if tally.failing == 1 else 'fail'}{_watched(tally)}")
     if tally.not_measured:
         words.append(f"{tally.not_measured} not measured")
     partly = sum(case.not_measured for case in summary.cases if case.verdict is not CaseVerdict.NOT_MEASURED)
     if partly:
         words.append(f"{partly} {'trial' if partly == 1 else 'trials'} of decided cases not measured")
     return ", ".join(words)
+
+
+def _watched(tally: Tally) -> str:
+    if not tally.watched_failing:
+        return ""
+    return " (watched only)" if tally.watched_failing == tally.failing else f" ({tally.watched_failing} watched only)"
 
 
 def _source(summary: Summary) -> str:

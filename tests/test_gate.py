@@ -83,7 +83,9 @@ def test_critical_case_fails_the_run() -> None:
 def test_watched_case_never_gates() -> None:
     """A case with `gate: false` can fail, critical or not, without failing the run."""
     cases = [case("a"), case("watched", gated=False, critical=True)]
-    assert gate_of({"a": "ppp", "watched": "fff"}, cases=cases).exit_code == ExitCode.PASSED
+    gate = gate_of({"a": "ppp", "watched": "fff"}, cases=cases)
+    assert gate.exit_code == ExitCode.PASSED
+    assert "1 of 2 cases pass, 1 fails (watched only)" in gate.sentence
 
 
 def test_cost_above_the_limit_fails() -> None:

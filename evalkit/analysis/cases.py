@@ -177,18 +177,16 @@ def _most_broken(failed: pd.DataFrame, column: str) -> dict[CaseKey, tuple[str, 
 
 def tally(cases: Iterable[CaseSummary]) -> Tally:
     """Count cases by verdict, skipped ones apart."""
-    run, skipped = [], 0
-    for case in cases:
-        if case.skip is None:
-            run.append(case.verdict)
-        else:
-            skipped += 1
+    every = list(cases)
+    run = [case for case in every if case.skip is None]
+    verdicts = [case.verdict for case in run]
     return Tally(
-        passing=run.count(CaseVerdict.PASS),
-        unstable=run.count(CaseVerdict.UNSTABLE),
-        failing=run.count(CaseVerdict.FAIL),
-        not_measured=run.count(CaseVerdict.NOT_MEASURED),
-        skipped=skipped,
+        passing=verdicts.count(CaseVerdict.PASS),
+        unstable=verdicts.count(CaseVerdict.UNSTABLE),
+        failing=verdicts.count(CaseVerdict.FAIL),
+        not_measured=verdicts.count(CaseVerdict.NOT_MEASURED),
+        skipped=len(every) - len(run),
+        watched_failing=sum(case.verdict is CaseVerdict.FAIL and not case.gated for case in run),
     )
 
 

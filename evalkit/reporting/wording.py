@@ -38,6 +38,11 @@ def usd(amount: float | None) -> str:
     return f"${dollars}.{decimals[:2]}{decimals[2:].rstrip('0')}"
 
 
+def usd_exact(amount: float | None) -> str:
+    """Return an amount of dollars with four decimals, for columns; "unknown" for None."""
+    return "unknown" if amount is None else f"${amount:,.4f}"
+
+
 def percent(share: float | None) -> str:
     """Return a share of 0 to 1 in whole percent; never 100 or 0 for what is only nearly so; a dash for None."""
     if share is None:
@@ -91,10 +96,17 @@ def tally_in_words(tally: Tally) -> str:
     """Return the cases by verdict in one line, leaving out what is zero."""
     words = [f"{number(tally.passing)} of {plural(tally.cases, 'case')} pass"]
     words += [f"{number(tally.unstable)} unstable"] if tally.unstable else []
-    words += [f"{number(tally.failing)} {'fails' if tally.failing == 1 else 'fail'}"] if tally.failing else []
+    if tally.failing:
+        words.append(f"{number(tally.failing)} {'fails' if tally.failing == 1 else 'fail'}{_watched(tally)}")
     words += [f"{number(tally.not_measured)} not measured"] if tally.not_measured else []
     words += [f"{number(tally.skipped)} skipped"] if tally.skipped else []
     return ", ".join(words)
+
+
+def _watched(tally: Tally) -> str:
+    if not tally.watched_failing:
+        return ""
+    return " (watched only)" if tally.watched_failing == tally.failing else f" ({tally.watched_failing} watched only)"
 
 
 def money_in_words(summary: Summary) -> str:

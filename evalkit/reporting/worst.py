@@ -42,9 +42,10 @@ def list_broken(cases: Iterable[CaseSummary]) -> list[Entry]:
     return entries
 
 
-def _badness(case: CaseSummary) -> tuple[bool, int, bool]:
+def _badness(case: CaseSummary) -> tuple[bool, bool, int, bool]:
     order = (CaseVerdict.FAIL, CaseVerdict.NOT_MEASURED, CaseVerdict.UNSTABLE, CaseVerdict.PASS)
-    return not case.gated, order.index(case.verdict), not case.critical
+    passed = case.verdict is CaseVerdict.PASS
+    return passed, not passed and not case.gated, order.index(case.verdict), not passed and not case.critical
 
 
 def sort_worst_first(cases: Sequence[CaseSummary]) -> list[CaseSummary]:

@@ -103,7 +103,7 @@ def test_verdict_stands_first(tmp_path: Path) -> None:
     parts = ("says nothing about Claude", "Failed : 1 critical case fails", "trial 1, turn 1")
     order = [words.index(part) for part in parts]
     assert order == sorted(order)
-    assert "pass rate 0.40 (2 of 5) is below 0.90" in words
+    assert "pass rate at most 0.40 (2 of 5) is below 0.90" in words
 
 
 def test_what_broke_shows_the_failing_turn(tmp_path: Path) -> None:

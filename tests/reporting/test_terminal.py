@@ -128,7 +128,7 @@ def test_money_says_what_was_really_spent(source: Source, words: str) -> None:
 def test_last_lines_hold_the_verdict() -> None:
     """The end has counts, warnings, requests, time, the report's path and the verdict with its reasons."""
     end = text_of(showcase(), report="reports/x/report.html").splitlines()[-7:]
-    assert end[0].startswith("11 of 19 cases pass, 2 unstable, 4 fail, 2 not measured, 1 skipped.")
+    assert end[0].startswith("11 of 19 cases pass, 2 unstable, 4 fail (1 watched only), 2 not measured, 1 skipped.")
     assert "voice/brief ×5" in end[0]
     assert "93 requests" in end[1]
     assert end[1].endswith("48.2 s   report: reports/x/report.html")

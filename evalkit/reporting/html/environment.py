@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from evalkit.reporting import wording
 from evalkit.reporting.html.charts import prompt_per_trial
-from evalkit.reporting.html.index import short_reason
+from evalkit.reporting.html.index import line_of, short_reason
 from evalkit.reporting.safe_text import one_line, visible
 
 PACKAGE = "evalkit.reporting.html"
@@ -36,6 +36,7 @@ def make_environment() -> Environment:
     )
     env.filters |= {
         "usd": wording.usd,
+        "usd_exact": wording.usd_exact,
         "percent": wording.percent,
         "duration": wording.duration,
         "number": wording.number,
@@ -46,6 +47,7 @@ def make_environment() -> Environment:
         "pretty": _pretty,
         "sentence": lambda text: text[:1].upper() + text[1:],
         "reason": short_reason,
+        "where": line_of,
         "slug": lambda text: text.replace(" ", "-"),
     }
     env.globals |= {"trials_in_words": wording.trials_in_words, "prompt_per_trial": prompt_per_trial}

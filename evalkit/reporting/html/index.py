@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalkit.records import CaseKey, CaseSummary, CaseVerdict, Summary, TrialVerdict
+from evalkit.records import CaseKey, CaseSummary, CaseVerdict, Place, Summary, TrialVerdict
 from evalkit.reporting.html.packs import Packs
 from evalkit.reporting.rerun import rerun_options
-from evalkit.reporting.safe_text import one_line, shorten_middle
+from evalkit.reporting.safe_text import one_line, shorten_middle, visible
 
 VERDICTS = tuple(CaseVerdict)
 TRIAL_LETTERS = {TrialVerdict.PASSED: "p", TrialVerdict.FAILED: "f", TrialVerdict.NOT_MEASURED: "n"}
@@ -53,8 +53,8 @@ def index_cases(summary: Summary, cases: Sequence[CaseSummary], packs: Packs) ->
         "cached": [_rounded(case.cached_share, 4) for case in cases],
         "first": [_rounded(case.first_token_ms, 1) for case in cases],
         "time": [_rounded(case.total_ms, 1) for case in cases],
-        "place": [one_line(str(case.place)) for case in cases],
-        "options": one_line(rerun_options(summary)),
+        "place": [line_of(case.place) for case in cases],
+        "options": visible(rerun_options(summary)),
         "at": [_where(packs, case.key) for case in cases],
         "names": list(names.numbers),
         "suites": list(suites.numbers),
@@ -64,6 +64,11 @@ def index_cases(summary: Summary, cases: Sequence[CaseSummary], packs: Packs) ->
 def short_reason(why: str) -> str:
     """Return a case's reason as its row shows it."""
     return shorten_middle(one_line(why), REASON_ROOM)
+
+
+def line_of(place: Place) -> str:
+    """Return file and line; the column is of no use in a table."""
+    return one_line(str(place).rpartition(":")[0] if place.line else place.file)
 
 
 def _numbers(names: _Names, words: Iterable[str]) -> list[int]:

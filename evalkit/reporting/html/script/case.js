@@ -51,7 +51,7 @@ function caseElements(at, views, wanted) {
   bar.append(el("span", { role: "tablist", "aria-label": "Trials" }, views.map((view) => tab(view, view === chosen))), end);
   const same = views.find((view) => view.words === chosen.words && view.trial < chosen.trial);
   const panel = el("div", { role: "tabpanel", id: "trial", "aria-label": `Trial ${chosen.trial}` }, trialElement(chosen, same?.trial));
-  const about = el("p", { class: "soft" }, `${suiteName(at)} · ${INDEX.place[at]} · ${plural(INDEX.needed[at], "trial")} must pass`);
+  const about = el("p", { class: "soft" }, `${INDEX.place[at]} · ${plural(INDEX.needed[at], "trial")} must pass`);
   return [bar, about, panel];
 }
 

@@ -2,6 +2,7 @@
 
 const FOLD = 4096;
 const TURNS_OPEN = 6;
+const HELD_SHOWN = 6;
 
 // A long text shows its beginning and a button; a mark beyond the fold keeps it open.
 function foldedText(pieces) {
@@ -57,7 +58,7 @@ function requestElement(request) {
   if (request.input === null) parts.push("no usage");
   else {
     parts.push(`in ${number(request.input)} + ${number(request.read)} cached + ${number(request.write)} written`, `out ${number(request.output)}`);
-    parts.push(request.cost_usd === null ? "cost unknown" : usd(request.cost_usd));
+    parts.push(request.cost_usd === null ? "cost unknown" : usdExact(request.cost_usd));
   }
   if (request.first_token_ms !== null) parts.push(`first token ${duration(request.first_token_ms)}`);
   if (request.total_ms !== null) parts.push(`whole ${duration(request.total_ms)}`);
@@ -78,9 +79,11 @@ function turnElement(turn, view) {
     el("ul", { class: "requests" }, turn.requests.map(requestElement)),
   ];
   if (view.turns.length <= TURNS_OPEN) return el("div", { class: "turn", "data-turn": turn.n }, parts);
-  const last = turn.n === view.turns.at(-1).n;
-  return el("details", { class: "turn", "data-turn": turn.n, open: turn.broken || (last && !view.turns.some((one) => one.broken)) },
-    el("summary", {}, turn.broken ? "✗ " : "", `turn ${turn.n} `, el("b", {}, turn.user.slice(0, 140))), parts);
+  const failed = view.checks.filter((check) => check.verdict === "failed" && check.turn);
+  const found = failed.filter((check) => check.turn === turn.n);
+  const open = failed.length ? found.length > 0 : turn.n === view.turns.at(-1).n;
+  return el("details", { class: "turn", "data-turn": turn.n, open },
+    el("summary", {}, turn.broken ? "✗ " : found.length ? "! " : "", `turn ${turn.n} `, el("b", {}, turn.user.slice(0, 140))), parts);
 }
 
 function checkElement(check, talk) {
@@ -102,6 +105,16 @@ function checkElement(check, talk) {
   return el("li", {}, mark, body);
 }
 
+// What held is folded away when there is much of it.
+function checkList(checks, talk) {
+  if (!checks.length) return el("p", { class: "soft" }, "No check was made.");
+  const items = (some) => el("ul", { class: "checks" }, some.map((check) => checkElement(check, talk)));
+  const held = checks.filter((check) => check.verdict === "passed");
+  if (held.length <= HELD_SHOWN) return items(checks);
+  const rest = checks.filter((check) => check.verdict !== "passed");
+  return el("div", {}, rest.length ? items(rest) : "", el("details", { class: "held" }, el("summary", {}, `${held.length} checks held`), items(held)));
+}
+
 function trialElement(view, same) {
   const talk = el("div", { class: "talk" });
   if (same) talk.append(el("p", { class: "same" }, `Same words and calls as trial ${same}.`));
@@ -111,7 +124,5 @@ function trialElement(view, same) {
   talk.append(...view.turns.map((turn) => turnElement(turn, view)));
   const order = ["failed", "not measured", "passed"];
   const checks = [...view.checks].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
-  const list = checks.length ? el("ul", { class: "checks", "aria-label": "Checks" }, checks.map((check) => checkElement(check, talk)))
-    : el("p", { class: "soft" }, "No check was made.");
-  return el("div", { class: "two" }, talk, list);
+  return el("div", { class: "two" }, talk, checkList(checks, talk));
 }

@@ -46,15 +46,7 @@ function commandOf(at) {
 const number = (value) => Math.round(value).toLocaleString("en-US");
 const plural = (count, noun, many) => `${number(count)} ${count === 1 ? noun : many || `${noun}s`}`;
 
-function usd(amount) {
-  if (amount === null) return "unknown";
-  if (amount === 0 || amount >= 0.0995) {
-    return `$${amount.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
-  }
-  if (amount < 0.0001) return "<$0.0001";
-  const [dollars, decimals] = amount.toFixed(4).split(".");
-  return `$${dollars}.${decimals.slice(0, 2)}${decimals.slice(2).replace(/0+$/, "")}`;
-}
+const usdExact = (amount) => (amount === null ? "unknown" : `$${amount.toLocaleString("en-US", { minimumFractionDigits: 4, maximumFractionDigits: 4 })}`);
 
 function percent(share) {
   if (share === null) return "–";

@@ -39,7 +39,7 @@ function makeRow(at) {
     head,
     el("td", { class: "why" }, INDEX.why[at]),
     el("td", {}, dots.length ? el("span", { class: "dots", role: "img", "aria-label": trialWords(at) }, dots) : ""),
-    el("td", { class: "num money" }, ran ? usd(INDEX.cost[at]) : ""),
+    el("td", { class: "num money" }, ran ? usdExact(INDEX.cost[at]) : ""),
     el("td", { class: "num wide" }, ran ? percent(INDEX.cached[at]) : ""),
     el("td", { class: "num wide" }, ran ? duration(INDEX.time[at]) : ""),
     el("td", { class: "wide place" }, INDEX.place[at]));
