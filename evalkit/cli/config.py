@@ -9,7 +9,7 @@ from typing import Any
 from evalkit.errors import FileProblems, UsageError
 from evalkit.records import Place
 
-KNOWN = frozenset({"max_cost", "max_time", "jobs", "prices"})
+KNOWN = frozenset({"max_cost", "max_time", "jobs", "platform", "prices"})
 
 
 def load_config(root: Path) -> dict[str, Any]:

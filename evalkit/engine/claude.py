@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from typing import Any
 
 import anthropic
 import httpx2
 
+from evalkit.engine.aws_frames import CONTENT_TYPE as AWS_FRAMES
+from evalkit.engine.aws_frames import events_from_frames
 from evalkit.engine.door import DoorError, OpenReply
+from evalkit.engine.platforms import ANTHROPIC, find_platform
+from evalkit.errors import UsageError
 from evalkit.records import Failure, JsonObject
 
 CONNECT_S = 10.0
@@ -22,72 +27,106 @@ READ_S = 120.0  # a bound below the engine's own limits is not wanted; this one 
 STAND_IN_KEY = "stand-in"
 # Errors with these codes are spending limits: no waiting helps. Source: platform.claude.com errors page, 2026-09-26.
 _SPENT = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_reached"})
+# What the API calls an error of a status; the clouds' own error bodies don't say. Source: as above.
+_KINDS = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+_REQUEST_IDS = ("request-id", "x-amzn-requestid", "apim-request-id", "x-request-id")
+_RAW = {"X-Stainless-Raw-Response": "stream"}  # what the SDK's `with_streaming_response` sets
+# The names under which the SDK's tracing knows a call of `messages.create`.
+_SPAN = {"span_name": "anthropic.messages.create", "span_route": "/v1/messages"}
 
 
 class ClaudeDoor:
     """Streams replies through one SDK client; close it when done.
 
-    `base_url` None means what the environment says (`ANTHROPIC_BASE_URL` or Anthropic's own endpoint).
+    `base_url` None means what the environment says (`ANTHROPIC_BASE_URL` or the platform's own endpoint). UsageError
+    when the platform's client can't be made from what is installed and set.
     """
 
-    def __init__(self, base_url: str | None = None, api_key: str | None = None) -> None:
+    def __init__(self, base_url: str | None = None, api_key: str | None = None, *, platform: str = ANTHROPIC) -> None:
         timeout = httpx2.Timeout(READ_S, connect=CONNECT_S)
-        # Loopback must not go through a proxy, and the default client would send it there when HTTP_PROXY is set.
-        local = base_url is not None
-        transport = anthropic.DefaultAioHttpClient(timeout=timeout, trust_env=not local)
-        self._client = anthropic.AsyncAnthropic(
-            base_url=base_url, api_key=api_key, max_retries=0, timeout=timeout, http_client=transport
-        )
+        # A server that was opened here must not be reached through a proxy, where HTTP_PROXY would send it.
+        transport = anthropic.DefaultAioHttpClient(timeout=timeout, trust_env=not _is_loopback(base_url))
+        given: dict[str, Any] = {"base_url": base_url, "api_key": api_key}
+        options = {name: value for name, value in given.items() if value is not None}
+        make_client: Any = getattr(anthropic, find_platform(platform).client)
+        try:
+            self._client = make_client(max_retries=0, timeout=timeout, http_client=transport, **options)
+        except (ValueError, anthropic.AnthropicError) as exc:
+            raise UsageError(f"platform {platform!r}: {_one_line(exc)}") from exc
 
     @asynccontextmanager
     async def stream(self, body: JsonObject, headers: Mapping[str, str]) -> AsyncIterator[OpenReply]:
-        """Send the body and give the open reply; DoorError when none came or it broke while being read."""
+        """Send the body as it is and give the open reply; DoorError when none came or it broke while being read.
+
+        `headers` are added to the SDK's own: `anthropic-beta` for what the body needs, for example.
+        """
+        response = await self._open(body, headers)
         try:
-            async with self._client.messages.with_streaming_response.create(
-                **_arguments(body), extra_headers=dict(headers)
-            ) as response:
-                if "text/event-stream" not in response.headers.get("content-type", ""):
-                    raise DoorError(await _no_stream(response))
-                yield OpenReply(response.request_id, response.headers, response.iter_bytes())
+            kind = response.headers.get("content-type", "")
+            request_id = _request_id(response.headers)
+            if AWS_FRAMES in kind:
+                yield OpenReply(request_id, response.headers, events_from_frames(response.iter_bytes()))
+            elif "text/event-stream" in kind:
+                yield OpenReply(request_id, response.headers, response.iter_bytes())
+            else:
+                raise DoorError(await _no_stream(response))
+        except httpx2.TransportError as exc:
+            failure = Failure("connection_error", f"{type(exc).__name__}: {exc}", mid_stream=True)
+            raise DoorError(failure) from exc
+        finally:
+            await response.close()
+
+    async def _open(self, body: JsonObject, headers: Mapping[str, str]) -> Any:
+        """Return the SDK's raw response once its headers are here; DoorError when it is none or an error."""
+        try:
+            return await self._client.post(
+                "/v1/messages",
+                body=body,
+                cast_to=anthropic.types.Message,
+                options={"headers": {**headers, **_RAW}, **_SPAN},
+                stream=True,
+                stream_cls=anthropic.AsyncStream[anthropic.types.RawMessageStreamEvent],
+            )
         except anthropic.APIStatusError as exc:
             raise _refused(exc) from exc
         except anthropic.APIConnectionError as exc:
             kind = "timeout_error" if isinstance(exc, anthropic.APITimeoutError) else "connection_error"
             raise DoorError(Failure(kind, str(exc.__cause__ or exc))) from exc
         except httpx2.TransportError as exc:
-            failure = Failure("connection_error", f"{type(exc).__name__}: {exc}", mid_stream=True)
-            raise DoorError(failure) from exc
+            raise DoorError(Failure("connection_error", f"{type(exc).__name__}: {exc}")) from exc
+        except Exception as exc:  # credentials come from libraries of AWS, Google and Azure, with errors of their own
+            raise DoorError(Failure("client_error", f"{type(exc).__name__}: {_one_line(exc)}"), final=True) from exc
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
 
-_SIGNATURE_FIELDS = frozenset(
-    {
-        "model",
-        "max_tokens",
-        "messages",
-        "system",
-        "tools",
-        "tool_choice",
-        "thinking",
-        "output_config",
-        "stop_sequences",
-        "metadata",
-        "service_tier",
-        "cache_control",
-        "diagnostics",
-        "stream",
-    }
-)
+def _is_loopback(url: str | None) -> bool:
+    host = httpx2.URL(url).host if url else ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
-def _arguments(body: JsonObject) -> dict[str, Any]:
-    """Split a body into the method's arguments and the rest, which travels as `extra_body`."""
-    known = {key: value for key, value in body.items() if key in _SIGNATURE_FIELDS}
-    rest = {key: value for key, value in body.items() if key not in _SIGNATURE_FIELDS}
-    return {**known, "extra_body": rest} if rest else known
+def _one_line(exc: Exception) -> str:
+    return " ".join(str(exc).split()) or type(exc).__name__
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    """Return the id that support will ask for; each platform has its own header for it."""
+    return next((headers[name] for name in _REQUEST_IDS if name in headers), None)
 
 
 async def _no_stream(response: Any) -> Failure:
@@ -95,7 +134,7 @@ async def _no_stream(response: Any) -> Failure:
     text = (await response.read())[:200].decode("utf-8", "replace")
     kind = response.headers.get("content-type") or "no content type"
     message = f"expected an event stream, got {kind}: {text!r}"
-    return Failure("malformed_stream", message, response.status_code, request_id=response.request_id)
+    return Failure("malformed_stream", message, response.status_code, request_id=_request_id(response.headers))
 
 
 def _refused(exc: anthropic.APIStatusError) -> DoorError:
@@ -103,14 +142,20 @@ def _refused(exc: anthropic.APIStatusError) -> DoorError:
     final = {"true": False, "false": True}.get(wish or "")
     if exc.error_code in _SPENT:
         final = True
-    kind = exc.type or _kind_of_status(exc.status_code)
+    kind = (
+        exc.type
+        or _KINDS.get(exc.status_code)
+        or ("api_error" if exc.status_code >= 500 else f"http_{exc.status_code}")
+    )
     message = exc.api_message or str(exc)
-    failure = Failure(kind, message, exc.status_code, request_id=exc.request_id)
-    return DoorError(failure, retry_after_s=_retry_after(exc.response.headers), final=final)
+    failure = Failure(kind, message, exc.status_code, request_id=_request_id(exc.response.headers))
+    return DoorError(
+        failure, retry_after_s=_retry_after(exc.response.headers), final=final, headers=exc.response.headers
+    )
 
 
 def _kind_of_status(status: int) -> str:
-    return "api_error" if status >= 500 else f"http_{status}"
+    return _KINDS.get(status) or ("api_error" if status >= 500 else f"http_{status}")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -23,14 +23,22 @@ class DoorError(Exception):
     """A reply could not be opened, or broke while it was read.
 
     `retry_after_s` is the server's wish, if it had one; `final` is set when the server said that trying again is
-    pointless, False when it asked for another try, None when it said nothing.
+    pointless, False when it asked for another try, None when it said nothing. `headers` are those of an error answer.
     """
 
-    def __init__(self, failure: Failure, *, retry_after_s: float | None = None, final: bool | None = None) -> None:
+    def __init__(
+        self,
+        failure: Failure,
+        *,
+        retry_after_s: float | None = None,
+        final: bool | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(failure.message)
         self.failure = failure
         self.retry_after_s = retry_after_s
         self.final = final
+        self.headers: Mapping[str, str] = headers or {}
 
 
 class Door(Protocol):

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from evalkit.engine import Door
+from evalkit.engine.platforms import ANTHROPIC, check_platform, is_configured
 from evalkit.errors import UsageError
 from evalkit.records import Source
 from evalkit.runner.settings import LIVE, STAND_IN
 
-CREDENTIALS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
 ANTHROPIC_HOST = "api.anthropic.com"
 
 
@@ -25,36 +25,40 @@ class OpenSource:
     door: Door
 
 
-def describe_source(via: str) -> Source:
+def describe_source(via: str, platform: str = ANTHROPIC) -> Source:
     """Return what a run's header says of `live` or `stand-in`; for another endpoint than Anthropic's also its host."""
     if via == STAND_IN:
         return Source("stand-in")
+    if platform != ANTHROPIC:
+        return Source("live", platform)
     host = urlsplit(os.environ.get("ANTHROPIC_BASE_URL") or f"https://{ANTHROPIC_HOST}").netloc
     return Source("live", "" if host == ANTHROPIC_HOST else host)
 
 
-def has_credential(environment: Mapping[str, str] | None = None) -> bool:
-    """Tell whether the environment names a credential that the SDK would use."""
-    env = os.environ if environment is None else environment
-    return any(env.get(name) for name in CREDENTIALS)
+def has_credential(platform: str = ANTHROPIC, environment: Mapping[str, str] | None = None) -> bool:
+    """Tell whether the environment names what the platform needs."""
+    return is_configured(platform, environment)
 
 
-def require_credential(via: str) -> None:
+def require_credential(via: str, platform: str = ANTHROPIC) -> None:
     """Refuse a live run without a key before anything is written or loaded; UsageError."""
-    if via == LIVE and not has_credential():
+    if via != LIVE:
+        return
+    if platform == ANTHROPIC and not has_credential():
         msg = "--via live needs a key; set ANTHROPIC_API_KEY, or use --via stand-in."
         raise UsageError(msg)
+    check_platform(platform)
 
 
 @asynccontextmanager
-async def open_source(via: str) -> AsyncIterator[OpenSource]:
+async def open_source(via: str, platform: str = ANTHROPIC) -> AsyncIterator[OpenSource]:
     """Open `live` or `stand-in`, and close it at the end."""
     from evalkit.engine.claude import STAND_IN_KEY, ClaudeDoor
 
     if via == LIVE:
-        door = ClaudeDoor()
+        door = ClaudeDoor(platform=platform)
         try:
-            yield OpenSource(describe_source(via), door)
+            yield OpenSource(describe_source(via, platform), door)
         finally:
             await door.close()
         return
