@@ -107,10 +107,10 @@ class Rows:
         for turn in transcript.turns:
             for request in turn.requests:
                 self._add_request(where, request)
-            times = [request.total_ms for request in turn.requests]
+            times = [request.total_ms for request in turn.requests if request.failure is None]
             if turn.requests and turn.failure is None:
                 total = sum(time for time in times if time is not None) if None not in times else None
-                self._turns.append((*where, turn.n, turn.requests[0].first_token_ms, total))
+                self._turns.append((*where, turn.n, turn.first_token_ms, total))
 
     def _add_request(self, where: tuple[str, str, int], request: Request) -> None:
         model = sys.intern(str(request.body.get("model", "unknown model")))

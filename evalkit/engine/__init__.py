@@ -6,8 +6,10 @@
 from evalkit.engine.chat import Chatbot
 from evalkit.engine.door import Door, DoorError, OpenReply
 from evalkit.engine.events import (
+    Apology,
     Conversation,
     EngineEvent,
+    MemoryFolded,
     ReplyBegan,
     RequestEvent,
     RequestFinished,
@@ -19,10 +21,11 @@ from evalkit.engine.events import (
 )
 from evalkit.engine.requests import ApiReplies, Ask, Limits, Price, Replies
 from evalkit.engine.retry import RetryPolicy
-from evalkit.engine.tools import NoTools, ToolOutcome, ToolSource
+from evalkit.engine.tools import NoTools, ToolFailed, ToolOutcome, ToolSource
 
 __all__ = [
     "ApiReplies",
+    "Apology",
     "Ask",
     "Chatbot",
     "Conversation",
@@ -30,6 +33,7 @@ __all__ = [
     "DoorError",
     "EngineEvent",
     "Limits",
+    "MemoryFolded",
     "NoTools",
     "OpenReply",
     "Price",
@@ -40,6 +44,7 @@ __all__ = [
     "RetryPolicy",
     "Retrying",
     "TextArrived",
+    "ToolFailed",
     "ToolFinished",
     "ToolOutcome",
     "ToolSource",

@@ -56,13 +56,29 @@ class ToolFinished:
 class Conversation:
     """Where a conversation stands between two turns: what is sent again with the next user message.
 
-    `requests` and `turns` count from the session's start; `message_id` is of the last reply.
+    `requests` and `turns` count from the session's start; `message_id` is of the last reply. `messages` are what the
+    memory strategy left; `characters_per_token` is what the last request was measured at, None before the first.
     """
 
     messages: tuple[JsonObject, ...] = ()
     turns: int = 0
     requests: int = 0
     message_id: str | None = None
+    characters_per_token: float | None = None
+
+
+@dataclass(frozen=True)
+class MemoryFolded:
+    """Older turns became a memory block of `summary`; the messages are shorter from here on."""
+
+    summary: str
+
+
+@dataclass(frozen=True)
+class Apology:
+    """What to show a person whose turn failed or stayed without a word; no part of the transcript, never graded."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -74,4 +90,4 @@ class TurnFinished:
 
 
 RequestEvent = ReplyBegan | TextArrived | Retrying | RequestFinished
-EngineEvent = RequestEvent | ToolStarted | ToolFinished | TurnFinished
+EngineEvent = RequestEvent | ToolStarted | ToolFinished | MemoryFolded | Apology | TurnFinished

@@ -23,11 +23,13 @@ Price = Callable[[str, Usage], float | None]
 
 @dataclass(frozen=True)
 class Ask:
-    """A request to make: the body, and its place in the session."""
+    """A request to make: the body, its place in the session, what it is for, and headers that its body needs."""
 
     n: int
     turn: int
     body: JsonObject
+    purpose: str = "reply"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Replies(Protocol):
@@ -99,7 +101,8 @@ class ApiReplies:
 
     async def _try(self, ask: Ask, attempt: _Try, tried: int) -> AsyncGenerator[RequestEvent]:
         """Send once and fold what comes; DoorError when no complete reply came."""
-        headers = {**self._headers, "x-evalkit-attempt": str(tried)} if self._headers else {}
+        own = {**self._headers, "x-evalkit-attempt": str(tried)} if self._headers else {}
+        headers = {**ask.headers, **own}
         deadline = _clock() + self._limits.whole_s
         try:
             async with AsyncExitStack() as stack:
@@ -163,6 +166,7 @@ class ApiReplies:
             "n": ask.n,
             "turn": ask.turn,
             "body": ask.body,
+            "purpose": ask.purpose,
             "usage": usage,
             "request_id": attempt.request_id,
             "cost_usd": self._cost(ask, attempt.message, usage),

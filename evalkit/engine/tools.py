@@ -1,4 +1,4 @@
-"""Runs the tool calls of a reply: input validated against the schema, in parallel, every failure a result.
+"""Runs the tool call of a reply: input validated against the schema, in bounded time, every failure a result.
 
 A result never raises: what went wrong becomes an `is_error` text that tells the model what to do differently.
 """
@@ -18,6 +18,7 @@ from evalkit.engine.fold import INVALID_JSON
 from evalkit.records import JsonObject, ToolCall
 
 TIMEOUT_S = 60.0
+LONGEST = 500  # characters of an explanation: it quotes the model's own input, which may be long
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class ToolOutcome:
     origin: str = ""
 
 
+class ToolFailed(Exception):
+    """Raised by a tool to fail with a message for the model: what went wrong, and what it can do about it."""
+
+
 class ToolSource(Protocol):
     """Answers tool calls: fixtures in a suite, functions in production."""
 
@@ -37,14 +42,23 @@ class ToolSource(Protocol):
         ...
 
 
-async def run_tool(block: JsonObject, request_n: int, tools: Sequence[JsonObject], source: ToolSource) -> ToolCall:
-    """Run the call that a `tool_use` block asks for."""
+async def run_tool(
+    block: JsonObject,
+    request_n: int,
+    tools: Sequence[JsonObject],
+    source: ToolSource,
+    *,
+    timeout_s: float = TIMEOUT_S,
+) -> ToolCall:
+    """Run the call that a `tool_use` block asks for; only a cancellation from outside is raised."""
     began = time.perf_counter()
     name, tool_input = str(block["name"]), block.get("input", {})
+    if not isinstance(tool_input, Mapping):
+        tool_input = {INVALID_JSON: orjson.dumps(tool_input).decode()}
     problem = _problem(name, tool_input, tools)
     outcome = ToolOutcome(problem, is_error=True, origin="invalid input") if problem else None
     if outcome is None:
-        outcome = await _answer(name, tool_input, source)
+        outcome = await _answer(name, tool_input, source, timeout_s)
     ms = round((time.perf_counter() - began) * 1000, 3)
     return ToolCall(str(block["id"]), name, tool_input, outcome.output, outcome.is_error, ms, request_n, outcome.origin)
 
@@ -55,29 +69,47 @@ def result_block(call: ToolCall) -> JsonObject:
     return {**block, "is_error": True} if call.is_error else block
 
 
-async def _answer(name: str, tool_input: JsonObject, source: ToolSource) -> ToolOutcome:
+async def _answer(name: str, tool_input: JsonObject, source: ToolSource, timeout_s: float) -> ToolOutcome:
+    limit = asyncio.timeout(timeout_s)
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with limit:
             return await source.call(name, tool_input)
-    except TimeoutError:
-        return ToolOutcome(f"{name} did not answer within {TIMEOUT_S:.0f} seconds.", is_error=True, origin="timeout")
+    except ToolFailed as exc:
+        return ToolOutcome(str(exc) or f"{name} failed.", is_error=True, origin="tool failed")
+    except asyncio.CancelledError as exc:
+        if _is_cancelled():
+            raise
+        return _broken(name, exc)  # the tool gave up something of its own, nobody gave up the call
     except Exception as exc:  # noqa: BLE001 - a tool is foreign code; whatever it raises, the model must hear of it
-        return ToolOutcome(f"{name} failed: {type(exc).__name__}: {exc}", is_error=True, origin="exception")
+        if limit.expired() and isinstance(exc, TimeoutError):
+            return ToolOutcome(f"{name} did not answer within {timeout_s:g} seconds.", is_error=True, origin="timeout")
+        return _broken(name, exc)
+
+
+def _broken(name: str, exc: BaseException) -> ToolOutcome:
+    return ToolOutcome(f"{name} failed: {type(exc).__name__}: {exc}", is_error=True, origin="exception")
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _problem(name: str, tool_input: JsonObject, tools: Sequence[JsonObject]) -> str:
     """Return what is wrong with a call, in words the model can act on; empty when nothing is."""
     if INVALID_JSON in tool_input:
         return orjson.dumps({INVALID_JSON: tool_input[INVALID_JSON]}).decode()
-    schema = next((tool.get("input_schema") for tool in tools if tool.get("name") == name), None)
-    if schema is None:
+    tool = next((tool for tool in tools if tool.get("name") == name), None)
+    if tool is None:
         names = ", ".join(str(tool.get("name")) for tool in tools) or "none"
         return f"There is no tool named {name!r}. The tools are: {names}."
-    error = next(iter(_validator(orjson.dumps(schema)).iter_errors(tool_input)), None)
+    if "input_schema" not in tool:  # a tool that the API defines by its type; what runs it knows its input
+        return ""
+    error = next(iter(_validator(orjson.dumps(tool["input_schema"])).iter_errors(tool_input)), None)
     if error is None:
         return ""
     where = ".".join(str(step) for step in error.absolute_path)
-    return f"The input of {name} is not valid{f' at {where!r}' if where else ''}: {error.message}."
+    return f"The input of {name} is not valid{f' at {where!r}' if where else ''}: {error.message[:LONGEST]}."
 
 
 @lru_cache(maxsize=256)

@@ -77,7 +77,7 @@ def first_token_ms(transcript: Transcript, assertion: Assertion) -> Finding:
     it, watch it: time is a warning unless `strict`.
     """
     judged = complete_turns(transcript, assertion.turn)
-    times = {turn.n: turn.requests[0].first_token_ms for turn in judged.turns}
+    times = {turn.n: turn.first_token_ms for turn in judged.turns}
     known = {turn: time for turn, time in times.items() if time is not None}
     if len(known) < len(times):
         return not_measured("the record holds no times", assertion.turn)
@@ -92,7 +92,7 @@ def time_ms(transcript: Transcript, assertion: Assertion) -> Finding:
     a warning unless `strict`.
     """
     judged = complete_turns(transcript, assertion.turn)
-    times = [request.total_ms for request in _requests(judged)]
+    times = [request.total_ms for request in _requests(judged) if request.failure is None]
     if any(time is None for time in times):
         return not_measured("the record holds no times", assertion.turn)
     return _at_most(sum(time for time in times if time is not None), assertion, judged, "{:.0f} ms")

@@ -74,6 +74,8 @@ class Request:
     `body` is the JSON body as it was sent. `n` counts the requests of the session from 1. Times are of the final
     attempt, in milliseconds; waiting before it is in `waited_ms` only. `content` is empty and `failure` set when no
     complete reply came (`partial` then holds what had arrived). `cost_usd` is None when the model's price is unknown.
+    `purpose` says what the request was for: `reply`, or `summary` (the engine folds old turns into a memory block; the
+    user never sees that text).
     """
 
     n: int
@@ -93,6 +95,7 @@ class Request:
     attempts: tuple[Attempt, ...] = ()
     failure: Failure | None = None
     partial: tuple[JsonObject, ...] = ()
+    purpose: str = "reply"
 
 
 @dataclass(frozen=True)
@@ -129,16 +132,32 @@ class Turn:
         """All text of the turn that the user saw, paragraphs apart; spans of scores count in it."""
         texts = (
             str(block["text"])
-            for request in self.requests
+            for request in self.replies
             for block in request.content
             if block.get("type") == "text" and block.get("text")
         )
         return "\n\n".join(texts)
 
     @property
+    def replies(self) -> tuple[Request, ...]:
+        """The requests that answered the user; the others were the engine's own."""
+        return tuple(request for request in self.requests if request.purpose == "reply")
+
+    @property
+    def first_token_ms(self) -> float | None:
+        """The user's wait for the first token: what the engine asked for itself before, and the first reply's wait."""
+        before = 0.0
+        for request in self.requests:
+            if request.purpose == "reply":
+                return None if request.first_token_ms is None else before + request.first_token_ms
+            before += request.total_ms or 0.0
+        return None
+
+    @property
     def failure(self) -> Failure | None:
         """Why the turn has no complete reply, or None."""
-        return self.requests[-1].failure if self.requests else None
+        replies = self.replies
+        return replies[-1].failure if replies else None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.engine import ApiReplies, Chatbot, Conversation, EngineEvent, Limits, RetryPolicy, ToolOutcome
+from evalkit.engine import ApiReplies, Apology, Chatbot, Conversation, EngineEvent, Limits, RetryPolicy, ToolOutcome
+from evalkit.engine.chat import APOLOGY
 from evalkit.engine.claude import ClaudeDoor
 from evalkit.engine.events import Retrying, TextArrived, ToolStarted, TurnFinished
 from evalkit.records import JsonObject, PromptVersion, Turn, Usage
@@ -147,12 +148,55 @@ def test_a_paused_turn_is_resumed_with_its_own_words() -> None:
     assert turn.reply == "Searching\n\nHello"
 
 
-def test_an_empty_end_turn_leaves_nothing_to_repeat() -> None:
-    """A reply without content is a complete reply, and no empty assistant message is sent later."""
-    _, seen, turn = run([http(sse(start(), *end())), HELLO], ["Hi", "Hello?"])
+def test_an_empty_end_turn_is_asked_once_to_go_on() -> None:
+    """A reply without content is followed by one nudge in a user's message; the same request is not sent again."""
+    _, seen, turn = run([http(sse(start(), *end())), HELLO])
 
-    assert turn.failure is None
-    assert [message["role"] for message in seen[1]["messages"]] == ["user", "user"]
+    assert seen[1]["messages"] == [{"role": "user", "content": "Hi"}, {"role": "user", "content": "Please continue."}]
+    assert (turn.reply, turn.failure, len(seen)) == ("Hello", None, 2)
+
+
+def test_a_model_that_stays_silent_ends_the_turn() -> None:
+    """After one nudge an empty reply is a complete reply, nothing empty is repeated, and the person hears of it."""
+    events, seen, turn = run([http(sse(start(), *end()))])
+
+    assert (turn.failure, turn.reply, len(seen)) == (None, "", 2)
+    assert [event for event in events if isinstance(event, Apology)] == [Apology(APOLOGY)]
+
+
+def test_empty_text_and_thinking_at_the_end_are_not_repeated() -> None:
+    """Neither is taken back by the API: the next request leaves them out."""
+    thinking = [
+        {
+            "type": "content_block_start",
+            "index": 2,
+            "content_block": {"type": "thinking", "thinking": "", "signature": "s"},
+        },
+        {"type": "content_block_stop", "index": 2},
+    ]
+    reply = http(sse(start(), *text_block(0), *text_block(1, "Hm."), *thinking, *end()))
+
+    _, seen, _ = run([reply, HELLO], ["Hi", "Well?"])
+
+    assert seen[1]["messages"][1] == {"role": "assistant", "content": [{"type": "text", "text": "Hm."}]}
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "529 Overloaded"])
+def test_a_person_is_told_something_friendly_and_never_the_error(status: str) -> None:
+    """A failed turn ends with an apology for the person; its cause is in the turn, and the turn has no reply."""
+    events, _, turn = run([http(ERROR % b"api_error", status, "application/json")], retries=0)
+
+    assert isinstance(events[-2], Apology)
+    assert events[-2].text == APOLOGY
+    assert turn.failure is not None
+    assert turn.reply == ""
+
+
+def test_a_turn_with_a_reply_needs_no_apology() -> None:
+    """Nothing is added to a turn that went well."""
+    events, _, _ = run([HELLO])
+
+    assert not any(isinstance(event, Apology) for event in events)
 
 
 ERROR = b'{"type":"error","error":{"type":"%s","message":"no"},"request_id":"req_9"}'

@@ -1,0 +1,169 @@
+"""Python functions as tools: the definition from signature and docstring, the calls in bounded time, several at once.
+
+pydantic makes the schema from the annotations and checks what comes in, docstring_parser finds the texts. A function is
+any callable with named, annotated parameters, sync (then it runs in a thread of its own) or async.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+import docstring_parser
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import to_json
+
+from evalkit.engine.strict_schema import never_strict, plain_schema, strict_schema
+from evalkit.engine.threads import run_in_thread
+from evalkit.engine.tools import ToolFailed, ToolOutcome, ToolSource
+from evalkit.prompts.strictness import limit_problem
+from evalkit.records import JsonObject
+
+ToolFunction = Callable[..., Any]
+Toolset = tuple[tuple[JsonObject, ...], ToolSource]
+"""Definitions as the API takes them, and what answers their calls."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+
+
+def tools_from(functions: Iterable[ToolFunction], *, strict: bool = True) -> Toolset:
+    """Return the tool definitions of functions and the source that calls them.
+
+    The docstring is the description, its parameter section describes the parameters. A function answers with text, or
+    with anything that can be written as JSON; `ToolFailed` is its way to fail with a message for the model. With
+    `strict` the API holds the model to the schema; constraints that strict mode can't express move to the descriptions
+    and are checked here. TypeError when a function can't be a tool, naming the reason.
+    """
+    tools = [_Tool.of(function) for function in functions]
+    by_name = {tool.name: tool for tool in tools}
+    if len(by_name) < len(tools):
+        names = [tool.name for tool in tools]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise TypeError(f"two tools are named {repeated!r}; names must differ.")
+    if strict:
+        _refuse_unfit(tools)
+    return tuple(tool.definition(strict=strict) for tool in tools), FunctionTools(by_name)
+
+
+def _refuse_unfit(tools: Sequence[_Tool]) -> None:
+    """Raise TypeError for what strict mode can't express, before the API answers every request with a 400."""
+    for tool in tools:
+        if reason := never_strict(tool.schema):
+            raise TypeError(f"{tool.name} can't be strict: {reason}. Change its parameters, or use strict=False.")
+    if problem := limit_problem([strict_schema(tool.schema) for tool in tools]):
+        raise TypeError(f"{problem} Split the tools, or use strict=False.")
+
+
+def join_tools(*toolsets: Toolset) -> Toolset:
+    """Return several toolsets as one, such as functions and the memory tool; TypeError when a name comes twice."""
+    owners: dict[str, ToolSource] = {}
+    for definitions, source in toolsets:
+        for definition in definitions:
+            if definition["name"] in owners:
+                raise TypeError(f"two tools are named {definition['name']!r}; names must differ.")
+            owners[definition["name"]] = source
+    return tuple(each for definitions, _ in toolsets for each in definitions), JoinedTools(owners)
+
+
+class JoinedTools:
+    """Passes each call to the source that the tool came with."""
+
+    def __init__(self, owners: Mapping[str, ToolSource]) -> None:
+        self._owners = owners
+
+    async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
+        """Answer one call; ToolFailed when nobody can."""
+        if name not in self._owners:
+            raise ToolFailed(f"There is no tool named {name!r}.")
+        return await self._owners[name].call(name, tool_input)
+
+
+class FunctionTools:
+    """Answers calls with Python functions."""
+
+    def __init__(self, tools: Mapping[str, _Tool]) -> None:
+        self._tools = tools
+
+    async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
+        """Answer one call; what the function raises is raised, ToolFailed when the input does not fit its types."""
+        tool = self._tools.get(name)
+        if tool is None:
+            raise ToolFailed(f"There is no tool named {name!r}.")
+        answer = await tool.run(tool_input)
+        return ToolOutcome(answer if isinstance(answer, str) else to_json(answer).decode(), origin=tool.origin)
+
+
+@dataclass(frozen=True)
+class _Tool:
+    """One function, and the model that its arguments are read with; a field is named by its parameter's alias."""
+
+    name: str
+    description: str
+    function: ToolFunction
+    arguments: type[BaseModel]
+    origin: str
+
+    @classmethod
+    def of(cls, function: ToolFunction) -> _Tool:
+        """Read a function; TypeError when it can't be a tool."""
+        name = str(getattr(function, "__name__", type(function).__name__))
+        if not _NAME.fullmatch(name):
+            raise TypeError(f"{name!r} can't be a tool's name; expected letters, digits, _ or -, at most 128.")
+        doc = docstring_parser.parse(inspect.getdoc(function) or "")
+        description = "\n\n".join(part for part in (doc.short_description, doc.long_description) if part)
+        if not description:
+            raise TypeError(f"{name} has no docstring; the model chooses tools by it.")
+        texts = {param.arg_name: param.description or "" for param in doc.params}
+        origin = f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', name)}"
+        return cls(name, description, function, _arguments(name, function, texts), origin)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of its input, as pydantic has it."""
+        return plain_schema(self.arguments.model_json_schema())
+
+    def definition(self, *, strict: bool) -> JsonObject:
+        """Return the tool as the API takes it."""
+        definition = {"name": self.name, "description": self.description}
+        if not strict:
+            return {**definition, "input_schema": self.schema}
+        return {**definition, "input_schema": strict_schema(self.schema), "strict": True}
+
+    async def run(self, tool_input: JsonObject) -> Any:
+        """Call the function with an input read by its types."""
+        try:
+            read = self.arguments.model_validate(dict(tool_input))
+        except ValidationError as exc:
+            raise ToolFailed(f"The input of {self.name} is not valid{_first_error(exc)}") from exc
+        fields = type(read).model_fields
+        values = {str(field.alias): getattr(read, key) for key, field in fields.items() if key in read.model_fields_set}
+        if inspect.iscoroutinefunction(self.function):
+            return await self.function(**values)
+        answer = await run_in_thread(lambda: self.function(**values))
+        return await answer if inspect.isawaitable(answer) else answer
+
+
+def _arguments(name: str, function: ToolFunction, texts: Mapping[str, str]) -> type[BaseModel]:
+    """Make the model of a function's parameters."""
+    target = function if inspect.isroutine(function) else type(function).__call__
+    hints = get_type_hints(target, include_extras=True)
+    fields: dict[str, Any] = {}
+    for number, parameter in enumerate(inspect.signature(function).parameters.values()):
+        place = f"{name}: parameter {parameter.name!r}"
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise TypeError(f"{place} can't be given by name; a tool's parameters are all named.")
+        if parameter.name not in hints:
+            raise TypeError(f"{place} has no annotation; the model is told its type by it.")
+        default = ... if parameter.default is parameter.empty else parameter.default
+        text = texts.get(parameter.name)
+        fields[f"field_{number}"] = (hints[parameter.name], Field(default, alias=parameter.name, description=text))
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _first_error(exc: ValidationError) -> str:
+    error = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(step) for step in error["loc"])
+    return f"{f' at {where!r}' if where else ''}: {error['msg']}."
