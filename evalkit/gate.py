@@ -114,7 +114,8 @@ def _suite_failures(suites: Iterable[_GatedSuite]) -> list[str]:
 def _undecided_suites(suites: Iterable[_GatedSuite]) -> list[str]:
     reasons = []
     for suite in suites:
-        if suite.cases and suite.at_worst / len(suite.cases) < suite.pass_rate <= suite.at_best / len(suite.cases):
+        measured = any(case.passed or case.failed for case in suite.cases)
+        if measured and suite.at_worst / len(suite.cases) < suite.pass_rate <= suite.at_best / len(suite.cases):
             unmeasured = suite.having(CaseVerdict.NOT_MEASURED)
             reasons.append(
                 f"{suite.path}: whether the pass rate reaches {suite.pass_rate:.2f} depends on"
@@ -135,10 +136,12 @@ def _early_end(summary: Summary) -> list[str]:
 
 
 def _unmeasured(gated: Sequence[CaseSummary]) -> list[str]:
-    """What was not measured and matters: nothing at all, a critical case, too many trials."""
+    """What was not measured and matters: nothing at all, a whole suite, a critical case, too many trials."""
     if not any(case.passed or case.failed for case in gated):
         return ["nothing was measured"] if gated else ["no case that the gate counts was run"]
-    reasons = []
+    measured = {case.suite for case in gated if case.passed or case.failed}
+    suites = dict.fromkeys(case.suite for case in gated)
+    reasons = [f"{suite}: nothing was measured" for suite in suites if suite not in measured]
     critical = [case for case in gated if case.critical and case.verdict is CaseVerdict.NOT_MEASURED]
     if critical:
         reasons.append(f"{_count(critical, 'critical case')} not measured ({_names(critical)})")
@@ -158,7 +161,8 @@ def _sentence(summary: Summary, verdict: RunVerdict, reasons: Sequence[str]) -> 
 
 def _counts(summary: Summary) -> str:
     tally = summary.tally
-    words = [f"{tally.passing} of {tally.cases} cases pass"]
+    noun, verb = ("case" if tally.cases == 1 else "cases"), ("passes" if tally.passing == 1 else "pass")
+    words = [f"{tally.passing} of {tally.cases} {noun} {verb}"]
     if tally.unstable:
         words.append(f"{tally.unstable} unstable")
     if tally.failing:

@@ -85,7 +85,7 @@ def test_watched_case_never_gates() -> None:
     cases = [case("a"), case("watched", gated=False, critical=True)]
     gate = gate_of({"a": "ppp", "watched": "fff"}, cases=cases)
     assert gate.exit_code == ExitCode.PASSED
-    assert "1 of 2 cases pass, 1 fails (watched only)" in gate.sentence
+    assert "1 of 2 cases passes, 1 fails (watched only)" in gate.sentence
 
 
 def test_cost_above_the_limit_fails() -> None:
@@ -160,6 +160,11 @@ WAYS_TO_MEASURE_NOTHING: dict[str, dict[str, Any]] = {
     "the only pass is a watched case": {
         "marks": {"a": "nnn", "b": "ppp"},
         "cases": [case("a"), case("b", gated=False)],
+    },
+    "one suite of two got no reply and asks for nothing": {
+        "marks": {**MANY, "x": "nnn"},
+        "cases": [*(case(name) for name in MANY), case("x", suite="suites/shades.yaml")],
+        "suites": (suite(), suite("suites/shades.yaml", pass_rate=0.0)),
     },
     "the pass rate hangs on a case without a reply": {
         "marks": {**{f"c{n}": "ppp" for n in range(99)}, "open": "pnf"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evalkit.records import CaseSummary, CaseVerdict, RunVerdict, Summary, Tally, TrialOutcome, TrialVerdict
+from evalkit.records import CaseSummary, CaseVerdict, RunEnd, RunVerdict, Summary, Tally, TrialOutcome, TrialVerdict
 
 CASE_SYMBOLS = {
     CaseVerdict.PASS: "✓",
@@ -94,7 +94,7 @@ def trials_in_words(case: CaseSummary) -> str:
 
 def tally_in_words(tally: Tally) -> str:
     """Return the cases by verdict in one line, leaving out what is zero."""
-    words = [f"{number(tally.passing)} of {plural(tally.cases, 'case')} pass"]
+    words = [f"{number(tally.passing)} of {plural(tally.cases, 'case')} {'passes' if tally.passing == 1 else 'pass'}"]
     words += [f"{number(tally.unstable)} unstable"] if tally.unstable else []
     if tally.failing:
         words.append(f"{number(tally.failing)} {'fails' if tally.failing == 1 else 'fail'}{_watched(tally)}")
@@ -113,15 +113,27 @@ def money_in_words(summary: Summary) -> str:
     """Return what was spent now, and for replies that cost nothing now what they did or would cost."""
     money, kind = summary.money, summary.header.source.kind
     cost = usd(money.cost_usd)
-    if money.unknown:
-        requests = plural(money.unknown, "request")
-        cost = "unknown" if money.cost_usd is None else f"at least {cost} ({requests} at an unknown price)"
+    if money.unknown and money.cost_usd is not None:
+        cost = f"at least {cost} ({plural(money.unknown, 'request')} at an unknown price)"
     if kind == "live":
         return f"cost {cost}" if money.unknown else f"{cost} spent"
+    if money.cost_usd is None:
+        return "$0.00 spent now; what the replies are worth is unknown"
     if kind == "stand-in":
         models = ", ".join(model.model for model in money.models)
         return f"$0.00 spent; at {models}'s prices it would be {cost}" if models else "$0.00 spent"
     return f"$0.00 spent now; the recorded replies cost {cost}"
+
+
+def end_in_words(end: RunEnd | None) -> str:
+    """Return why the run ended."""
+    if end is None:
+        return "never ended"
+    return {
+        "max_cost": "cost limit reached",
+        "max_time": "time limit reached",
+        "fail_fast": "stopped at a failure",
+    }.get(end.reason, end.reason)
 
 
 def source_in_words(summary: Summary) -> str:

@@ -26,6 +26,7 @@ from evalkit.reporting.wording import (
     RUN_SYMBOLS,
     SCORE_SYMBOLS,
     TRIAL_SYMBOLS,
+    end_in_words,
     money_in_words,
     source_in_words,
     tally_in_words,
@@ -48,14 +49,15 @@ class _Shown:
 
     def offer(self, trial: Trial) -> None:
         key = (trial.key.suite, trial.key.case_id)
+        if trial.score is not None and trial.score.verdict is TrialVerdict.PASSED:
+            return
         if key in self.wanted and (key not in self.trials or _rank(trial) < _rank(self.trials[key])):
             self.trials[key] = trial
 
 
 def _rank(trial: Trial) -> tuple[int, int]:
-    order = (TrialVerdict.FAILED, TrialVerdict.NOT_MEASURED, TrialVerdict.PASSED)
-    verdict = trial.score.verdict if trial.score else TrialVerdict.NOT_MEASURED
-    return order.index(verdict), trial.key.trial
+    failed = trial.score is not None and trial.score.verdict is TrialVerdict.FAILED
+    return (0 if failed else 1), trial.key.trial
 
 
 def render_html(summary: Summary, gate: GateResult, trials: Iterable[Trial], out: Path) -> None:
@@ -110,6 +112,7 @@ def _words(summary: Summary) -> dict[str, str]:
         "tally": tally_in_words(summary.tally),
         "money": money_in_words(summary),
         "source": source_in_words(summary),
+        "end": end_in_words(summary.end),
     }
 
 
