@@ -4,6 +4,7 @@
 """
 
 from evalkit.engine.chat import Chatbot
+from evalkit.engine.deadlines import Limits
 from evalkit.engine.door import Door, DoorError, OpenReply
 from evalkit.engine.events import (
     Apology,
@@ -19,7 +20,8 @@ from evalkit.engine.events import (
     ToolStarted,
     TurnFinished,
 )
-from evalkit.engine.requests import ApiReplies, Ask, Limits, Price, Replies
+from evalkit.engine.limiter import RateLimiter
+from evalkit.engine.requests import ApiReplies, Ask, Price, Replies
 from evalkit.engine.retry import RetryPolicy
 from evalkit.engine.tools import NoTools, ToolFailed, ToolOutcome, ToolSource
 
@@ -37,6 +39,7 @@ __all__ = [
     "NoTools",
     "OpenReply",
     "Price",
+    "RateLimiter",
     "Replies",
     "ReplyBegan",
     "RequestEvent",

@@ -117,11 +117,11 @@ def _with_delta(message: Message, index: int, delta: Mapping[str, Any]) -> Messa
     block = message.blocks[index]
     match delta.get("type"):
         case "text_delta":
-            return _change(message, index, pieces=(block.pieces, delta["text"]))
+            return _with_piece(message, index, block, delta["text"])
         case "input_json_delta":
-            return _change(message, index, pieces=(block.pieces, delta["partial_json"]))
+            return _with_piece(message, index, block, delta["partial_json"])
         case "thinking_delta":
-            return _change(message, index, pieces=(block.pieces, delta["thinking"]))
+            return _with_piece(message, index, block, delta["thinking"])
         case "signature_delta":
             return _change(message, index, signature=delta["signature"])
         case "citations_delta":
@@ -131,9 +131,27 @@ def _with_delta(message: Message, index: int, delta: Mapping[str, Any]) -> Messa
 
 
 def _change(message: Message, index: int, **changes: Any) -> Message:
+    return _with_changed(message, index, replace(message.blocks[index], **changes))
+
+
+def _with_piece(message: Message, index: int, block: Block, piece: str) -> Message:
+    """Add a piece to a block. Nearly every event ends here, and `replace` would cost three times as much."""
+    longer = Block(block.start, (block.pieces, piece), block.signature, block.citations, block.done)
+    return _with_changed(message, index, longer)
+
+
+def _with_changed(message: Message, index: int, block: Block) -> Message:
     blocks = message.blocks
-    changed = replace(blocks[index], **changes)
-    return replace(message, blocks=(*blocks[:index], changed, *blocks[index + 1 :]))
+    return Message(
+        message.id,
+        message.model,
+        (*blocks[:index], block, *blocks[index + 1 :]),
+        message.stop_reason,
+        message.stop_details,
+        message.usage,
+        message.cache_miss_reason,
+        message.finished,
+    )
 
 
 def _ended(message: Message, delta: Mapping[str, Any], usage: Mapping[str, Any]) -> Message:

@@ -1,21 +1,24 @@
-"""One request of a turn: send, fold the stream, try again when that can help, and tell it as events."""
+"""One request of a turn: wait for leave to send, try, try again when that can help, and tell it as events."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
-from evalkit.engine.door import Door, DoorError, OpenReply
-from evalkit.engine.events import ReplyBegan, RequestEvent, RequestFinished, Retrying, TextArrived
-from evalkit.engine.fold import Message, fold, usage_of
+import orjson
+
+from evalkit.engine.attempt import Attempt
+from evalkit.engine.deadlines import Deadlines, Limits
+from evalkit.engine.door import Door, DoorError
+from evalkit.engine.events import RequestEvent, RequestFinished, Retrying
+from evalkit.engine.limiter import RateLimiter, Ticket
 from evalkit.engine.retry import RetryPolicy, wait_before_retry
-from evalkit.engine.sse import EventDecoder, MalformedStream
-from evalkit.records import Attempt, Failure, JsonObject, Request, Usage
+from evalkit.records import Attempt as FailedAttempt
+from evalkit.records import Failure, JsonObject, Request, Usage
 
 Price = Callable[[str, Usage], float | None]
 """Model and usage to US dollars; None when the model's price is unknown."""
@@ -23,13 +26,11 @@ Price = Callable[[str, Usage], float | None]
 
 @dataclass(frozen=True)
 class Ask:
-    """A request to make: the body, its place in the session, what it is for, and headers that its body needs."""
+    """A request to make: the body, and its place in the session."""
 
     n: int
     turn: int
     body: JsonObject
-    purpose: str = "reply"
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Replies(Protocol):
@@ -40,26 +41,22 @@ class Replies(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How long a reply may take, in seconds: silence between two pieces, and the whole of one try."""
-
-    idle_s: float = 60.0
-    whole_s: float = 600.0
-
-
 @dataclass
-class _Try:
-    """What one try has received so far; a failed one keeps it, because abandoned streams cost money too."""
+class _Tries:
+    """What has happened to one request so far: the waits before its tries, and the failed tries."""
 
-    began: float
-    request_id: str | None = None
-    message: Message = field(default_factory=Message)
-    first_token: float | None = None
+    waits_s: list[float] = field(default_factory=list)
+    failed: list[tuple[Attempt, Failure]] = field(default_factory=list)
+
+    def wait(self, seconds: float) -> None:
+        """Add to the wait before the next try."""
+        if len(self.waits_s) == len(self.failed):
+            self.waits_s.append(0.0)
+        self.waits_s[-1] += seconds
 
 
 class ApiReplies:
-    """Replies from the API through a door."""
+    """Replies from the API through a door, for one conversation; share `limiter` among all that use the same key."""
 
     def __init__(
         self,
@@ -69,6 +66,7 @@ class ApiReplies:
         headers: Mapping[str, str] | None = None,
         policy: RetryPolicy | None = None,
         limits: Limits | None = None,
+        limiter: RateLimiter | None = None,
         random: Random | None = None,
     ) -> None:
         self._door = door
@@ -76,75 +74,63 @@ class ApiReplies:
         self._headers = dict(headers or {})
         self._policy = policy or RetryPolicy()
         self._limits = limits or Limits()
+        self._limiter = limiter or RateLimiter()
         self._random = random or Random()  # noqa: S311 - jitter, not cryptography
+        self._deadlines: Deadlines | None = None
 
     async def ask(self, ask: Ask) -> AsyncGenerator[RequestEvent]:
         """Make one request, with as many tries as the policy allows."""
-        attempts: list[Attempt] = []
+        deadlines = self._begin(ask)
+        tries = _Tries()
         while True:
-            attempt = _Try(began=time.perf_counter())
+            ticket = await self._admit(ask, tries, deadlines)
+            attempt = Attempt(ask.n, ticket)
             try:
-                async with aclosing(self._try(ask, attempt, len(attempts))) as events:
+                headers = self._headers_of(ask, len(tries.failed))
+                async with aclosing(attempt.run(self._door, ask.body, headers, self._limits, deadlines)) as events:
                     async for event in events:
                         yield event
             except DoorError as error:
-                wait_s = wait_before_retry(error, len(attempts) + 1, self._policy, self._random)
-                if wait_s is None:
-                    yield RequestFinished(self._failed(ask, attempt, error.failure, attempts))
+                ticket.close()
+                tries.failed.append((attempt, error.failure))
+                wait_s = wait_before_retry(error, len(tries.failed), self._policy, self._random)
+                if wait_s is None or wait_s >= deadlines.left_s():
+                    yield RequestFinished(self._failed(ask, tries))
                     return
-                attempts.append(self._attempt(ask, attempt, error.failure, wait_s))
                 yield Retrying(error.failure, wait_s)
+                tries.wait(wait_s)
                 await asyncio.sleep(wait_s)
             else:
-                yield RequestFinished(self._complete(ask, attempt, attempts))
+                ticket.close()
+                yield RequestFinished(self._complete(ask, attempt, tries))
                 return
+            finally:
+                ticket.close()
 
-    async def _try(self, ask: Ask, attempt: _Try, tried: int) -> AsyncGenerator[RequestEvent]:
-        """Send once and fold what comes; DoorError when no complete reply came."""
-        own = {**self._headers, "x-evalkit-attempt": str(tried)} if self._headers else {}
-        headers = {**ask.headers, **own}
-        deadline = _clock() + self._limits.whole_s
-        try:
-            async with AsyncExitStack() as stack:
-                async with asyncio.timeout_at(self._next_deadline(deadline)):
-                    reply = await stack.enter_async_context(self._door.stream(ask.body, headers))
-                attempt.request_id = reply.request_id
-                async for event in self._events(ask, reply, attempt, deadline):
-                    yield event
-        except TimeoutError as exc:
-            kind = "stalled_stream" if attempt.request_id else "timeout_error"
-            raise DoorError(_failure(attempt, kind, "no more data came in time")) from exc
-        except MalformedStream as exc:
-            raise DoorError(_failure(attempt, "malformed_stream", str(exc))) from exc
-        if not attempt.message.finished:
-            raise DoorError(_failure(attempt, "truncated_stream", "the reply ended before its message_stop event"))
+    def _begin(self, ask: Ask) -> Deadlines:
+        if self._deadlines is None:
+            self._deadlines = Deadlines(self._limits, asyncio.get_running_loop().time)
+        self._deadlines.begin(ask.turn)
+        return self._deadlines
 
-    async def _events(self, ask: Ask, reply: OpenReply, attempt: _Try, deadline: float) -> AsyncGenerator[RequestEvent]:
-        decoder = EventDecoder()
-        while (chunk := await self._next_chunk(reply.chunks, deadline)) is not None:
-            for event in decoder.feed(chunk):
-                kind = event.get("type")
-                if kind == "error" and not attempt.message.finished:
-                    raise DoorError(_stream_error(event, attempt))
-                attempt.message = fold(attempt.message, event)
-                if kind == "content_block_delta":
-                    if attempt.first_token is None:
-                        attempt.first_token = time.perf_counter()
-                    text = event["delta"].get("text")
-                    if text:
-                        yield TextArrived(text)
-                elif kind == "message_start":
-                    yield ReplyBegan(ask.n)
+    async def _admit(self, ask: Ask, tries: _Tries, deadlines: Deadlines) -> Ticket:
+        """Wait for leave to send; the wait is recorded, and counts neither as latency nor against a deadline."""
+        size = len(orjson.dumps(ask.body))
+        ticket = await self._limiter.admit(str(ask.body["model"]), size, again=bool(tries.failed))
+        tries.wait(ticket.waited_s)
+        deadlines.excuse(ticket.waited_s)
+        return ticket
 
-    async def _next_chunk(self, chunks: AsyncIterator[bytes], deadline: float) -> bytes | None:
-        """Return the next bytes, None at the end. The time limit never spans a yield: it would hit the consumer."""
-        async with asyncio.timeout_at(self._next_deadline(deadline)):
-            return await anext(chunks, None)
+    def _headers_of(self, ask: Ask, tried: int) -> dict[str, str]:
+        """Return a request's headers; the SDK's own retry count tells the server that a request is not new."""
+        headers = dict(self._headers)
+        if self._headers:
+            headers["x-evalkit-attempt"] = str(tried)
+        if tried:
+            headers["x-stainless-retry-count"] = str(tried)
+        return headers
 
-    def _next_deadline(self, deadline: float) -> float:
-        return min(deadline, _clock() + self._limits.idle_s)
-
-    def _complete(self, ask: Ask, attempt: _Try, attempts: list[Attempt]) -> Request:
+    def _complete(self, ask: Ask, attempt: Attempt, tries: _Tries) -> Request:
         message = attempt.message
         return Request(
             content=message.content(),
@@ -152,49 +138,44 @@ class ApiReplies:
             stop_details=message.stop_details,
             message_id=message.id,
             cache_miss_reason=message.cache_miss_reason,
-            first_token_ms=None if attempt.first_token is None else _ms(attempt.first_token - attempt.began),
-            total_ms=_ms(time.perf_counter() - attempt.began),
-            **self._common(ask, attempt, attempts),
+            first_token_ms=attempt.first_token_ms,
+            total_ms=attempt.total_ms,
+            attempts=self._attempts(ask, tries),
+            **self._common(ask, attempt, tries),
         )
 
-    def _failed(self, ask: Ask, attempt: _Try, failure: Failure, attempts: list[Attempt]) -> Request:
-        return Request(failure=failure, partial=attempt.message.content(), **self._common(ask, attempt, attempts))
+    def _failed(self, ask: Ask, tries: _Tries) -> Request:
+        """Return the request whose last try was the last one allowed; that try is not among its `attempts`."""
+        attempt, failure = tries.failed.pop()
+        return Request(
+            failure=failure,
+            partial=attempt.message.content(),
+            attempts=self._attempts(ask, tries),
+            **self._common(ask, attempt, tries),
+        )
 
-    def _common(self, ask: Ask, attempt: _Try, attempts: list[Attempt]) -> dict[str, Any]:
-        usage = usage_of(attempt.message.usage)
+    def _common(self, ask: Ask, attempt: Attempt, tries: _Tries) -> dict[str, Any]:
         return {
             "n": ask.n,
             "turn": ask.turn,
             "body": ask.body,
-            "purpose": ask.purpose,
-            "usage": usage,
+            "usage": attempt.usage,
             "request_id": attempt.request_id,
-            "cost_usd": self._cost(ask, attempt.message, usage),
-            "waited_ms": round(sum(item.waited_ms for item in attempts), 3),
-            "attempts": tuple(attempts),
+            "cost_usd": self._cost(ask, attempt),
+            "waited_ms": _ms(sum(tries.waits_s)),
         }
 
-    def _attempt(self, ask: Ask, attempt: _Try, failure: Failure, wait_s: float) -> Attempt:
-        usage = usage_of(attempt.message.usage)
-        return Attempt(failure, _ms(wait_s), usage, self._cost(ask, attempt.message, usage))
+    def _attempts(self, ask: Ask, tries: _Tries) -> tuple[FailedAttempt, ...]:
+        return tuple(
+            FailedAttempt(failure, _ms(wait_s), attempt.usage, self._cost(ask, attempt))
+            for (attempt, failure), wait_s in zip(tries.failed, tries.waits_s[1:], strict=True)
+        )
 
-    def _cost(self, ask: Ask, message: Message, usage: Usage | None) -> float | None:
+    def _cost(self, ask: Ask, attempt: Attempt) -> float | None:
         """Return dollars; a try that never got usage was not charged for tokens."""
-        return 0.0 if usage is None else self._price(message.model or str(ask.body["model"]), usage)
-
-
-def _clock() -> float:
-    return asyncio.get_running_loop().time()
+        usage = attempt.usage
+        return 0.0 if usage is None else self._price(attempt.message.model or str(ask.body["model"]), usage)
 
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 3)
-
-
-def _failure(attempt: _Try, kind: str, message: str) -> Failure:
-    return Failure(kind, message, 200 if attempt.request_id else None, bool(attempt.message.blocks), attempt.request_id)
-
-
-def _stream_error(event: Mapping[str, Any], attempt: _Try) -> Failure:
-    error = event.get("error") or {}
-    return _failure(attempt, error.get("type") or "api_error", error.get("message") or "error without a message")

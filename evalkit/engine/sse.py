@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -23,25 +24,26 @@ class EventDecoder:
         self._rest = b""
         self._data: list[bytes] = []
 
-    def feed(self, chunk: bytes) -> list[dict[str, Any]]:
-        """Return the events that are complete with this chunk; MalformedStream when data is no JSON object."""
+    def feed(self, chunk: bytes) -> Iterator[dict[str, Any]]:
+        """Yield the events that are complete with this chunk; MalformedStream where data is no JSON object.
+
+        What came before the broken data is still yielded: it holds what an abandoned reply has cost.
+        """
         buffer = self._rest + chunk
         if b"\r" in buffer:
             if buffer.endswith(b"\r"):  # the LF of this line end may be in the next chunk
                 self._rest = buffer
-                return []
+                return
             buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         lines = buffer.split(b"\n")
         self._rest = lines.pop()
-        events = []
         for line in lines:
             if line.startswith(b"data:"):
                 self._data.append(line[5:])
             elif not line and self._data:
                 event = self._parse()
                 if event.get("type") != "ping":
-                    events.append(event)
-        return events
+                    yield event
 
     def _parse(self) -> dict[str, Any]:
         data = b"\n".join(self._data)

@@ -44,7 +44,10 @@ def _grade(trial: Trial, cases: dict[tuple[str, str], CaseRecord], writer: RunWr
 
 
 def _cost(requests: Iterable[Request]) -> float:
-    return sum(request.cost_usd or 0.0 for request in requests)
+    """Return what requests cost with their abandoned tries, in US dollars."""
+    return sum(
+        (request.cost_usd or 0.0) + sum(attempt.cost_usd or 0.0 for attempt in request.attempts) for request in requests
+    )
 
 
 def _refuse_changes(reader: RunReader, plan: Plan) -> None:

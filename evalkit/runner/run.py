@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from evalkit.engine import Price, RequestFinished
+from evalkit.engine import Price, RateLimiter, RequestFinished
 from evalkit.records import EndReason, Request, RunEnd, TrialScore
 from evalkit.runner.estimate import estimate_trial
 from evalkit.runner.plan import Plan, PlannedTrial
 from evalkit.runner.recorder import Now
-from evalkit.runner.session import OutOfMoney, Stage, play_trial
+from evalkit.runner.session import OutOfMoney, Patience, Stage, play_trial
 from evalkit.runner.settings import RunSettings
-from evalkit.runner.source import open_source
+from evalkit.runner.source import OpenSource, open_source
 from evalkit.runner.spending import Spending
 from evalkit.runner.warmup import WarmUp
 from evalkit.store import OpenSession, RunWriter
@@ -91,8 +91,8 @@ class Runner:
     async def _play_all(self) -> EndReason:
         workers: list[asyncio.Task[None]] = []
         try:
-            async with open_source(self._settings.via) as source:
-                stage = Stage(source.door, source.source, self._writer, self._price, self._now, self._began, self._paid)
+            async with open_source(self._settings.via, self._settings.platform) as source:
+                stage = self._stage(source)
                 async with asyncio.timeout(self._max_time()):
                     with _cancelled_by_signals():
                         async with asyncio.TaskGroup() as group:
@@ -109,6 +109,18 @@ class Runner:
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from group_error
         return "finished"
+
+    def _stage(self, source: OpenSource) -> Stage:
+        return Stage(
+            door=source.door,
+            source=source.source,
+            writer=self._writer,
+            price=self._price,
+            now=self._now,
+            began=self._began,
+            paid=self._paid,
+            patience=Patience(self._settings.retry, self._settings.limits, RateLimiter()),
+        )
 
     async def _work(self, stage: Stage) -> None:
         """Take trials from the queue until it is empty."""

@@ -14,9 +14,12 @@ from evalkit.engine import (
     Conversation,
     Door,
     EngineEvent,
+    Limits,
     Price,
+    RateLimiter,
     ReplyBegan,
     RequestFinished,
+    RetryPolicy,
     TurnFinished,
 )
 from evalkit.errors import EvalkitError
@@ -34,6 +37,15 @@ class OutOfMoney(Exception):
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How the engine treats the API in this run; the limiter is the same for all trials."""
+
+    retry: RetryPolicy
+    limits: Limits
+    limiter: RateLimiter
+
+
+@dataclass(frozen=True)
 class Stage:
     """What every trial of a run plays with; `paid` hears each cost and raises OutOfMoney when it was the last."""
 
@@ -44,6 +56,7 @@ class Stage:
     now: Now
     began: Callable[[PlannedTrial], None]
     paid: Callable[[PlannedTrial, RequestFinished], None]
+    patience: Patience
 
 
 async def play_trial(stage: Stage, planned: PlannedTrial, stored: OpenSession | None) -> TrialScore:
@@ -72,10 +85,16 @@ def _start(planned: PlannedTrial, ts: str) -> TrialStart:
 async def _play_turns(
     stage: Stage, planned: PlannedTrial, recorder: SessionRecorder, turns: list[Turn], stored: OpenSession | None
 ) -> None:
-    replies = StoredReplies(
-        stored.requests if stored else (),
-        ApiReplies(stage.door, stage.price, headers=_headers(stage.source, planned)),
+    patience = stage.patience
+    api = ApiReplies(
+        stage.door,
+        stage.price,
+        headers=_headers(stage.source, planned),
+        policy=patience.retry,
+        limits=patience.limits,
+        limiter=patience.limiter,
     )
+    replies = StoredReplies(stored.requests if stored else (), api)
     bot = Chatbot(planned.prompt, replies, FixtureTools(planned.case.fixtures))
     conversation = Conversation(messages=tuple(planned.case.history))
     for number, user in enumerate(planned.case.record.turns, 1):

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from evalkit.engine import Limits, RetryPolicy
 from evalkit.records import JsonObject
 
 LIVE = "live"
 STAND_IN = "stand-in"
+RETRY = RetryPolicy(retries=8)
+"""A run is more patient than a chat: nobody waits for its next word, and a lost trial is lost work."""
+LIMITS = Limits(turn_s=1200.0, trial_s=3600.0)
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,7 @@ class RunSettings:
 
     `targets` are suites or `suite::case`; none means every suite. `via` is `live`, `stand-in` or the folder of a stored
     run. Costs in US dollars, times in seconds. `last_failed` holds `suite::case` names that did not pass last time.
+    `platform` is where Claude is served. `retry` and `limits` say how patient the engine is with a request.
     """
 
     targets: tuple[str, ...] = ()
@@ -30,6 +35,9 @@ class RunSettings:
     max_cost_usd: float | None = None
     max_time_s: float | None = None
     jobs: int = 8
+    platform: str = "anthropic"
+    retry: RetryPolicy = RETRY
+    limits: Limits = LIMITS
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON object."""
@@ -41,4 +49,6 @@ class RunSettings:
         known = {field.name: obj[field.name] for field in fields(cls) if field.name in obj}
         lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
         pairs = {"inputs": tuple((str(key), str(value)) for key, value in known.get("inputs", ()))}
-        return cls(**{**known, **lists, **pairs})
+        kinds = {"retry": RetryPolicy, "limits": Limits}
+        patience = {name: kind(**known[name]) for name, kind in kinds.items() if name in known}
+        return cls(**{**known, **lists, **pairs, **patience})

@@ -121,3 +121,12 @@ def test_bytes_that_are_no_reply_are_refused(data: bytes) -> None:
     """Broken JSON and events out of order are named, not guessed at."""
     with pytest.raises(MalformedStream):
         received([data])
+
+
+def test_what_came_before_broken_data_is_not_lost_with_it() -> None:
+    """Events of the same chunk as the broken one still arrive, so that the usage of an abandoned reply is known."""
+    came = EventDecoder().feed(sse(start()) + b"data: {broken\n\n")
+
+    assert next(came)["type"] == "message_start"
+    with pytest.raises(MalformedStream):
+        next(came)
