@@ -73,14 +73,12 @@ class RateLimiter:
         for dimension, amount in (("requests", 1), ("input-tokens", input_tokens), ("output-tokens", 1)):
             wait = buckets[dimension].wait_s(amount, now)
             if wait > 0:
-                raise ApiError(
-                    ErrorAnswer(
-                        429,
-                        f"This request would exceed your organization's rate limit of {buckets[dimension].limit:,} "
-                        f"{_NAMES[dimension]} per minute.",
-                        headers={"retry-after": str(ceil(wait))},
-                    )
+                message = (
+                    f"This request would exceed your organization's rate limit of {buckets[dimension].limit:,} "
+                    f"{_NAMES[dimension]} per minute."
                 )
+                state = {name.decode(): value.decode() for name, value in self.headers(model_id)}
+                raise ApiError(ErrorAnswer(429, message, headers={"retry-after": str(ceil(wait)), **state}))
         buckets["requests"].take(1, now)
         buckets["input-tokens"].take(input_tokens, now)
 

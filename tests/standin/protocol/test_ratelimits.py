@@ -43,6 +43,7 @@ def test_requests_beyond_the_limit_get_a_429_that_says_when(limiter: RateLimiter
     with pytest.raises(ApiError, match="60 requests per minute") as caught:
         limiter.admit(MODEL, 10)
     assert caught.value.answer.status == 429
+    assert caught.value.answer.headers["anthropic-ratelimit-requests-remaining"] == "0"
     clock.now += int(caught.value.answer.headers["retry-after"])
     limiter.admit(MODEL, 10)
 
