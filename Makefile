@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check lint types schemas clean
+.PHONY: setup demo test check lint types schemas faults bench clean
 
 setup: $(READY)
 
@@ -17,7 +17,16 @@ demo: $(READY)
 	$(BIN)/evalkit run --via stand-in
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
+
+# Every fault in 30 % of all requests of 200 trials, and fifty kills: prints what became of them. About five minutes.
+faults: $(READY)
+	FAULT_TRIALS=200 FAULT_KILLS=50 $(BIN)/python -m pytest tests/faults -s
+
+# What a reply costs the client beside the SDK's helper, and how a run keeps a rate limit. About three minutes.
+bench: $(READY)
+	$(BIN)/python -m tests.bench.engine_cost
+	$(BIN)/python -m tests.bench.rate_limits
 
 lint: $(READY)
 	$(BIN)/ruff check .
