@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterable
 from typing import Literal
@@ -23,14 +24,19 @@ def print_problems(problems: Iterable[Problem], form: Form = "text", *, err: boo
 def render_text(problem: Problem) -> str:
     """Return `file:line:column: severity: message`, and the line with a caret below the column."""
     colour = "red" if problem.severity == "error" else "yellow"
-    head = f"{problem.place}: {click.style(problem.severity, fg=colour)}: {_visible(problem.message)}"
+    head = f"{problem.place}: {_coloured(problem.severity, colour)}: {_visible(problem.message)}"
     line = problem.source_line
     if not line.strip() or problem.place.column < 1:
         return head
     before = line[: problem.place.column - 1]
     cut = max(0, len(before) - WIDTH // 2)
     shown = line[cut : cut + WIDTH]
-    return f"{head}\n    {_visible(shown)}\n    {_blank(before[cut:])}{click.style('^', fg=colour)}"
+    return f"{head}\n    {_visible(shown)}\n    {_blank(before[cut:])}{_coloured('^', colour)}"
+
+
+def _coloured(text: str, colour: str) -> str:
+    """Return a text in colour; click takes the colour out where the output is no terminal."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)
 
 
 def _blank(text: str) -> str:

@@ -29,6 +29,10 @@ _SAMPLING = (
     "{0!r} can't be set: the Messages API refuses sampling parameters (temperature, top_p, top_k) since version "
     "2026-10-21. To see how much answers vary, give the suite more trials."
 )
+_RESERVED = frozenset(
+    {"and", "or", "not", "in", "is", "if", "else", "for", "true", "false", "none", "True", "False", "None", "loop"}
+    | {"range", "namespace"}
+)
 _FENCE = re.compile(r"---[ \t]*(\r\n|\r|\n|$)")
 _END = re.compile(r"(?:^|(?<=[\r\n]))---[ \t]*(\r\n|\r|\n|$)")
 
@@ -145,30 +149,12 @@ def read_header(text: SourceText) -> tuple[Header | None, Source | None, list[Pr
     header, problems = check_schema(source, Header)
     problems = [*source.problems, *problems]
     for name in header.inputs if header else ():
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in _RESERVED:
+        if not is_input_name(name):
             message = f"{name!r} can't be the name of an input; expected a letter, then letters, digits or _."
             problems.append(source.problem(("inputs", name), message, key=True))
     return header, source, problems
 
 
-_RESERVED = frozenset(
-    [
-        "and",
-        "or",
-        "not",
-        "in",
-        "is",
-        "if",
-        "else",
-        "for",
-        "true",
-        "false",
-        "none",
-        "True",
-        "False",
-        "None",
-        "loop",
-        "range",
-        "namespace",
-    ]
-)
+def is_input_name(name: str) -> bool:
+    """Say whether a template could use an input of this name."""
+    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)) and name not in _RESERVED

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 
 from evalkit.errors import FileProblems
-from evalkit.prompts.header import Header
+from evalkit.prompts.header import Header, is_input_name
 from evalkit.prompts.models import facts_of, known_models, retirement_of
 from evalkit.prompts.render import input_problems, render_prompt, undefined_names
 from evalkit.prompts.source import PromptSource
@@ -42,7 +42,7 @@ def _input_lints(source: PromptSource, header: Header, yaml: Source) -> list[Pro
     used = {use.name for use in source.template.uses}
     problems = []
     for name, spec in header.inputs.items():
-        if name not in used:
+        if name not in used and is_input_name(name):
             message = f"input {name!r} is never used in the text; remove it, or use it."
             problems.append(yaml.problem(("inputs", name), message, "warning", key=True))
         written = yaml.value(("inputs", name))

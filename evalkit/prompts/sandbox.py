@@ -133,24 +133,28 @@ class Budget:
             raise TooMuch(f"the template puts together more than {MAX_CHARACTERS:,} characters")
 
 
-def refused_nodes(tree: nodes.Template) -> Iterator[tuple[int, str]]:
-    """Yield the line and the reason of everything in a template that a prompt may not use."""
+def refused_nodes(tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
+    """Yield line, word and reason of everything in a template that a prompt may not use."""
     for count, node in enumerate(_descendants(tree)):
         if count > MAX_NODES:
-            yield node.lineno, f"the template has more than {MAX_NODES:,} parts; split it."
+            yield node.lineno, "", f"the template has more than {MAX_NODES:,} parts; split it."
             return
         kind = type(node)
         if kind not in _NODES:
             name = _NAMES.get(kind, kind.__name__.lower())
-            yield node.lineno, f"{name!r} can't be used in a prompt; text, if, for, set, with and include can."
+            yield node.lineno, name, f"{name!r} can't be used in a prompt; text, if, for, set, with and include can."
         elif isinstance(node, nodes.For) and node.recursive:
-            yield node.lineno, "a loop can't be recursive in a prompt."
+            yield node.lineno, "for", "a loop can't be recursive in a prompt."
         elif isinstance(node, nodes.For) and node.find(nodes.Include):
-            yield node.lineno, "an include can't stand in a loop; put the loop into the included file."
+            yield node.lineno, "for", "an include can't stand in a loop; put the loop into the included file."
         elif isinstance(node, nodes.List | nodes.Tuple | nodes.Dict) and not _is_constant(node):
-            yield node.lineno, "a list in a prompt may hold only plain texts and numbers."
+            yield node.lineno, "", "a list in a prompt may hold only plain texts and numbers."
         elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
-            yield node.lineno, f"no filter {node.name!r} in prompts; there are: {', '.join(sorted(FILTERS))}."
+            yield (
+                node.lineno,
+                node.name,
+                f"no filter {node.name!r} in prompts; there are: {', '.join(sorted(FILTERS))}.",
+            )
 
 
 def _descendants(tree: nodes.Node) -> Iterator[nodes.Node]:

@@ -79,7 +79,7 @@ class _Reader:
         texts = self._templates(parts[1] if parts else text)
         template = parse_template(PurePosixPath(main).name, texts)
         self._problems += template.problems
-        tools = self._tools(header, header_source) if header and header_source else []
+        tools = self._tools(header, header_source) if header_source else []
         return PromptSource(
             ref=self._located.ref,
             name=self._located.name,
@@ -108,10 +108,14 @@ class _Reader:
                         todo.append(included)
         return texts
 
-    def _tools(self, header: Header, source: Source) -> list[Tool]:
+    def _tools(self, header: Header | None, source: Source) -> list[Tool]:
+        """Return the tools the front matter names, also where something else in it is wrong."""
         tools: list[Tool] = []
         first: dict[str, str] = {}
-        for index, name in enumerate(header.tools):
+        names = header.tools if header else source.value(("tools",))
+        for index, name in enumerate(names if isinstance(names, list) else ()):
+            if not isinstance(name, str):
+                continue
             at = source.problem(("tools", index), "")
             text = self._read(name, at)
             if text is None:

@@ -115,6 +115,8 @@ def _first_column(text: SourceText, line: int) -> int:
 
 def _column(text: SourceText, line: int, word: str) -> Place:
     """Return where a word stands on a line, which Jinja does not say: outside quotes and not as an attribute."""
+    if not re.fullmatch(r"\w+", word):
+        return Place(text.file, line, _first_column(text, line))
     content = re.sub(r"'[^']*'|\"[^\"]*\"", lambda quoted: " " * len(quoted[0]), text.line(line))
     starts = [tag.start() for tag in re.finditer(r"\{[{%]", content)] or [0]
     found = re.compile(rf"(?<![\w.]){re.escape(word)}(?!\w)").search(content, starts[0])
@@ -130,7 +132,7 @@ def parse_template(main: str, texts: Mapping[str, SourceText]) -> Template:
         problems.extend([problem] if problem else [])
         if tree:
             trees[name] = tree
-            problems.extend(text.problem(_column(text, n, ""), words) for n, words in refused_nodes(tree))
+            problems.extend(text.problem(_column(text, n, word), words) for n, word, words in refused_nodes(tree))
     marker = _marker(texts, main, problems)
     texts = {**texts, main: _with_marker(texts[main], marker)}
     problems.extend(_include_problems(main, texts, trees))
@@ -279,13 +281,18 @@ def render_template(template: Template, values: Mapping[str, str]) -> str:
 def _runtime_problem(template: Template, error: BaseException) -> Problem:
     """Return the problem at the template line an error came from, which Jinja puts into the traceback."""
     by_file = {text.file: text for text in template.texts.values()}
-    text, line = template.texts[template.main], getattr(error, "lineno", None) or 0
+    text, line = (
+        template.texts[template.main],
+        error.lineno or 0 if isinstance(error, jinja2.TemplateSyntaxError) else 0,
+    )
     step = error.__traceback__
     while step:
         file = step.tb_frame.f_code.co_filename
         if file in by_file:
             text, line = by_file[file], step.tb_lineno
         step = step.tb_next
-    words = "is nested too deeply." if isinstance(error, RecursionError) else _sentence(error)
+    words = (
+        "the template is nested too deeply." if isinstance(error, RecursionError | SyntaxError) else _sentence(error)
+    )
     place = Place(text.file, line, _first_column(text, line)) if line else text.place(0)
     return text.problem(place, words)

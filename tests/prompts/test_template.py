@@ -66,7 +66,9 @@ def test_what_prompts_need_works(text: str, expected: str) -> None:
         "{% set x = x ~ x %}" * 60 + "{{ x }}",
         "{% set x = x + x %}" * 60 + "{{ x }}",
         "{% set y = ['a'] %}" + "{% set y = y + y %}" * 60 + "{{ y | length }}",
-        "{% set x %}{{ x }}{{ x }}{% endset %}" * 60 + "{{ x }}",
+        "".join(f"{{% set x{n + 1} %}}{{{{ x{n} }}}}{{{{ x{n} }}}}{{% endset %}}" for n in range(60)).replace(
+            "x0", "x"
+        ),
         "{% set x = x | replace('a', x) %}" * 60 + "{{ x }}",
         "{% set x = [x, x] %}" * 60 + "{{ x }}",
         "{% set x = [x, x] | join %}" * 60 + "{{ x }}",
@@ -121,7 +123,7 @@ def test_any_template_renders_or_is_a_problem(text: str) -> None:
     ("text", "place"),
     [
         ("a\n{% if x %}\nb", "p/v1.md:2:1"),
-        ("a\n  {{ x | nope }}", "p/v1.md:2:3"),
+        ("a\n  {{ x | nope }}", "p/v1.md:2:10"),
         ("a\n\n{{ x.nope }}", "p/v1.md:3:1"),
         ("a {{ x", "p/v1.md:1:3"),
         ("{{ x }}\n{% endif %}", "p/v1.md:2:1"),
