@@ -171,7 +171,9 @@ def _steps(turn: Turn, marks: Sequence[tuple[Span, Mark]]) -> Iterator[Step]:
             continue
         for block in request.content:
             text = block.get("text")
-            if block.get("type") == "text" and text:
+            if block.get("type") == "text" and request.purpose != "reply":  # no part of what the user saw
+                yield Step("block", name=f"{request.purpose} of older turns", text=visible(str(text)))
+            elif block.get("type") == "text" and text:
                 yield Step("say", split_marked(str(text), said, marks))
                 said += len(str(text)) + len(BETWEEN_BLOCKS)
             elif block.get("type") != "text":
