@@ -178,6 +178,15 @@ def test_states(run: MadeUpRun, said: str, tmp_path: Path) -> None:
     assert said in words_of(page_of(run, tmp_path))
 
 
+def test_rule_that_was_never_measured_did_not_hold(tmp_path: Path) -> None:
+    """A rule without a measured trial is told apart from the rules that held."""
+    words = words_of(page_of(showcase(), tmp_path))
+    assert "Never measured: budget.cache_hit" in words
+    down_everywhere = words_of(page_of(run_of({"a": "nnn"}), tmp_path))
+    assert "No rule was measured." in down_everywhere
+    assert "No rule was broken" not in down_everywhere
+
+
 def test_unknown_cost_is_said(tmp_path: Path) -> None:
     """Without a price the page says unknown, and nowhere $0."""
     unpriced = replace(turn(), requests=(request(cost_usd=None),))
