@@ -8,7 +8,7 @@ Source of the event shapes: platform.claude.com, streaming messages, read 2026-0
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import orjson
@@ -18,6 +18,8 @@ from evalkit.records import JsonObject, Usage
 
 INVALID_JSON = "INVALID_JSON"
 """The one key of a tool input that could not be parsed; its value is the raw text (the API's own convention)."""
+
+_TOKENS = tuple(each.name for each in fields(Usage) if each.name.endswith("_tokens"))
 
 Pieces = tuple[Any, ...] | None  # a chain (earlier pieces, piece): appending costs the same however long it is
 
@@ -78,10 +80,17 @@ def usage_of(raw: JsonObject | None) -> Usage | None:
     """Return the API's usage object as a value, None for none.
 
     The 5m/1h split stands in `cache_creation`; what `cache_creation_input_tokens` says beyond it was written for five
-    minutes (server tools do that without being asked).
+    minutes (server tools do that without being asked). A compaction that the server made on the way is paid for but
+    stands outside the API's totals, in `iterations`; here it is counted in.
     """
     if raw is None:
         return None
+    parts = [_usage(raw), *(_usage(each) for each in raw.get("iterations") or () if each.get("type") == "compaction")]
+    tokens = {name: sum(getattr(part, name) for part in parts) for name in _TOKENS}
+    return replace(parts[0], **tokens)
+
+
+def _usage(raw: JsonObject) -> Usage:
     split = raw.get("cache_creation") or {}
     hour = split.get("ephemeral_1h_input_tokens") or 0
     five = split.get("ephemeral_5m_input_tokens") or 0
@@ -126,6 +135,9 @@ def _with_delta(message: Message, index: int, delta: Mapping[str, Any]) -> Messa
             return _change(message, index, signature=delta["signature"])
         case "citations_delta":
             return _change(message, index, citations=(*block.citations, delta["citation"]))
+        case "compaction_delta":  # comes once and whole; later requests must repeat the block
+            content = {key: value for key, value in delta.items() if key != "type"}
+            return _change(message, index, start={**block.start, **content})
         case _:
             return message
 

@@ -130,3 +130,31 @@ def test_what_came_before_broken_data_is_not_lost_with_it() -> None:
     assert next(came)["type"] == "message_start"
     with pytest.raises(MalformedStream):
         next(came)
+
+
+def test_a_compaction_block_is_whole_so_that_it_can_be_sent_again() -> None:
+    """What its delta brings belongs to the block, and the tokens of making it are counted."""
+    begin = {"type": "compaction", "content": None}
+    events = [
+        start(cache_read_input_tokens=5),
+        {"type": "content_block_start", "index": 0, "content_block": begin},
+        {
+            "type": "content_block_delta",
+            "index": 0,
+            "delta": {"type": "compaction_delta", "content": "notes", "encrypted_content": "seal"},
+        },
+        {"type": "content_block_stop", "index": 0},
+        *end(
+            iterations=[
+                {"type": "compaction", "input_tokens": 60_000, "output_tokens": 300, "cache_read_input_tokens": 7},
+                {"type": "message", "input_tokens": 10, "output_tokens": 7},
+            ]
+        ),
+    ]
+
+    message = received([sse(*events)])
+
+    assert message.content() == ({"type": "compaction", "content": "notes", "encrypted_content": "seal"},)
+    usage = usage_of(message.usage)
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens, usage.cache_read_input_tokens) == (60_010, 307, 12)

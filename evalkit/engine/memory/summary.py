@@ -70,8 +70,7 @@ def summary_of(request: Request) -> str:
 
 def remembered(summary: str, kept: Messages) -> Messages:
     """Return the messages to go on with: the memory block as a user's message, then what was kept."""
-    head = "This conversation is longer than what follows. Of its beginning this was noted:"
-    text = f"{OPENING}\n{head}\n{summary}\n{CLOSING}"
+    text = f"{OPENING}\n{summary}\n{CLOSING}\nAbove: notes on the older part of this conversation, in its place."
     return ({"role": "user", "content": text}, *kept)
 
 

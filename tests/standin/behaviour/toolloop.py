@@ -43,9 +43,11 @@ def load_prompt(version: str, today: str = "2026-11-22") -> Prompt:
 
 
 def load_cases() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield (suite, case) for every case that runs; variants become cases of their own."""
+    """Yield (suite, case) for every case of the support prompt that runs; variants become cases of their own."""
     for path in sorted((ROOT / "suites").glob("*.yaml")):
         suite = yaml.safe_load(path.read_text())
+        if suite.get("prompt") != PROMPT.name:
+            continue
         for case in suite.get("cases", []):
             if "skip" in case:
                 continue
