@@ -114,7 +114,7 @@ class App:
         exchange = self._desk.open(raw, terms, directions, workspace)
         await incoming.line.pause(self._settings.first_byte_s)
         outgoing = self._desk.finish(exchange)
-        headers = self._headers(incoming, outgoing, self._desk.limiter.headers(exchange.call.model.id))
+        headers = self._headers(incoming, outgoing, self._desk.limiter.headers(exchange.call.model.rate_class))
         await incoming.line.send_steps(
             outgoing.status, headers, outgoing.steps, lambda: self._desk.begin(exchange), self._pace
         )

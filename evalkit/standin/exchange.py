@@ -1,4 +1,4 @@
-"""One request from its bytes to the wire: where protocol, prompt cache, behaviour and faults are put together.
+"""One request from its bytes to the wire: where protocol, context, prompt cache, behaviour and faults come together.
 
 Synchronous and free of HTTP: `open` accepts a request or raises the API's error, `begin` is called when the
 response begins, `finish` says what to send.
@@ -12,16 +12,20 @@ from dataclasses import dataclass, replace
 import orjson
 
 from evalkit.standin.cache import CacheUse, Diagnostics, Prompt, PromptCache, read_prompt
+from evalkit.standin.context import Compacted, Edited, apply_edits, compaction_due
+from evalkit.standin.context.compact import Due, behind_block, block_of
 from evalkit.standin.directions import Directions
 from evalkit.standin.errors import ApiError, ErrorAnswer, bad_request
 from evalkit.standin.faults import Fault, Send, Step, healthy
+from evalkit.standin.protocol.betas import FINE_GRAINED_TOOLS
 from evalkit.standin.protocol.message import Call, Finished, finish_message
 from evalkit.standin.protocol.ratelimits import RateLimiter
 from evalkit.standin.protocol.sse import encode_event, message_events
 from evalkit.standin.protocol.thinking import check_thinking_blocks
 from evalkit.standin.protocol.validate import Terms, check_length, validate_request
-from evalkit.standin.reply import JsonObject
+from evalkit.standin.reply import JsonObject, Reply
 from evalkit.standin.settings import Settings
+from evalkit.standin.tokens import count_block
 
 JSON_TYPE = "application/json"
 STREAM_TYPE = "text/event-stream; charset=utf-8"
@@ -31,14 +35,21 @@ _BODY_PIECES = 6
 
 @dataclass(frozen=True)
 class Exchange:
-    """An accepted request on its way to its response."""
+    """An accepted request on its way to its response; `seen` is the request as the model sees it."""
 
     call: Call
+    seen: JsonObject
     prompt: Prompt
     use: CacheUse
     fault: Fault | None
     script: Sequence[JsonObject]
     extras: JsonObject
+    eager_tools: bool = False
+
+    @property
+    def uses(self) -> tuple[CacheUse, ...]:
+        """Return the look-ups of all passes over the model."""
+        return (self.use,) if self.call.compacted is None else (self.call.compacted.use, self.use)
 
     @property
     def streams(self) -> bool:
@@ -75,19 +86,44 @@ class Desk:
             self._raise_error_fault(fault, request)
         model = validate_request(request, terms)
         readable, transformations = check_thinking_blocks(request, model, drop_mismatches=terms.in_batch)
-        prompt = read_prompt(readable, model, workspace)
-        check_length(prompt.total_tokens, model)
-        use = self._cache.open(prompt, model.cache_minimum_tokens)
+        edited = apply_edits(readable, model, workspace)
+        check_length(edited.prompt.total_tokens, model)
+        use = self._cache.open(edited.prompt, model.cache_minimum_tokens)
         if not terms.in_batch:
-            self.limiter.admit(model.id, use.input_tokens + use.write_tokens)
+            self.limiter.admit(model.rate_class, use.input_tokens + use.write_tokens)
         tier = "batch" if terms.in_batch else "standard"
-        call = Call(readable, raw, model, prompt.total_tokens, directions.trial, directions.attempt, tier)
-        extras = self._extras(readable, prompt, transformations)
-        return Exchange(call, prompt, use, fault, script, extras)
+        call = Call(readable, raw, model, edited.prompt.total_tokens, directions.trial, directions.attempt, tier)
+        extras = self._extras(readable, edited, transformations)
+        eager = FINE_GRAINED_TOOLS in terms.betas
+        exchange = Exchange(call, edited.request, edited.prompt, use, fault, script, extras, eager)
+        due = compaction_due(edited.request, edited.prompt.total_tokens)
+        return exchange if due is None else self._compact(exchange, due, workspace)
+
+    def _compact(self, exchange: Exchange, due: Due, workspace: str) -> Exchange:
+        """Have the conversation summed up; what follows, if anything, sees the summary instead of the messages."""
+        call = exchange.call
+        reply = self._settings.answer(due.asking(exchange.seen), call.trial, ())
+        block = block_of(reply, due)
+        tokens = 1 + (count_block(block, call.model) if block else 0)
+        stop_reason = "compaction" if due.ends else None
+        if due.ends and (block is None or tokens > call.request["max_tokens"]):
+            block, stop_reason = None, "end_turn" if block is None else "max_tokens"
+            tokens = min(tokens, call.request["max_tokens"])
+        elif block is None:
+            block = {"type": "compaction", "content": None}
+        compacted = Compacted(block, exchange.use, tokens, stop_reason)
+        if stop_reason is not None:
+            return replace(exchange, call=replace(call, compacted=compacted))
+        seen = behind_block(exchange.seen, block) if block and block["content"] else exchange.seen
+        prompt = read_prompt(seen, call.model, workspace)
+        use = self._cache.open(prompt, call.model.cache_minimum_tokens)
+        call = replace(call, compacted=compacted, prompt_tokens=prompt.total_tokens)
+        return replace(exchange, call=call, seen=seen, use=use)
 
     def begin(self, exchange: Exchange) -> None:
         """Note that the response begins: its cache entries become readable, its prompt can be compared with."""
-        self._cache.publish(exchange.use)
+        for use in exchange.uses:
+            self._cache.publish(use)
         if exchange.call.request.get("diagnostics") is not None:
             self._diagnostics.remember(exchange.call.fake_id("msg"), exchange.prompt)
 
@@ -98,7 +134,7 @@ class Desk:
         if fault is not None and fault.body is not None:
             return _other_body(fault, finished, exchange)
         if exchange.streams:
-            events = message_events(finished, exchange.call.request)
+            events = message_events(finished, exchange.call.request, eager=exchange.eager_tools)
             if fault is not None and fault.events is not None:
                 events = fault.events(events)
             frames: Sequence[bytes] = [encode_event(event) for event in events]
@@ -113,22 +149,28 @@ class Desk:
     def compose(self, exchange: Exchange) -> Finished:
         """Return the finished message of an exchange and account for its output tokens."""
         call = exchange.call
-        reply = self._settings.answer(call.request, call.trial, exchange.script)
+        if call.compacted is not None and call.compacted.stop_reason is not None:
+            reply = Reply(())
+        else:
+            reply = self._settings.answer(exchange.seen, call.trial, exchange.script)
         if exchange.fault is not None and exchange.fault.reply is not None:
             reply = exchange.fault.reply(reply, call.request)
         finished = finish_message(reply, call, exchange.use, exchange.extras)
-        self.limiter.spend_output(call.model.id, finished.output_tokens)
+        if call.service_tier != "batch":
+            self.limiter.spend_output(call.model.rate_class, finished.output_tokens)
         return finished
 
     def count_tokens(self, raw: bytes, terms: Terms) -> JsonObject:
         """Return the token count of a request without answering it; the cache is not touched."""
         request = parse_body(raw)
         model = validate_request(request, replace(terms, endpoint="count_tokens"))
+        self.limiter.admit_count(model.rate_class)
         readable, _ = check_thinking_blocks(request, model)
-        total = read_prompt(readable, model).total_tokens
+        edited = apply_edits(readable, model)
+        total = edited.prompt.total_tokens
         if request.get("context_management") is None:
             return {"input_tokens": total}
-        return {"input_tokens": total, "context_management": {"original_input_tokens": total}}
+        return {"input_tokens": total, "context_management": {"original_input_tokens": edited.original_tokens}}
 
     def _choose_fault(
         self, raw: bytes, request: JsonObject, directions: Directions
@@ -142,15 +184,15 @@ class Desk:
             headers = {"retry-after": f"{self._settings.retry_after_s:g}"} if fault.retry_after else {}
             raise ApiError(ErrorAnswer(error.status, error.message, error.details, headers))
 
-    def _extras(self, request: JsonObject, prompt: Prompt, transformations: list[JsonObject]) -> JsonObject:
+    def _extras(self, request: JsonObject, edited: Edited, transformations: list[JsonObject]) -> JsonObject:
         extras: JsonObject = {}
         if request.get("diagnostics") is not None:
-            miss = self._diagnostics.explain(request["diagnostics"].get("previous_message_id"), prompt)
+            miss = self._diagnostics.explain(request["diagnostics"].get("previous_message_id"), edited.prompt)
             extras["diagnostics"] = miss.to_json() if miss else None
         if transformations:
             extras["input_transformations"] = transformations
         if request.get("context_management") is not None:
-            extras["context_management"] = {"applied_edits": []}
+            extras["context_management"] = {"applied_edits": list(edited.applied)}
         return extras
 
 

@@ -40,10 +40,23 @@ class Model:
     prefill: bool = False
     system_messages: bool = True
     binds_thinking: bool = False  # thinking blocks are valid only behind an unedited prefix
+    compaction: bool = True  # on the server, at a threshold or on demand
     sampling: bool = False  # under API version 2023-06-01
     keeps_cache_across_user_text: bool = True
     characters_per_token: float = CHARACTERS_PER_TOKEN_NEW
     retires: str | None = None
+
+    @property
+    def rate_class(self) -> str:
+        """Name the group of models whose rate limits are one; most models are by themselves."""
+        return next((shared for shared, ids in _SHARED_LIMITS.items() if self.id.startswith(ids)), self.id)
+
+
+_SHARED_LIMITS = {  # Anthropic's rate limit page, read November 2026
+    "claude-opus-4": ("claude-opus-4-",),
+    "claude-sonnet-4": ("claude-sonnet-4-",),
+    "claude-fable-5": ("claude-fable-5-1",),
+}
 
 
 def _newest(model_id: str, name: str, line: Literal["fable", "mythos", "opus"]) -> Model:
@@ -155,6 +168,7 @@ _TABLE = (  # newest first, as the models endpoint lists them
         forced_tool_choice="not while thinking",
         prefill=True,
         system_messages=False,
+        compaction=False,
         sampling=True,
         keeps_cache_across_user_text=False,
         characters_per_token=CHARACTERS_PER_TOKEN_OLD,
@@ -174,6 +188,7 @@ _TABLE = (  # newest first, as the models endpoint lists them
         forced_tool_choice="not while thinking",
         prefill=True,
         system_messages=False,
+        compaction=False,
         sampling=True,
         characters_per_token=CHARACTERS_PER_TOKEN_OLD,
     ),
@@ -193,6 +208,7 @@ _TABLE = (  # newest first, as the models endpoint lists them
         forced_tool_choice="not while thinking",
         prefill=True,
         system_messages=False,
+        compaction=False,
         sampling=True,
         keeps_cache_across_user_text=False,
         characters_per_token=CHARACTERS_PER_TOKEN_OLD,

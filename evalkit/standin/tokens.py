@@ -30,6 +30,8 @@ def count_block(block: JsonObject, model: Model, encoded: bytes | None = None) -
     kind = block.get("type")
     if kind == "text":
         return count_text(str(block.get("text", "")), model)
+    if kind == "compaction":
+        return count_text(str(block.get("content") or ""), model)
     if kind == "thinking":
         return count_text(str(block.get("thinking", "")), model)
     if kind == "image":

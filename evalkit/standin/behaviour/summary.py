@@ -29,11 +29,20 @@ def summarise(scene: Scene) -> str:
     before = Dialogue("", scene.dialogue.past, scene.dialogue.memory)
     noted = [each.text for memory in before.memory for each in noted_in(memory)]
     told = [each.text for each in everything_told(before) if each.text not in noted]
+    told += [each.text for line in _before_asking(scene.message) for each in statements_in(line)]
     told += [each.text for line in _spoken(scene.message) for each in statements_in(line)]
     lines = [f"- {text}" for text in noted]
     lines += [phrase("summary_told").format(text=text) for text in told]
     lines += [phrase("summary_result").format(text=text) for text in _results(scene, before) if text not in noted]
     return "\n".join(dict.fromkeys(lines)) or phrase("summary_empty")
+
+
+def _before_asking(text: str) -> Iterator[str]:
+    """Yield the lines in front of the request for a summary: what the user wrote last, if nothing answered it yet."""
+    asking = load_table("told")["summarise"]
+    lines = text.splitlines()
+    at = next((number for number, line in enumerate(lines) if matches_any(asking, line)), 0)
+    yield from lines[:at]
 
 
 def _spoken(text: str) -> Iterator[str]:

@@ -161,6 +161,16 @@ def string_or(other: Check) -> Check:
     return check
 
 
+def flag_or(other: Check) -> Check:
+    """Return a check for true or false, or else whatever `other` accepts."""
+
+    def check(value: Any, path: str) -> None:
+        if not isinstance(value, bool):
+            other(value, path)
+
+    return check
+
+
 def shape(required: Mapping[str, Check] | None = None, **optional: Check) -> Shape:
     """Return the shape with a `type` key, the required keys and the optional ones."""
     return Shape({"type": text, **(required or {})}, optional)

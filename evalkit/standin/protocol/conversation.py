@@ -61,8 +61,14 @@ def _check_roles(messages: Sequence[JsonObject], model: Model) -> None:
             raise bad_request(f"messages.{index}.role: Input should be 'user', 'assistant' or 'system'")
         if role == "system":
             _check_system(messages, index, model)
-    if messages[0]["role"] != "user":
+    if messages[0]["role"] != "user" and not _is_compacted(messages[0]):
         raise bad_request('messages: first message must use the "user" role')
+
+
+def _is_compacted(message: JsonObject) -> bool:
+    """Tell whether a message begins with a compaction block, which stands for everything before it."""
+    content = message["content"]
+    return bool(content) and isinstance(content, list) and content[0]["type"] == "compaction"
 
 
 def _check_system(messages: Sequence[JsonObject], index: int, model: Model) -> None:
@@ -83,7 +89,7 @@ def _check_blocks(turn: Turn, *, old_contract: bool) -> None:
     allowed = USER_BLOCKS if turn.role == "user" else ASSISTANT_BLOCKS
     for block, place in zip(turn.blocks, turn.places, strict=True):
         kind = block["type"]
-        if kind not in allowed and not (kind == "document" and old_contract):
+        if kind not in allowed and kind != "compaction" and not (kind == "document" and old_contract):
             other = "assistant" if turn.role == "user" else "user"
             raise bad_request(f"{place}: `{kind}` blocks can only be in `{other}` messages")
         if kind == "text" and turn.role == "user" and block.get("citations") and not old_contract:
@@ -176,8 +182,8 @@ def prefill_error() -> ApiError:
 
 
 def _pauses(blocks: Sequence[JsonObject]) -> bool:
-    """Tell whether an assistant turn stopped in the middle of a server-side tool, so that it may be sent back."""
-    return bool(blocks) and blocks[-1]["type"] in {"server_tool_use", *SERVER_RESULTS}
+    """Tell whether an assistant turn stopped in a server-side tool or after compaction, so that it may be sent back."""
+    return bool(blocks) and blocks[-1]["type"] in {"server_tool_use", "compaction", *SERVER_RESULTS}
 
 
 def _awaits_server_tool(message: JsonObject) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from evalkit.standin.cache import CacheUse
+from evalkit.standin.context.compact import Compacted, iteration_usage
 from evalkit.standin.models import Model, request_thinks
 from evalkit.standin.protocol.limits import Cut, cut_input, stop_at_limit, stop_at_sequence
 from evalkit.standin.protocol.thinking import sign_thinking
@@ -22,7 +23,7 @@ _DIRECT: JsonObject = {"type": "direct"}
 
 @dataclass(frozen=True)
 class Call:
-    """What the protocol needs to know about one accepted request."""
+    """What the protocol needs to know about one accepted request; `request` is as the client sent it."""
 
     request: JsonObject
     raw: bytes
@@ -31,6 +32,7 @@ class Call:
     trial: int = 1
     attempt: int = 0
     service_tier: str = "standard"
+    compacted: Compacted | None = None
 
     def fake_id(self, prefix: str, *parts: object) -> str:
         """Return an id that is the same for the same request bytes, trial and attempt, and visibly made up."""
@@ -48,12 +50,17 @@ class Finished:
     @property
     def output_tokens(self) -> int:
         """Return the tokens the message is billed for."""
-        return int(self.message["usage"]["output_tokens"])
+        iterations = self.message["usage"].get("iterations") or ()
+        outside = sum(int(each["output_tokens"]) for each in iterations if each["type"] == "compaction")
+        return int(self.message["usage"]["output_tokens"]) + outside
 
 
 def finish_message(reply: Reply, call: Call, use: CacheUse, extras: JsonObject) -> Finished:
     """Return the Message for a reply; `extras` are further top-level fields (`diagnostics`, ...)."""
     cut = _apply_limits(reply, call)
+    usage = _usage(use, cut, call)
+    if call.compacted is not None:
+        cut, usage = _with_compaction(cut, usage, use, call.compacted)
     message: JsonObject = {
         "id": call.fake_id("msg"),
         "type": "message",
@@ -63,12 +70,24 @@ def finish_message(reply: Reply, call: Call, use: CacheUse, extras: JsonObject) 
         "stop_reason": cut.stop_reason,
         "stop_sequence": cut.stop_sequence,
         "stop_details": reply.stop_details,
-        "usage": _usage(use, cut, call),
+        "usage": usage,
         "container": None,
         "diagnostics": None,
         **extras,
     }
     return Finished(message, cut.cut_input)
+
+
+def _with_compaction(cut: Cut, usage: JsonObject, use: CacheUse, compacted: Compacted) -> tuple[Cut, JsonObject]:
+    """Put the compaction block first and its tokens beside the totals; a reply that ends there has no totals."""
+    block = [compacted.block] if compacted.block is not None else []
+    if compacted.stop_reason is not None:
+        nothing = iteration_usage(CacheUse(0), 0)
+        usage = {**usage, **nothing, "output_tokens_details": {"thinking_tokens": 0}}
+        return Cut(block, compacted.stop_reason), {**usage, "iterations": [compacted.iteration()]}
+    said = {"type": "message", **iteration_usage(use, usage["output_tokens"])}
+    cut = Cut([*block, *cut.content], cut.stop_reason, cut.stop_sequence, cut.cut_input)
+    return cut, {**usage, "iterations": [compacted.iteration(), said]}
 
 
 def _apply_limits(reply: Reply, call: Call) -> Cut:
@@ -110,9 +129,10 @@ def _usage(use: CacheUse, cut: Cut, call: Call) -> JsonObject:
 def _complete_blocks(reply: Reply, call: Call) -> list[JsonObject]:
     """Return the reply's blocks with ids and signatures; thinking only where it is on."""
     done: list[JsonObject] = list(_pending_results(call.request))
+    before = [call.compacted.block] if call.compacted is not None and call.compacted.block is not None else []
     for index, block in enumerate(reply.content):
         if block["type"] != "thinking" or request_thinks(call.request, call.model):
-            done.append(_complete_block(block, index, done, call))
+            done.append(_complete_block(block, index, [*before, *done], call))
     return done
 
 

@@ -81,8 +81,9 @@ def _capabilities(model: Model) -> JsonObject:
             **_supported(True),
             "clear_thinking_20251015": _supported(True),
             "clear_tool_uses_20250919": _supported(True),
-            "compact_20260112": _supported(False),
+            "compact_20260112": _supported(model.compaction),
         },
+        "compaction": {**_supported(model.compaction), "summarize": _supported(model.compaction)},
         "effort": {
             **_supported(model.default_effort is not None),
             **{effort: _supported(model.default_effort is not None) for effort in EFFORTS},

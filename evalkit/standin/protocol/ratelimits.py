@@ -1,6 +1,7 @@
-"""Rate limits as the API keeps them: a token bucket per model and dimension, and the headers that show their state.
+"""Rate limits as the API keeps them: token buckets per class of models, and the headers that show their state.
 
-Cache reads don't count as input (Anthropic's rate limit page, read November 2026). The clock is a parameter.
+Cache reads don't count as input; counting tokens has a bucket of its own; some models share their buckets
+(Anthropic's rate limit page, read November 2026). The clock is a parameter.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class RateLimits:
     requests: int = 1_000_000
     input_tokens: int = 10_000_000_000
     output_tokens: int = 2_000_000_000
+    counts: int = 1_000_000  # requests to count_tokens
 
 
 class _Bucket:
@@ -56,7 +58,7 @@ _NAMES = {"requests": "requests", "input-tokens": "input tokens", "output-tokens
 
 
 class RateLimiter:
-    """Admit requests and account for their tokens, each model by itself."""
+    """Admit requests and account for their tokens, each class of models by itself."""
 
     def __init__(
         self, limits: RateLimits, clock: Callable[[], float], wall_clock: Callable[[], float] = time.time
@@ -65,32 +67,38 @@ class RateLimiter:
         self._clock = clock
         self._wall_clock = wall_clock
         self._buckets: dict[str, dict[str, _Bucket]] = {}
+        self._counts: dict[str, _Bucket] = {}
 
-    def admit(self, model_id: str, input_tokens: int) -> None:
+    def admit(self, rate_class: str, input_tokens: int) -> None:
         """Count a request and its uncached input; raises the 429 of the first dimension that is used up."""
         now = self._clock()
-        buckets = self._of(model_id, now)
+        buckets = self._of(rate_class, now)
         for dimension, amount in (("requests", 1), ("input-tokens", input_tokens), ("output-tokens", 1)):
             wait = buckets[dimension].wait_s(amount, now)
             if wait > 0:
-                message = (
-                    f"This request would exceed your organization's rate limit of {buckets[dimension].limit:,} "
-                    f"{_NAMES[dimension]} per minute."
-                )
-                state = {name.decode(): value.decode() for name, value in self.headers(model_id)}
-                raise ApiError(ErrorAnswer(429, message, headers={"retry-after": str(ceil(wait)), **state}))
+                state = {name.decode(): value.decode() for name, value in self.headers(rate_class)}
+                raise _refusal(buckets[dimension], _NAMES[dimension], wait, state)
         buckets["requests"].take(1, now)
         buckets["input-tokens"].take(input_tokens, now)
 
-    def spend_output(self, model_id: str, output_tokens: int) -> None:
+    def admit_count(self, rate_class: str) -> None:
+        """Count a request to count_tokens; raises the 429 when there were too many."""
+        now = self._clock()
+        bucket = self._counts.setdefault(rate_class, _Bucket(self._limits.counts, now))
+        wait = bucket.wait_s(1, now)
+        if wait > 0:
+            raise _refusal(bucket, "token counting requests", wait, {})
+        bucket.take(1, now)
+
+    def spend_output(self, rate_class: str, output_tokens: int) -> None:
         """Account for what a request generated."""
         now = self._clock()
-        self._of(model_id, now)["output-tokens"].take(output_tokens, now)
+        self._of(rate_class, now)["output-tokens"].take(output_tokens, now)
 
-    def headers(self, model_id: str) -> list[tuple[bytes, bytes]]:
-        """Return the `anthropic-ratelimit-*` headers for a model; `tokens-*` repeats the tightest token limit."""
+    def headers(self, rate_class: str) -> list[tuple[bytes, bytes]]:
+        """Return the `anthropic-ratelimit-*` headers for a class; `tokens-*` repeats the tightest token limit."""
         now = self._clock()
-        buckets = self._of(model_id, now)
+        buckets = self._of(rate_class, now)
         tokens = ("input-tokens", "output-tokens")
         tightest = min(tokens, key=lambda name: buckets[name].level(now) / buckets[name].limit)
         shown = [(name, buckets[name]) for name in _DIMENSIONS] + [("tokens", buckets[tightest])]
@@ -105,13 +113,18 @@ class RateLimiter:
             headers.append((prefix + b"-reset", _timestamp(int(wall + bucket.full_in_s(now)))))
         return headers
 
-    def _of(self, model_id: str, now: float) -> dict[str, _Bucket]:
-        buckets = self._buckets.get(model_id)
+    def _of(self, rate_class: str, now: float) -> dict[str, _Bucket]:
+        buckets = self._buckets.get(rate_class)
         if buckets is None:
             limits = (self._limits.requests, self._limits.input_tokens, self._limits.output_tokens)
             buckets = {name: _Bucket(limit, now) for name, limit in zip(_DIMENSIONS, limits, strict=True)}
-            self._buckets[model_id] = buckets
+            self._buckets[rate_class] = buckets
         return buckets
+
+
+def _refusal(bucket: _Bucket, of_what: str, wait_s: float, state: dict[str, str]) -> ApiError:
+    message = f"This request would exceed your organization's rate limit of {bucket.limit:,} {of_what} per minute."
+    return ApiError(ErrorAnswer(429, message, headers={"retry-after": str(ceil(wait_s)), **state}))
 
 
 def _timestamp(seconds: int) -> bytes:

@@ -5,8 +5,10 @@ Data only; checks.py walks it. Follows the request types of the Python SDK 2.12 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
+from evalkit.standin.protocol.betas import Allowed
 from evalkit.standin.protocol.checks import (
     Check,
     Shape,
@@ -14,6 +16,7 @@ from evalkit.standin.protocol.checks import (
     anything,
     array,
     flag,
+    flag_or,
     integer,
     list_of,
     mapping,
@@ -113,8 +116,9 @@ ASSISTANT_BLOCKS: dict[str, Check] = {
     "server_tool_use": SERVER_TOOL_USE,
     **dict.fromkeys(SERVER_RESULTS, _SERVER_RESULT),
 }
-MESSAGE_BLOCKS = Tagged(USER_BLOCKS | ASSISTANT_BLOCKS)
-MESSAGE = Shape({"role": anything, "content": string_or(list_of(MESSAGE_BLOCKS))})
+COMPACTION_BLOCK = shape(
+    {}, content=text, encrypted_content=text, signature=text, tool_changes=array, cache_control=CACHE_CONTROL
+)
 SYSTEM = string_or(list_of(Tagged({"text": TEXT})))
 
 CUSTOM_TOOL = Shape(
@@ -166,7 +170,29 @@ _PROMPT: dict[str, Check] = {
     "speed": one_of("standard", "fast"),
 }
 SAMPLING: dict[str, Check] = {"temperature": number(0, 1), "top_p": number(0, 1), "top_k": integer(0)}
-_MESSAGES_REQUIRED: dict[str, Check] = {"model": text, "messages": list_of(MESSAGE)}
+_INPUT_TOKENS = shape({"value": integer(1)})
+_TOOL_USES = shape({"value": integer(0)})
+_EDITS: dict[str, Check] = {
+    "clear_tool_uses_20250919": shape(
+        trigger=Tagged({"input_tokens": _INPUT_TOKENS, "tool_uses": shape({"value": integer(1)})}),
+        keep=Tagged({"tool_uses": _TOOL_USES}),
+        clear_at_least=Tagged({"input_tokens": _INPUT_TOKENS}),
+        exclude_tools=list_of(text),
+        clear_tool_inputs=flag_or(list_of(text)),
+    ),
+    "clear_thinking_20251015": shape(
+        keep=string_or(Tagged({"thinking_turns": shape({"value": integer(1)}), "all": shape()}))
+    ),
+    "compact_20260112": shape(
+        trigger=Tagged({"input_tokens": shape({"value": integer(50_000)})}),
+        instructions=text,
+        pause_after_compaction=flag,
+    ),
+}
+_BETA_SHAPES: dict[str, Check] = {
+    "context_management": Shape({}, {"edits": list_of(Tagged(_EDITS))}),
+    "compaction": Tagged({"summarize": shape(instructions=text)}),
+}
 _MESSAGES_OPTIONAL: dict[str, Check] = {
     **_PROMPT,
     "stop_sequences": list_of(text),
@@ -177,24 +203,24 @@ _MESSAGES_OPTIONAL: dict[str, Check] = {
     "container": string_or(mapping),
     "diagnostics": Shape({}, {"previous_message_id": text}),
 }
-BETA_FIELDS: dict[str, str] = {
-    "context_management": "context-management-",
-    "thread": "message-threads-",
-    "compaction": "compact-",
-    "mcp_servers": "mcp-client-",
-    "fallbacks": "server-side-fallback",
-    "fallback_credit_token": "fallback-credit",
-    "billing_policy": "billing-policy",
-}
-"""Fields that exist only with a beta header that starts like this."""
 
 
-def request_shape(endpoint: str, *, sampling: bool, beta_fields: frozenset[str]) -> Shape:
-    """Return the body shape of `messages` or `count_tokens` for an API version and the betas switched on."""
-    extra = dict.fromkeys(beta_fields, anything)
+@lru_cache(maxsize=64)
+def request_shape(endpoint: str, allowed: Allowed, *, sampling: bool) -> Shape:
+    """Return the body shape of `messages` or `count_tokens` for an API version and what the betas switch on."""
+    extra = {field: _BETA_SHAPES.get(field, anything) for field in allowed.fields}
+    required: dict[str, Check] = {"model": text, "messages": list_of(_message(allowed))}
     if endpoint == "count_tokens":
-        return Shape(_MESSAGES_REQUIRED, {**_PROMPT, **extra})
+        return Shape(required, {**_PROMPT, **extra})
     return Shape(
-        {**_MESSAGES_REQUIRED, "max_tokens": integer(0)},
+        {**required, "max_tokens": integer(0)},
         {**_MESSAGES_OPTIONAL, **extra, **(SAMPLING if sampling else {})},
     )
+
+
+def _message(allowed: Allowed) -> Check:
+    blocks = USER_BLOCKS | ASSISTANT_BLOCKS
+    if allowed.compaction_blocks:
+        blocks = blocks | {"compaction": COMPACTION_BLOCK}
+    optional: dict[str, Check] = {"clear_at": one_of("next_user_message", "never")} if allowed.clear_at else {}
+    return Shape({"role": anything, "content": string_or(list_of(Tagged(blocks)))}, optional)

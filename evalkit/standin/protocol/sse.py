@@ -24,12 +24,16 @@ _WHOLE_USAGE = (
     "output_tokens",
     "output_tokens_details",
     "server_tool_use",
+    "iterations",
 )
 PING: JsonObject = {"type": "ping"}
 
 
-def message_events(finished: Finished, request: JsonObject) -> list[JsonObject]:
-    """Return the events of a streamed reply, from message_start to message_stop."""
+def message_events(finished: Finished, request: JsonObject, *, eager: bool = False) -> list[JsonObject]:
+    """Return the events of a streamed reply, from message_start to message_stop.
+
+    `eager` streams the input of every tool in fragments, except where a tool says no (the legacy beta header).
+    """
     message = finished.message
     events = [_message_start(message)]
     content = message["content"]
@@ -37,7 +41,7 @@ def message_events(finished: Finished, request: JsonObject) -> list[JsonObject]:
         events.append(PING)
     for index, block in enumerate(content):
         cut = finished.cut_input if index == len(content) - 1 else None
-        start, deltas = _block_parts(block, cut, request)
+        start, deltas = _block_parts(block, cut, request, eager=eager)
         events.append({"type": "content_block_start", "index": index, "content_block": start})
         if index == 0:
             events.append(PING)
@@ -60,9 +64,15 @@ def _message_start(message: JsonObject) -> JsonObject:
         "stop_reason": None,
         "stop_sequence": None,
         "stop_details": None,
-        "usage": {**message["usage"], "output_tokens": 1, "output_tokens_details": None},
+        "usage": {**_without_iterations(message["usage"]), "output_tokens": 1, "output_tokens_details": None},
     }
+    if "context_management" in message:  # known only once everything is said: message_delta has it
+        opening["context_management"] = None
     return {"type": "message_start", "message": opening}
+
+
+def _without_iterations(usage: JsonObject) -> JsonObject:
+    return {key: value for key, value in usage.items() if key != "iterations"}
 
 
 def _message_delta(message: JsonObject) -> JsonObject:
@@ -70,25 +80,37 @@ def _message_delta(message: JsonObject) -> JsonObject:
     event: JsonObject = {
         "type": "message_delta",
         "delta": delta,
-        "usage": {key: message["usage"][key] for key in _WHOLE_USAGE},
+        "usage": {key: message["usage"][key] for key in _WHOLE_USAGE if key in message["usage"]},
     }
     if "context_management" in message:
         event["context_management"] = message["context_management"]
     return event
 
 
-def _block_parts(block: JsonObject, cut: str | None, request: JsonObject) -> tuple[JsonObject, list[JsonObject]]:
+def _block_parts(
+    block: JsonObject, cut: str | None, request: JsonObject, *, eager: bool
+) -> tuple[JsonObject, list[JsonObject]]:
     """Return the opening of a block with its insides empty, and the deltas that fill it."""
     kind = block["type"]
     if kind == "text":
-        deltas = [{"type": "text_delta", "text": piece} for piece in _TEXT_PIECE.findall(block["text"])]
-        return {**block, "text": ""}, deltas
+        return _text_parts(block)
     if kind in {"tool_use", "server_tool_use"}:
-        pieces = _fragments(cut) if cut is not None else _input_pieces(block, request)
+        pieces = _fragments(cut) if cut is not None else _input_pieces(block, request, eager=eager)
         return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
     if kind == "thinking":
         return {**block, "thinking": "", "signature": ""}, _thinking_deltas(block)
-    return block, []  # results of server tools and redacted thinking arrive whole
+    if kind == "compaction" and block.get("signature") is None:
+        parts = {"content": block["content"], "encrypted_content": block.get("encrypted_content")}
+        return {"type": kind, "content": None}, [{"type": "compaction_delta", **parts}]
+    return block, []  # a signed compaction block, results of server tools and redacted thinking arrive whole
+
+
+def _text_parts(block: JsonObject) -> tuple[JsonObject, list[JsonObject]]:
+    deltas: list[JsonObject] = [{"type": "text_delta", "text": piece} for piece in _TEXT_PIECE.findall(block["text"])]
+    citations = block.get("citations")
+    if citations:
+        deltas += [{"type": "citations_delta", "citation": citation} for citation in citations]
+    return {**block, "text": "", "citations": [] if citations else citations}, deltas
 
 
 def _thinking_deltas(block: JsonObject) -> list[JsonObject]:
@@ -97,10 +119,10 @@ def _thinking_deltas(block: JsonObject) -> list[JsonObject]:
     return [*deltas, {"type": "signature_delta", "signature": block["signature"]}]
 
 
-def _input_pieces(block: JsonObject, request: JsonObject) -> Iterator[str]:
+def _input_pieces(block: JsonObject, request: JsonObject, *, eager: bool) -> Iterator[str]:
     if not block["input"]:
         yield ""
-    elif _streams_eagerly(block["name"], request):
+    elif _streams_eagerly(block["name"], request, eager=eager):
         yield from _fragments(encode_input(block["input"]))
     else:
         yield from _whole_keys(block["input"])
@@ -120,6 +142,7 @@ def _fragments(encoded: str) -> Iterator[str]:
         yield encoded[start : start + _INPUT_FRAGMENT_CHARACTERS]
 
 
-def _streams_eagerly(name: str, request: JsonObject) -> bool:
+def _streams_eagerly(name: str, request: JsonObject, *, eager: bool) -> bool:
     tool: JsonObject = next((each for each in request.get("tools") or () if each.get("name") == name), {})
-    return bool(tool.get("eager_input_streaming"))
+    wanted = tool.get("eager_input_streaming")
+    return eager if wanted is None else bool(wanted)

@@ -10,17 +10,18 @@ from typing import Literal
 
 from evalkit.standin.errors import bad_request, not_found
 from evalkit.standin.models import Model, find_model
+from evalkit.standin.protocol.betas import BETA_FIELDS, PLAYED_FIELDS, Allowed, allowed_by
 from evalkit.standin.protocol.checks import mapping, text
+from evalkit.standin.protocol.context import check_context, check_summarisable
 from evalkit.standin.protocol.conversation import check_conversation
 from evalkit.standin.protocol.settings import check_settings
-from evalkit.standin.protocol.shapes import BETA_FIELDS, request_shape
+from evalkit.standin.protocol.shapes import request_shape
 from evalkit.standin.protocol.tools import check_tools, is_server_tool
 from evalkit.standin.reply import JsonObject
 
 ApiVersion = Literal["2023-06-01", "2026-10-21"]
 API_VERSIONS: tuple[ApiVersion, ...] = ("2023-06-01", "2026-10-21")
 Endpoint = Literal["messages", "count_tokens"]
-_HONOURED_BETA_FIELDS = frozenset({"context_management"})
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def validate_request(request: object, terms: Terms) -> Model:
     """Return the model that answers a request, or raise the error the API would give for it."""
     mapping(request, "body")
     body: JsonObject = request  # type: ignore[assignment]
-    _check_shape(body, terms)
+    allowed = allowed_by(terms.betas)
+    _check_shape(body, terms, allowed)
     model = find_model(body["model"])
     if model is None:
         raise not_found(f"model: {body['model']}")
@@ -46,8 +48,14 @@ def validate_request(request: object, terms: Terms) -> Model:
         _check_batch_item(body)
     _check_system(body)
     check_tools(body.get("tools") or ())
-    check_conversation(body["messages"], model, old_contract=terms.version == "2023-06-01")
+    if body.get("compaction") is not None and terms.endpoint == "messages":
+        check_summarisable(body["messages"])
+        messages = [*body["messages"], {"role": "user", "content": "(the request for the summary)"}]
+    else:
+        messages = body["messages"]
+    check_conversation(messages, model, old_contract=terms.version == "2023-06-01")
     check_settings(body, model)
+    check_context(body, model, allowed)
     if terms.endpoint == "count_tokens":
         _check_countable(body)
     return model
@@ -59,11 +67,8 @@ def check_length(prompt_tokens: int, model: Model) -> None:
         raise bad_request(f"prompt is too long: {prompt_tokens} tokens > {model.context_tokens} maximum")
 
 
-def _check_shape(body: JsonObject, terms: Terms) -> None:
-    switched_on = frozenset(
-        name for name, beta in BETA_FIELDS.items() if any(each.startswith(beta) for each in terms.betas)
-    )
-    shape = request_shape(terms.endpoint, sampling=terms.version == "2023-06-01", beta_fields=switched_on)
+def _check_shape(body: JsonObject, terms: Terms, allowed: Allowed) -> None:
+    shape = request_shape(terms.endpoint, allowed, sampling=terms.version == "2023-06-01")
     if "model" in body:
         text(body["model"], "model")
     shape(body, "")
@@ -76,7 +81,7 @@ def _check_unsupported_beta(body: JsonObject) -> None:
             error_code="thread_unsupported_request",
         )
     for name in BETA_FIELDS:
-        if body.get(name) is not None and name not in _HONOURED_BETA_FIELDS:
+        if body.get(name) is not None and name not in PLAYED_FIELDS:
             raise bad_request(f"{name}: not supported by the stand-in. Leave it out, or run against the live API.")
 
 

@@ -167,3 +167,13 @@ def test_written_out_conversation_is_summed_up() -> None:
 def test_wishes_and_questions_are_no_statements(sentence: str) -> None:
     """Only what states something is remembered."""
     assert statements_in(sentence) == ()
+
+
+def test_words_just_before_the_request_for_a_summary_count() -> None:
+    """A message that nothing answered yet is summed up too, and the request itself is not."""
+    messages = [
+        {"role": "user", "content": "My dog is called Biscuit."},
+        {"role": "user", "content": "Write a summary of the conversation so far: what is open, what was told."},
+    ]
+    said = text(answer({"system": SYSTEM, "tools": TOOLS, "messages": messages}, 1, []))
+    assert said == "- The user said: My dog is called Biscuit."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evalkit.standin.errors import ApiError
+from evalkit.standin.models import MODELS
 from evalkit.standin.protocol.ratelimits import RateLimiter, RateLimits
 
 MODEL = "claude-haiku-5-5"
@@ -83,3 +84,27 @@ def test_headers_show_limit_rest_and_reset(limiter: RateLimiter) -> None:
     assert (header(limiter, "requests-limit"), header(limiter, "requests-remaining")) == ("60", "59")
     assert (header(limiter, "input-tokens-remaining"), header(limiter, "tokens-remaining")) == ("30000", "30000")
     assert header(limiter, "input-tokens-reset") == "2027-01-15T08:00:30Z"
+
+
+def test_counting_tokens_has_a_bucket_of_its_own(clock: Clock) -> None:
+    """Requests to count tokens use up neither each other's class nor the requests of messages."""
+    limiter = RateLimiter(RateLimits(requests=1, counts=2), clock, lambda: 1_800_000_000)
+    for _ in range(2):
+        limiter.admit_count(MODEL)
+    with pytest.raises(ApiError, match="2 token counting requests per minute"):
+        limiter.admit_count(MODEL)
+    limiter.admit_count("claude-opus-5")
+    limiter.admit(MODEL, 10)
+
+
+def test_models_of_one_class_share_their_limits() -> None:
+    """Opus 4.x is one class, Sonnet 4.x another, Fable 5 and 5.1 a third; every other model is by itself."""
+    classes: dict[str, set[str]] = {}
+    for model in MODELS.values():
+        classes.setdefault(model.rate_class, set()).add(model.id)
+    shared = sorted(sorted(ids) for ids in classes.values() if len(ids) > 1)
+    assert shared == [
+        ["claude-fable-5", "claude-fable-5-1"],
+        ["claude-opus-4-5-20251101", "claude-opus-4-6", "claude-opus-4-7", "claude-opus-4-8"],
+        ["claude-sonnet-4-5-20250929", "claude-sonnet-4-6"],
+    ]
