@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check lint types schemas faults bench clean
+.PHONY: setup demo test agreement check lint types schemas faults bench clean
 
 setup: $(READY)
 
@@ -27,6 +27,10 @@ faults: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tests.bench.engine_cost
 	$(BIN)/python -m tests.bench.rate_limits
+
+# Needs the folder with the recorded verdicts of other checkers: EVALKIT_AGREEMENT_DATA=DIR make agreement
+agreement: $(READY)
+	$(BIN)/python -m pytest tests/agreement
 
 lint: $(READY)
 	$(BIN)/ruff check .

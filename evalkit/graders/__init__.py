@@ -1,5 +1,7 @@
-"""Pure functions of a transcript: text, brand voice, tool use, usage."""
+"""Pure functions of a transcript: text, brand voice, tool use, outcome, usage."""
 
 from evalkit.graders.dispatch import KINDS, grade, grade_text_rule
+from evalkit.graders.language import LANGUAGES, primary
+from evalkit.graders.matching import CHOICE_KEYS, is_choice
 
-__all__ = ["KINDS", "grade", "grade_text_rule"]
+__all__ = ["CHOICE_KEYS", "KINDS", "LANGUAGES", "grade", "grade_text_rule", "is_choice", "primary"]

@@ -9,30 +9,50 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from evalkit.errors import EvalkitError
-from evalkit.graders import text, tools, usage, voice
+from evalkit.graders import counts, form, outcome, sequence, spoken, text, tools, usage, voice
 from evalkit.graders.findings import all_hold, not_measured, one_holds
+from evalkit.graders.normalise import readings
 from evalkit.graders.patterns import Undecided
 from evalkit.graders.replies import replied_turns
-from evalkit.records import Assertion, Finding, JsonObject, Score, Transcript, TrialVerdict
+from evalkit.records import Assertion, Finding, JsonObject, Score, Transcript, TrialVerdict, Turn
 
 ReplyRule = Callable[[JsonObject, str, int], Finding]
+TurnRule = Callable[[JsonObject, Turn, Transcript], Finding]
 TranscriptGrader = Callable[[Transcript, Assertion], Finding]
 
 _WANTED_ONCE: Mapping[str, ReplyRule] = {"says": text.says, "says_any": text.says_any}
 _EVERY_REPLY: Mapping[str, ReplyRule] = {
     "never_says": text.never_says,
-    "max_words": text.max_words,
+    "max_words": counts.max_words,
+    "count": counts.count,
+    "starts_with": form.starts_with,
+    "ends_with": form.ends_with,
+    "format": form.format_,
+    "case": form.case,
+    "postscript": form.postscript,
+    "paragraph": form.paragraph,
+    "language": form.language,
     "voice.existence": voice.existence,
     "voice.substitution": voice.substitution,
     "voice.occurrence": voice.occurrence,
     "voice.length": voice.length,
 }
 _REPLY_RULES: Mapping[str, ReplyRule] = {**_WANTED_ONCE, **_EVERY_REPLY}
+_TURN_RULES: Mapping[str, TurnRule] = {"language.user": spoken.language_of_user}
 _TRANSCRIPT_GRADERS: Mapping[str, TranscriptGrader] = {
     "tools.none": tools.none,
     "tools.calls": tools.calls,
     "tools.never": tools.never,
     "tools.max_calls": tools.max_calls,
+    "tools.min_calls": tools.min_calls,
+    "tools.times": tools.times,
+    "tools.after": sequence.after,
+    "tools.before": sequence.before,
+    "tools.recovers": sequence.recovers,
+    "tools.max_redundant": sequence.max_redundant,
+    "outcome.writes": outcome.writes,
+    "outcome.state": outcome.state,
+    "outcome.ended": outcome.ended,
     "budget.cost_usd": usage.cost_usd,
     "budget.requests": usage.requests,
     "budget.output_tokens": usage.output_tokens,
@@ -41,7 +61,7 @@ _TRANSCRIPT_GRADERS: Mapping[str, TranscriptGrader] = {
     "budget.time_ms": usage.time_ms,
 }
 
-KINDS = frozenset(_REPLY_RULES) | frozenset(_TRANSCRIPT_GRADERS)
+KINDS = frozenset(_REPLY_RULES) | frozenset(_TURN_RULES) | frozenset(_TRANSCRIPT_GRADERS)
 """Every kind of assertion that can be graded."""
 
 
@@ -53,7 +73,7 @@ def grade(transcript: Transcript, assertion: Assertion) -> Score:
     turn that stops at a tool call is not an empty reply; see `replies.replied_turns`.) Raises EvalkitError for a kind
     without a grader.
     """
-    if assertion.kind in _REPLY_RULES:
+    if assertion.kind in _REPLY_RULES or assertion.kind in _TURN_RULES:
         return Score(assertion, _judge_replies(transcript, assertion))
     try:
         return Score(assertion, _grader(assertion)(transcript, assertion))
@@ -87,16 +107,37 @@ def _judge_replies(transcript: Transcript, assertion: Assertion) -> Finding:
     turns = [turn for turn in judged.turns if turn.n not in skipped]
     if judged.turns and not turns and not judged.missing:
         return Finding(TrialVerdict.PASSED, "switched off in every turn", turn=assertion.turn)
-    rule = _REPLY_RULES[assertion.kind]
-    findings = [_judge_reply(rule, assertion.params, turn.reply, turn.n) for turn in turns]
+    findings = [_judge_turn(assertion, turn, transcript) for turn in turns]
     combine = one_holds if assertion.kind in _WANTED_ONCE else all_hold
     return combine(findings, judged.missing)
+
+
+def _judge_turn(assertion: Assertion, turn: Turn, transcript: Transcript) -> Finding:
+    if assertion.kind in _REPLY_RULES:
+        return _judge_reply(_REPLY_RULES[assertion.kind], assertion.params, turn.reply, turn.n)
+    about_turn = _TURN_RULES[assertion.kind]
+    return _judge_reply(
+        lambda params, _reply, _n: about_turn(params, turn, transcript), assertion.params, turn.reply, turn.n
+    )
 
 
 def _judge_reply(rule: ReplyRule, params: JsonObject, reply: str, turn: int) -> Finding:
     if not reply.strip():
         return Finding(TrialVerdict.FAILED, "an empty reply", "a reply", turn=turn)
     try:
-        return rule(params, reply, turn)
+        found = rule(params, reply, turn)
+        if found.verdict is TrialVerdict.PASSED or not params.get("normalise"):
+            return found
+        return _loosely(rule, params, reply, found)
     except Undecided as undecided:
         return not_measured(str(undecided), turn)
+
+
+def _loosely(rule: ReplyRule, params: JsonObject, reply: str, strictly: Finding) -> Finding:
+    """Return a pass if another reading of the reply keeps the rule, else what was found strictly."""
+    for reading in readings(reply, params["normalise"])[1:]:
+        found = rule(params, reading, strictly.turn or 1)
+        if found.verdict is TrialVerdict.PASSED:
+            left_out = ", ".join(params["normalise"]).replace("_", " ")
+            return Finding(TrialVerdict.PASSED, found.observed, found.expected, note=f"read loosely: {left_out}")
+    return strictly

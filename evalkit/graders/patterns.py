@@ -77,6 +77,21 @@ def matches_somewhere(source: str, text: str, *, ignore_case: bool = False) -> b
         raise _too_slow(source) from exc
 
 
+def matches_at(source: str, text: str, position: int, *, ignore_case: bool = False) -> bool:
+    """Return whether `source` matches at a position of `text`. Raises Undecided after `MATCH_SECONDS`."""
+    pattern = compile_pattern(source, ignore_case=ignore_case)
+    try:
+        return pattern.match(text, position, timeout=MATCH_SECONDS) is not None
+    except TimeoutError as exc:
+        raise _too_slow(source) from exc
+
+
+def limits_text(low: float | None, high: float | None) -> str:
+    """Return limits in words: `at least 2 and at most 5`."""
+    limits = [f"at least {low}" if low is not None else "", f"at most {high}" if high is not None else ""]
+    return " and ".join(limit for limit in limits if limit)
+
+
 def expand_groups(source: str, found: str, template: str, *, ignore_case: bool = False) -> str:
     """Return `template` with `$1`, `$2`, ... replaced by what the groups of `source` hold in `found`."""
     if "$" not in template:

@@ -1,10 +1,13 @@
-"""Graders of what a reply says: says, says_any, never_says, max_words. Each rule judges one reply.
+"""Graders of what a reply says: says, says_any, never_says. Each rule judges one reply.
 
-Text that is not a regular expression is found anywhere in the reply, as `patterns.literal_source` says; both kinds
-ignore case.
+A text is wanted in one of four ways: anywhere in the reply as a person reads it (`patterns.literal_source`), as whole
+words, character by character (`exact`, where case counts unless `ignore_case`), or as a regular expression. All but
+`exact` ignore case.
 """
 
 from __future__ import annotations
+
+import regex
 
 from evalkit.graders.patterns import Range, find_all, literal_source, outermost
 from evalkit.graders.sentences import words
@@ -17,8 +20,8 @@ def says(params: JsonObject, reply: str, turn: int) -> Finding:
     Why: the answer the customer came for must be there. Example: `says: ["30 days"]`. Instead of listing every
     wording, use `says_any` or a regular expression.
     """
-    ranges = _find(params, reply)
-    return _wanted(ranges, _quoted(params), reply, turn)
+    ranges = find_text(params, reply)
+    return _wanted(ranges, quoted(params), reply, turn)
 
 
 def says_any(params: JsonObject, reply: str, turn: int) -> Finding:
@@ -28,8 +31,8 @@ def says_any(params: JsonObject, reply: str, turn: int) -> Finding:
     texts, use one regular expression.
     """
     texts = params["texts"]
-    ranges = tuple(found for text in texts for found in _find(text, reply))
-    return _wanted(ranges, "one of " + ", ".join(map(_quoted, texts)), reply, turn)
+    ranges = tuple(found for text in texts for found in find_text(text, reply))
+    return _wanted(ranges, "one of " + ", ".join(map(quoted, texts)), reply, turn)
 
 
 def never_says(params: JsonObject, reply: str, turn: int) -> Finding:
@@ -38,26 +41,12 @@ def never_says(params: JsonObject, reply: str, turn: int) -> Finding:
     Why: some promises must not be made. Example: `never_says: ["refund has been issued"]`. Instead of a list of
     wordings that holds for every case, write a brand-voice rule.
     """
-    ranges = _find(params, reply)
+    ranges = find_text(params, reply)
     if not ranges:
-        return Finding(TrialVerdict.PASSED, "not said", f"never {_quoted(params)}", turn=turn)
+        return Finding(TrialVerdict.PASSED, "not said", f"never {quoted(params)}", turn=turn)
     spans = to_spans(outermost(ranges), turn)
     observed = ", ".join(dict.fromkeys(f'"{reply[span.start : span.end]}"' for span in spans)) or "an empty match"
-    return Finding(TrialVerdict.FAILED, observed, f"never {_quoted(params)}", spans, turn)
-
-
-def max_words(params: JsonObject, reply: str, turn: int) -> Finding:
-    """Limit the words of the reply; the words beyond the limit are marked.
-
-    Why: long replies are not read. Example: `max_words: 90`. Instead of a limit in each case, write a `length` rule
-    into the brand voice.
-    """
-    found, limit = words(reply), int(params["max"])
-    expected = f"at most {limit} words"
-    if len(found) <= limit:
-        return Finding(TrialVerdict.PASSED, f"{len(found)} words", expected, turn=turn)
-    beyond = Span(turn, found[limit][0], found[-1][1])
-    return Finding(TrialVerdict.FAILED, f"{len(found)} words", expected, (beyond,), turn)
+    return Finding(TrialVerdict.FAILED, observed, f"never {quoted(params)}", spans, turn)
 
 
 def to_spans(ranges: tuple[Range, ...], turn: int, offset: int = 0) -> tuple[Span, ...]:
@@ -65,16 +54,30 @@ def to_spans(ranges: tuple[Range, ...], turn: int, offset: int = 0) -> tuple[Spa
     return tuple(Span(turn, start + offset, end + offset) for start, end in ranges)
 
 
-def _find(params: JsonObject, reply: str) -> tuple[Range, ...]:
-    source = params["text"] if params.get("regex") else literal_source(params["text"])
-    return find_all(source, reply, ignore_case=True)
+def text_source(params: JsonObject) -> tuple[str, bool]:
+    """Return the regular expression for a wanted text, and whether it ignores case."""
+    text = str(params["text"])
+    if params.get("regex"):
+        return text, True
+    if params.get("exact"):
+        return regex.escape(text), bool(params.get("ignore_case"))
+    source = literal_source(text)
+    return (rf"(?<!\w){source}(?!\w)" if params.get("word") else source), True
+
+
+def find_text(params: JsonObject, reply: str) -> tuple[Range, ...]:
+    """Return where a wanted text stands."""
+    source, ignore_case = text_source(params)
+    return find_all(source, reply, ignore_case=ignore_case)
+
+
+def quoted(params: JsonObject) -> str:
+    """Return a wanted text as it is shown."""
+    shown = f"/{params['text']}/" if params.get("regex") else f'"{params["text"]}"'
+    return f"the word {shown}" if params.get("word") else f"exactly {shown}" if params.get("exact") else shown
 
 
 def _wanted(ranges: tuple[Range, ...], expected: str, reply: str, turn: int) -> Finding:
     if ranges:
         return Finding(TrialVerdict.PASSED, "said", expected, to_spans(outermost(ranges), turn), turn)
     return Finding(TrialVerdict.FAILED, f"not said in {len(words(reply))} words", expected, turn=turn)
-
-
-def _quoted(params: JsonObject) -> str:
-    return f"/{params['text']}/" if params.get("regex") else f'"{params["text"]}"'

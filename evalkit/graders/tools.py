@@ -1,4 +1,4 @@
-"""Graders of tool use: tools.none, tools.calls, tools.never, tools.max_calls.
+"""Graders of which tools are called: tools.none, calls, never, max_calls, min_calls, times.
 
 A call counts from the moment the assistant asked for it, whatever the tool answered. With a turn, only that turn's
 calls count; without one, those of the whole conversation.
@@ -7,26 +7,14 @@ calls count; without one, those of the whole conversation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from evalkit.graders.difference import describe_difference
 from evalkit.graders.findings import limit_finding, not_measured
-from evalkit.graders.matching import aligned, matches_call, unmet_entry
-from evalkit.graders.replies import complete_turns
+from evalkit.graders.matching import aligned, matches_call, matching_of, unmet_entry
+from evalkit.graders.patterns import limits_text
 from evalkit.graders.shown import shown_call, shown_calls
+from evalkit.graders.tool_calls import Calls, made_calls
 from evalkit.records import Assertion, Finding, JsonObject, ToolCall, Transcript, TrialVerdict
-
-
-@dataclass(frozen=True)
-class _Calls:
-    """The calls to judge, the turn of each, and why some may be missing."""
-
-    calls: tuple[ToolCall, ...]
-    turns: tuple[int, ...]
-    missing: str
-
-    def turn_of(self, call: ToolCall) -> int:
-        return next(turn for turn, candidate in zip(self.turns, self.calls, strict=True) if candidate is call)
 
 
 def none(transcript: Transcript, assertion: Assertion) -> Finding:
@@ -35,7 +23,7 @@ def none(transcript: Transcript, assertion: Assertion) -> Finding:
     Why: a question back to the customer needs no lookup. Example: `tools: none`. Instead of forbidding all to keep
     one tool out, use `tools.never`.
     """
-    made = _made(transcript, assertion)
+    made = made_calls(transcript, assertion)
     return _forbidden(made, made.calls, "no tool call")
 
 
@@ -45,9 +33,10 @@ def never(transcript: Transcript, assertion: Assertion) -> Finding:
     Why: an action may need consent first. Example: `tools: {never: [start_return]}`. Instead of naming every other
     tool, use `tools: none`.
     """
-    made = _made(transcript, assertion)
-    found = tuple(call for call in made.calls if matches_call(assertion.params, call))
-    return _forbidden(made, found, f"never {_shown_entry(assertion.params)}")
+    made = made_calls(transcript, assertion)
+    how = matching_of(assertion.params)
+    found = tuple(call for call in made.calls if matches_call(assertion.params, call, how))
+    return _forbidden(made, found, f"never {shown_entry(assertion.params)}")
 
 
 def max_calls(transcript: Transcript, assertion: Assertion) -> Finding:
@@ -56,7 +45,7 @@ def max_calls(transcript: Transcript, assertion: Assertion) -> Finding:
     Why: a model that keeps trying costs time and money. Example: `tools: {max_calls: 3}`. Instead of a limit that
     means "exactly these", use `order: exact`.
     """
-    made, limit = _made(transcript, assertion), int(assertion.params["max"])
+    made, limit = made_calls(transcript, assertion), int(assertion.params["max"])
     if len(made.calls) > limit:
         beyond = made.turns[limit]
         return limit_finding(f"{len(made.calls)} calls", f"at most {limit}", holds=False, turn=beyond)
@@ -65,20 +54,52 @@ def max_calls(transcript: Transcript, assertion: Assertion) -> Finding:
     return limit_finding(f"{len(made.calls)} calls", f"at most {limit}", holds=True, turn=assertion.turn)
 
 
+def min_calls(transcript: Transcript, assertion: Assertion) -> Finding:
+    """Require some tool calls, whichever.
+
+    Why: an answer that needs a lookup can't come from nowhere. Example: `tools: {min_calls: 1}`. Instead of a number
+    when the tool is known, name it in `calls`.
+    """
+    made, limit = made_calls(transcript, assertion), int(assertion.params["min"])
+    observed = shown_calls(made.calls)
+    if len(made.calls) < limit and made.missing:
+        return not_measured(made.missing, assertion.turn)
+    return limit_finding(observed, f"at least {limit} calls", holds=len(made.calls) >= limit, turn=assertion.turn)
+
+
+def times(transcript: Transcript, assertion: Assertion) -> Finding:
+    """Limit how often one tool is called.
+
+    Why: a second booking is a second bill. Example: `tools: {times: {book: 1, lookup: {max: 3}}}`. Instead of
+    counting all tools together, use `max_calls`.
+    """
+    made = made_calls(transcript, assertion)
+    name, low, high = assertion.params["name"], assertion.params.get("min"), assertion.params.get("max")
+    found = [call for call in made.calls if call.name == name]
+    observed, expected = f"{len(found)} calls of {name}", f"{limits_text(low, high)} calls of {name}"
+    if high is not None and len(found) > high:
+        return limit_finding(observed, expected, holds=False, turn=made.turn_of(found[high]))
+    if made.missing:
+        return not_measured(made.missing, assertion.turn)
+    return limit_finding(observed, expected, holds=low is None or len(found) >= low, turn=assertion.turn)
+
+
 def calls(transcript: Transcript, assertion: Assertion) -> Finding:
     """Require that these calls were made, in this order.
 
     Why: a right answer without the lookup is luck. Example: `calls: [{lookup_order: {order_id: TN-20977}}]`.
     `relative`: others may come between; `exact`: these and no others; `any`: in any order, each by a call of its own.
-    Instead of repeating all arguments, name those that matter: the rest is free.
+    An argument may name what is accepted: `{one_of: [a, b]}`, `{min: 1, max: 5}`, `{value: a, optional: true}`,
+    `{absent: true}`, `/regex/`; `match` says how strictly values are compared. Instead of repeating all arguments, name
+    those that matter: the rest is free unless `match: {arguments: exact}`.
     """
-    made = _made(transcript, assertion)
+    made = made_calls(transcript, assertion)
     entries: Sequence[JsonObject] = assertion.params["calls"]
     order = assertion.params.get("order", "relative")
-    unmet = unmet_entry(entries, made.calls, order)
+    unmet = unmet_entry(entries, made.calls, order, matching_of(assertion.params))
     if made.missing and (unmet is not None or order == "exact"):
         return not_measured(made.missing, assertion.turn)
-    expected = f"{', '.join(map(_shown_entry, entries)) or 'no call'} ({order} order)"
+    expected = f"{', '.join(map(shown_entry, entries)) or 'no call'} ({order} order)"
     observed = shown_calls(made.calls)
     if unmet is None:
         return Finding(TrialVerdict.PASSED, observed, expected, turn=assertion.turn)
@@ -89,20 +110,21 @@ def calls(transcript: Transcript, assertion: Assertion) -> Finding:
     return _unmet_finding(made, unmet, assertion, Finding(TrialVerdict.FAILED, observed, expected))
 
 
-def _unmet_finding(made: _Calls, unmet: int, assertion: Assertion, found: Finding) -> Finding:
+def _unmet_finding(made: Calls, unmet: int, assertion: Assertion, found: Finding) -> Finding:
     entry = assertion.params["calls"][unmet]
-    missed = f"entry {unmet + 1} was not met: {_shown_entry(entry)}"
-    nearest = _nearest(entry, made.calls)
+    missed = f"entry {unmet + 1} was not met: {shown_entry(entry)}"
+    nearest = nearest_call(entry, made.calls)
     if nearest is None:
         note = f"{missed}; {entry['name']} was not called"
         return Finding(found.verdict, found.observed, found.expected, turn=assertion.turn, note=note)
-    difference = describe_difference(*aligned(entry.get("input") or {}, nearest.input))
+    how = matching_of(assertion.params)
+    difference = describe_difference(*aligned(entry.get("input") or {}, nearest.input, how))
     reason = difference or "it was made, but not where this order asks for it"
     note = f"{missed}; nearest call: {shown_call(nearest.name, nearest.input)}\n{reason}"
     return Finding(found.verdict, found.observed, found.expected, turn=made.turn_of(nearest), note=note)
 
 
-def _nearest(entry: JsonObject, made: Sequence[ToolCall]) -> ToolCall | None:
+def nearest_call(entry: JsonObject, made: Sequence[ToolCall]) -> ToolCall | None:
     """Return the call of the same tool in which the most of the expected arguments match; the first of equals."""
     wanted = entry.get("input") or {}
 
@@ -112,7 +134,7 @@ def _nearest(entry: JsonObject, made: Sequence[ToolCall]) -> ToolCall | None:
     return max((call for call in made if call.name == entry["name"]), key=fitting, default=None)
 
 
-def _forbidden(made: _Calls, found: Sequence[ToolCall], expected: str) -> Finding:
+def _forbidden(made: Calls, found: Sequence[ToolCall], expected: str) -> Finding:
     if found:
         return Finding(TrialVerdict.FAILED, shown_calls(found), expected, turn=made.turn_of(found[0]))
     if made.missing:
@@ -120,11 +142,5 @@ def _forbidden(made: _Calls, found: Sequence[ToolCall], expected: str) -> Findin
     return Finding(TrialVerdict.PASSED, shown_calls(made.calls), expected)
 
 
-def _made(transcript: Transcript, assertion: Assertion) -> _Calls:
-    judged = complete_turns(transcript, assertion.turn)
-    made = [(turn.n, call) for turn in judged.turns for call in turn.tool_calls]
-    return _Calls(tuple(call for _, call in made), tuple(turn for turn, _ in made), judged.missing)
-
-
-def _shown_entry(entry: JsonObject) -> str:
+def shown_entry(entry: JsonObject) -> str:
     return shown_call(entry["name"], entry.get("input"))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from evalkit.graders.findings import joined
-from evalkit.graders.patterns import Range, expand_groups, find_all, matches_somewhere, outermost
+from evalkit.graders.patterns import Range, expand_groups, find_all, limits_text, matches_somewhere, outermost
 from evalkit.graders.sentences import sentences, words
 from evalkit.graders.text import to_spans
 from evalkit.records import Finding, JsonObject, Span, TrialVerdict
@@ -75,7 +75,7 @@ def occurrence(params: JsonObject, reply: str, turn: int) -> Finding:
     """
     offset, text = _scope(params, reply)
     ranges = outermost(find_all(params["token"], text, ignore_case=bool(params.get("ignorecase"))))
-    expected = _limits(params.get("min"), params.get("max"))
+    expected = limits_text(params.get("min"), params.get("max"))
     too_few = params.get("min") is not None and len(ranges) < params["min"]
     too_many = params.get("max") is not None and len(ranges) > params["max"]
     if not too_few and not too_many:
@@ -168,11 +168,6 @@ def _is_fine(params: JsonObject, value: str, found: str) -> bool:
     if all(_PHRASE.fullmatch(wording) for wording in value.split("|")):
         return False
     return matches_somewhere(value, found, ignore_case=bool(params.get("ignorecase")))
-
-
-def _limits(low: int | None, high: int | None) -> str:
-    limits = [f"at least {low}" if low is not None else "", f"at most {high}" if high is not None else ""]
-    return " and ".join(limit for limit in limits if limit)
 
 
 def _message(params: JsonObject, *values: str) -> str:

@@ -15,7 +15,8 @@ from evalkit.records import Assertion, CaseRecord, JsonObject
 from evalkit.standin.faults import FAULTS
 from evalkit.suites import compile as compiling
 from evalkit.suites import fixtures as fixing
-from evalkit.suites.compile import Found, compile_budget, compile_expect
+from evalkit.suites.compile import compile_budget, compile_expect
+from evalkit.suites.compiled import Found
 from evalkit.suites.expect_schema import Expect
 from evalkit.suites.fixtures import Fixtures, compile_fixtures
 from evalkit.suites.schema import CaseFile, HistoryEntry, StepFile, SuiteFile, TurnFile
@@ -57,7 +58,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found)
     history = _history(source, file.history, path, found)
     script = _script(source, file.stand_in, path, found)
     fixtures = fixing.merged(own, context.fixtures)
-    if not context.voice and not assertions and not file.skip:
+    if not context.voice_named and not assertions and not file.skip:
         message = f"case {file.id!r} expects nothing: no expect, no budget, no voice. It can't fail."
         found.problems.append(source.problem((*path, "id"), message, "warning"))
     cases = []

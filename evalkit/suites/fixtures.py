@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalkit.records import Problem
-from evalkit.suites.compile import Found, value_patterns
+from evalkit.suites.compiled import Found, value_patterns
 from evalkit.suites.schema import FixtureFile
 from evalkit.suites.values import Fixture, ToolMention
 from evalkit.yamlsource import Source, ValuePath

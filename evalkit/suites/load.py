@@ -16,7 +16,8 @@ from typing import Any
 from evalkit.errors import FileProblems
 from evalkit.records import Place, Problem
 from evalkit.suites.cases import CaseContext, compile_case
-from evalkit.suites.compile import Found, compile_expect
+from evalkit.suites.compile import compile_expect
+from evalkit.suites.compiled import Found
 from evalkit.suites.fixtures import compile_fixtures
 from evalkit.suites.schema import CaseFile, GateFile, SuiteFile
 from evalkit.suites.values import Case, Gate, Suite

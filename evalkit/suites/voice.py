@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.records import Assertion, JsonObject, Level, Place, Problem
-from evalkit.suites.compile import pattern_problem
+from evalkit.suites.compiled import pattern_problem
 from evalkit.suites.voice_schema import Existence, Length, Occurrence, Substitution, VoiceFile
 from evalkit.yamlsource import Source, ValuePath, check_schema, parse_yaml, read_below
 

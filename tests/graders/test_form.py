@@ -1,0 +1,151 @@
+"""Graders of how much a reply holds and of its form."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.graders import grade_text_rule
+from evalkit.graders.normalise import STEPS, readings
+from evalkit.graders.punkt import running_sentences
+from evalkit.records import TrialVerdict
+from tests.graders.build import assertion, finding, literal, said
+
+PASSED, FAILED, NOT_MEASURED = TrialVerdict.PASSED, TrialVerdict.FAILED, TrialVerdict.NOT_MEASURED
+GERMAN = "Ihre Bestellung ist unterwegs und wird am Montag bei Ihnen ankommen."
+ENGLISH = "Your order is on its way and will be with you on Monday."
+
+
+def judged(kind: str, params: dict[str, Any], reply: str) -> TrialVerdict:
+    return grade_text_rule(assertion(kind, params), reply).verdict
+
+
+def counted(unit: str, reply: str, **about: Any) -> str:
+    """Return what `count` observes."""
+    return grade_text_rule(assertion("count", {"unit": unit, "min": None, "max": None, **about}), reply).observed
+
+
+@pytest.mark.parametrize(
+    ("unit", "reply", "about", "expected"),
+    [
+        ("words", "don't well-known x_1", {}, "5 words"),
+        ("letters", "Année 2!", {}, "5 letters"),
+        ("letters", "Eel bee", {"of": "e"}, "4 letters (e)"),
+        ("capitals", "NASA's ROV-B is A-ok", {}, "2 words in capitals"),
+        ("sentences", "Mr. Fox ran. Did he? Yes!\nAnd more", {}, "4 sentences"),
+        ("paragraphs", "one\nstill one\n\n\n\ntwo", {}, "2 paragraphs"),
+        ("sections", "a *** b\n***\nc", {"separator": "***"}, "3 sections (***)"),
+        ("sections", "Day 1 a\nDay 2 b\nday 3", {"heading": "Day"}, "2 sections (Day)"),
+        ("bullets", "* a\n  - b\n**bold** no\n-c", {}, "3 bullets"),
+        ("emphasis", "*a* and **b** and ** ** and *\n*", {}, "2 emphasised parts"),
+        ("titles", "<<A title>> << >> <<broken\n>>", {}, "1 title"),
+        ("placeholders", "[name], [] and [street\n]", {}, "2 placeholders"),
+        ("texts", "refund, Refunds", {"of": literal("refund")}, '2 times "refund"'),
+        ("texts", "refund, Refunds", {"of": {"text": "refund", "word": True}}, '1 times the word "refund"'),
+    ],
+)
+def test_units_are_counted_as_the_field_counts_them(
+    unit: str, reply: str, about: dict[str, Any], expected: str
+) -> None:
+    """Each unit is what instruction-following checkers take it for."""
+    assert counted(unit, reply, **about) == expected
+
+
+def test_a_count_names_its_limits_and_marks_what_is_too_much() -> None:
+    """Limits are inclusive; exactly is said as such."""
+    found = grade_text_rule(assertion("count", {"unit": "bullets", "min": 1, "max": 1}), "- a\n- b")
+    assert (found.verdict, found.observed, found.expected) == (FAILED, "2 bullets", "exactly 1 bullet")
+    assert [("- a\n- b")[span.start : span.end] for span in found.spans] == ["- b"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "distinct", "expected"),
+    [("a***b", True, PASSED), ("a***a", True, FAILED), ("a***a", False, PASSED), ("***a***b***", True, PASSED)],
+)
+def test_sections_may_have_to_differ(reply: str, distinct: bool, expected: TrialVerdict) -> None:
+    """An empty section at either edge is none; two answers must be two."""
+    assert judged(
+        "count", {"unit": "sections", "separator": "***", "min": 2, "max": 2, "distinct": distinct}, reply
+    ) is (expected)
+
+
+def test_an_empty_section_in_between_is_a_failure() -> None:
+    """A separator with nothing behind it promised a section."""
+    found = grade_text_rule(
+        assertion("count", {"unit": "sections", "separator": "***", "min": 2, "max": 2}), "a*** ***b"
+    )
+    assert (found.verdict, found.observed) == (FAILED, "2 sections (***), one of them empty")
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "reply", "expected"),
+    [
+        ("starts_with", literal("yes, gladly"), " Yes, gladly. Now", PASSED),
+        ("starts_with", literal("gladly"), "Yes, gladly.", FAILED),
+        ("starts_with", {"text": "Yes", "exact": True}, "yes", FAILED),
+        ("ends_with", literal("anything else?"), 'Anything else?" \n', PASSED),
+        ("ends_with", literal("anything else?"), "Anything else? No.", FAILED),
+        ("ends_with", {"text": r"\d+", "regex": True}, "It is 12", PASSED),
+        ("format", {"format": "json"}, '```json\n{"a": [1]}\n```', PASSED),
+        ("format", {"format": "json"}, 'Here: {"a": 1}', FAILED),
+        ("format", {"format": "quoted"}, '"All of it"\n', PASSED),
+        ("format", {"format": "quoted"}, '"', FAILED),
+        ("case", {"case": "upper"}, "LOUD 1!", PASSED),
+        ("case", {"case": "upper"}, "LOUd", FAILED),
+        ("case", {"case": "lower"}, "12!", FAILED),
+        ("postscript", {"postscript": "P.P.S"}, "x\np. p. s more", PASSED),
+        ("postscript", {"postscript": "P.S."}, "no ps here", FAILED),
+        ("paragraph", {"n": 2, "first_word": "However"}, 'a\n\n"however, b', PASSED),
+        ("paragraph", {"n": 2, "first_word": "b"}, "a", FAILED),
+        ("paragraph", {"n": 2, "first_word": "b"}, "a\n\n\n\nb", FAILED),
+        ("language", {"language": "de-AT"}, GERMAN, PASSED),
+        ("language", {"language": "de"}, ENGLISH, FAILED),
+        ("language", {"language": "de"}, "OK", NOT_MEASURED),
+        ("language", {"language": "ko"}, "안녕하세요 고객님", PASSED),
+        ("language", {"language": "en"}, ENGLISH.upper(), PASSED),
+    ],
+)
+def test_forms(kind: str, params: dict[str, Any], reply: str, expected: TrialVerdict) -> None:
+    """Each form is kept or broken as stated."""
+    assert judged(kind, params, reply) is expected
+
+
+def test_a_reply_follows_the_language_of_the_user() -> None:
+    """The user's own words say which language is wanted; a few words say nothing."""
+    from dataclasses import replace
+
+    conversation = said(GERMAN)
+    (turn,) = conversation.turns
+    asked = replace(conversation, turns=(replace(turn, user="Wann kommt denn endlich meine Bestellung an?"),))
+    english = replace(conversation, turns=(replace(turn, user="When will my order arrive at my house, please?"),))
+    assert finding(asked, "language.user", {}).verdict is PASSED
+    assert finding(english, "language.user", {}).verdict is FAILED
+    assert finding(replace(conversation, turns=(replace(turn, user="?"),)), "language.user", {}).verdict is NOT_MEASURED
+
+
+def test_a_loose_reading_forgives_a_frame_around_the_text() -> None:
+    """The first or last line and asterisks may be left out, and the finding says so."""
+    reply = "Sure, here you are:\n*small letters only*"
+    assert judged("case", {"case": "lower"}, reply) is FAILED
+    found = grade_text_rule(assertion("case", {"case": "lower", "normalise": ["first_line", "asterisks"]}), reply)
+    assert (found.verdict, found.note) == (PASSED, "read loosely: first line, asterisks")
+
+
+@given(st.text(alphabet="a*,\n ", max_size=20).filter(str.strip), st.sets(st.sampled_from(STEPS)))
+def test_the_strict_reading_comes_first_and_none_is_empty(reply: str, steps: set[str]) -> None:
+    """Reading loosely never takes the reply itself away, so it can only turn failures into passes."""
+    found = readings(reply, sorted(steps))
+    assert found[0] == reply
+    assert all(text.strip() for text in found)
+
+
+@given(st.text(alphabet="aB1.!? \n'\")", max_size=60))
+def test_sentences_are_apart_and_lose_nothing_but_space(text: str) -> None:
+    """Sentences come in order, do not overlap, and hold every character that is no white space."""
+    found = running_sentences(text)
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(found))
+    assert "".join("".join(text[slice(*one)].split()) for one in found) == "".join(text.split())
