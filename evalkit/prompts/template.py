@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import jinja2
 from jinja2 import nodes
@@ -89,6 +90,7 @@ def includes_of(text: SourceText) -> tuple[list[tuple[str, Place]], list[Problem
     return found, problems
 
 
+@lru_cache(maxsize=256)
 def _parsed(text: SourceText) -> tuple[nodes.Template | None, Problem | None]:
     environment = PromptEnvironment(_Texts({}), Budget())
     try:
@@ -243,10 +245,10 @@ def _uses(
     uses: dict[tuple[str, str, int], NameUse] = {}
     for name, tree in trees.items():
         for node in tree.find_all(nodes.Name):
-            if node.ctx == "load" and node.name not in known:
+            if node.ctx == "load" and node.name not in known and (node.name, name, node.lineno) not in uses:
                 place = _column(texts[name], node.lineno, node.name)
                 cached = _before(place, marker) if name == main else name in above
-                uses.setdefault((node.name, name, node.lineno), NameUse(node.name, place, cached))
+                uses[node.name, name, node.lineno] = NameUse(node.name, place, cached)
     return list(uses.values())
 
 

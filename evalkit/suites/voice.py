@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,17 @@ class VoiceRule:
     place: Place
     examples: tuple[tuple[str, ValuePath, bool], ...]
 
+    @cached_property
+    def everywhere(self) -> Assertion:
+        """The rule as an assertion about every turn: one value for all cases, of which there may be thousands."""
+        return self._assertion([])
+
     def assertion(self, skip_turns: Collection[int] = ()) -> Assertion:
         """Return the rule as an assertion about every turn but the skipped ones."""
-        params = {**self.params, "message": self.message, "skip_turns": sorted(skip_turns)}
+        return self._assertion(sorted(skip_turns)) if skip_turns else self.everywhere
+
+    def _assertion(self, skip_turns: list[int]) -> Assertion:
+        params = {**self.params, "message": self.message, "skip_turns": skip_turns}
         return Assertion(f"voice.{self.kind}", params, self.place, f"voice/{self.id}", level=self.level, rule=self.id)
 
 

@@ -4,8 +4,7 @@ from evalkit.yamlsource.explain import did_you_mean, shown
 from evalkit.yamlsource.model import Count, FileModel, Flag, Json, JsonMap, Number, Text, refusal, unwrapped
 from evalkit.yamlsource.patterns import pattern_fault
 from evalkit.yamlsource.schema import check_schema, json_schema
-from evalkit.yamlsource.source import Path_ as ValuePath
-from evalkit.yamlsource.source import Source, load_yaml, parse_yaml, raise_problems
+from evalkit.yamlsource.source import Source, ValuePath, load_yaml, parse_yaml, raise_problems
 from evalkit.yamlsource.text import MAX_BYTES, SourceText, decode, read_below, read_text
 
 __all__ = [

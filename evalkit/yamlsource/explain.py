@@ -14,7 +14,7 @@ from evalkit.records import Problem
 from evalkit.yamlsource.model import FileModel
 from evalkit.yamlsource.nodes import ListNode, MapNode, Node, ScalarNode
 from evalkit.yamlsource.scalars import Plain
-from evalkit.yamlsource.source import Path_, Source
+from evalkit.yamlsource.source import Source, ValuePath
 
 _EXPECTED = {
     "string_type": "text",
@@ -51,7 +51,7 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def explain(source: Source, model: type[FileModel], base: Path_, error: Mapping[str, Any]) -> Problem:
+def explain(source: Source, model: type[FileModel], base: ValuePath, error: Mapping[str, Any]) -> Problem:
     """Return the problem for one of pydantic's errors about the value at `base`."""
     kind, ctx = error["type"], error.get("ctx", {})
     path = (*base, *_real_steps(source.node(base), error["loc"]))
@@ -68,7 +68,7 @@ def explain(source: Source, model: type[FileModel], base: Path_, error: Mapping[
     return source.problem(path, f"{_named(path)}{_found(source.node(path))}; expected {_wanted(kind, ctx, error)}.")
 
 
-def _unknown_key(source: Source, path: Path_, models: list[type[FileModel]]) -> Problem:
+def _unknown_key(source: Source, path: ValuePath, models: list[type[FileModel]]) -> Problem:
     keys = [field.alias or name for model in models for name, field in model.model_fields.items()]
     word = str(path[-1])
     answer = next((model.refused[word] for model in models if word in model.refused), "")
@@ -80,12 +80,12 @@ def _unknown_key(source: Source, path: Path_, models: list[type[FileModel]]) -> 
     return source.problem(path, message, key=True)
 
 
-def _missing_key(source: Source, base: Path_, error: Mapping[str, Any], models: list[type[FileModel]]) -> Problem:
+def _missing_key(source: Source, base: ValuePath, error: Mapping[str, Any], models: list[type[FileModel]]) -> Problem:
     parent = (*base, *_real_steps(source.node(base), error["loc"][:-1]))
     return source.problem(parent, f"key {str(error['loc'][-1])!r} is missing{_in(models)}")
 
 
-def _wrong_tag(source: Source, path: Path_, ctx: Mapping[str, Any]) -> Problem:
+def _wrong_tag(source: Source, path: ValuePath, ctx: Mapping[str, Any]) -> Problem:
     key = str(ctx.get("discriminator", "")).strip("'")
     if "tag" not in ctx:
         return source.problem(path, f"key {key!r} is missing")
@@ -110,7 +110,7 @@ def _wanted(kind: str, ctx: Mapping[str, Any], error: Mapping[str, Any]) -> str:
     return str(error["msg"])
 
 
-def _named(path: Path_) -> str:
+def _named(path: ValuePath) -> str:
     keys = [step for step in path if isinstance(step, str)]
     if not path:
         return "the file is "
@@ -138,7 +138,7 @@ def _in(models: list[type[FileModel]]) -> str:
     return f" in {called}" if called else ""
 
 
-def _real_steps(node: Node | None, loc: tuple[str | int, ...]) -> Path_:
+def _real_steps(node: Node | None, loc: tuple[str | int, ...]) -> ValuePath:
     """Return the steps of a pydantic location that lead through the tree: names of union members are left out."""
     steps: list[str | int] = []
     for step in loc:

@@ -20,7 +20,7 @@ from evalkit.yamlsource.scalars import Plain, resolve
 from evalkit.yamlsource.text import SourceText
 
 MAX_DEPTH = 50
-MAX_NODES = 200_000
+MAX_NODES = 1_000_000
 MAX_PROBLEMS = 1_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {

@@ -15,13 +15,13 @@ from pydantic_core import core_schema
 from evalkit.records import Problem
 from evalkit.yamlsource.explain import explain
 from evalkit.yamlsource.model import FileModel
-from evalkit.yamlsource.source import Path_, Source
+from evalkit.yamlsource.source import Source, ValuePath
 
 Model = TypeVar("Model", bound=FileModel)
 
 
 def check_schema(
-    source: Source, model: type[Model], path: Path_ = (), without: tuple[str, ...] = ()
+    source: Source, model: type[Model], path: ValuePath = (), without: tuple[str, ...] = ()
 ) -> tuple[Model | None, list[Problem]]:
     """Return the value at `path` as a model, or None and every problem it has.
 

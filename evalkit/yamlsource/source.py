@@ -16,7 +16,7 @@ from evalkit.records import Place, Problem
 from evalkit.yamlsource.nodes import ListNode, MapNode, Node, compose, plain_value, raw_value
 from evalkit.yamlsource.text import MAX_BYTES, SourceText, read_text, visible
 
-Path_ = tuple[str | int, ...]
+ValuePath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Source:
             at = node
         return self.text.place(at.index if at else 0)
 
-    def key_place(self, path: Path_) -> Place:
+    def key_place(self, path: ValuePath) -> Place:
         """Return where the last key of a path stands (its value's place when it is a list item)."""
         parent = self.node(path[:-1])
         if path and isinstance(parent, MapNode) and path[-1] in parent.keys:
@@ -75,7 +75,7 @@ class Source:
         return self.place(path)
 
     def problem(
-        self, path: Path_, message: str, severity: Literal["error", "warning"] = "error", *, key: bool = False
+        self, path: ValuePath, message: str, severity: Literal["error", "warning"] = "error", *, key: bool = False
     ) -> Problem:
         """Return a problem at a value, or at its key."""
         return self.problem_at(self.key_place(path) if key else self.place(path), message, severity)

@@ -8,8 +8,11 @@ import pytest
 
 from evalkit.engine.memory import memory_named
 from evalkit.errors import FileProblems
-from evalkit.prompts import load_prompt, with_tools
+from evalkit.prompts import find_prompt, lint_prompt, load_prompt, with_tools
+from evalkit.prompts.memory import WITHOUT_COMPACTION
+from evalkit.prompts.models import known_models
 from evalkit.records import JsonObject, PromptVersion
+from evalkit.standin.models import find_model
 
 
 def load(root: Path, memory: str) -> PromptVersion:
@@ -78,3 +81,23 @@ def test_other_tools_make_another_version(tmp_path: Path) -> None:
     assert changed.sha != prompt.sha
     assert (changed.memory, changed.system, len(changed.tools)) == (prompt.memory, prompt.system, 1)
     assert with_tools(changed, []).sha == prompt.sha
+
+
+def test_a_model_that_can_not_compact_is_named_before_a_run(tmp_path: Path) -> None:
+    """The check says so at the key, instead of the API with every request."""
+    load(tmp_path, "memory: compact")
+    file = tmp_path / "prompts" / "p" / "v1.md"
+    file.write_text(file.read_text().replace("claude-sonnet-5-5", "claude-haiku-4-5-20251001"))
+
+    messages = [
+        problem.message for problem in lint_prompt(find_prompt("p@v1", tmp_path)) if problem.severity == "error"
+    ]
+
+    assert messages == ["claude-haiku-4-5-20251001 does not compact conversations; use `summary`, or a newer model."]
+
+
+def test_the_stand_in_knows_the_same_models_to_compact() -> None:
+    """Two tables that must agree do."""
+    models = {name: find_model(name) for name in known_models()}
+
+    assert {name for name, model in models.items() if model and not model.compaction} == WITHOUT_COMPACTION
