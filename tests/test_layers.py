@@ -30,7 +30,7 @@ DOORS = {
     "deepdiff": {"graders/difference.py"},
     "click": {"cli/"},
     "uvicorn": {"standin/"},
-    "scipy": {"stats.py"},
+    "scipy": {"stats/"},
     "genai_prices": {"pricing.py"},
     "yaml": {"yamlsource/", "pricing.py", "standin/", "prompts/models.py"},
     "rich": {"cli/", "reporting/"},

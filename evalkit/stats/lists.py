@@ -1,15 +1,9 @@
-"""Statistics of counts and lists: numbers in, numbers or None out.
-
-Knows the formulas; knows nothing of runs, cases or reports. No data is None, never 0 and never NaN.
-"""
+"""Plain numbers of a list: mean, share, percentile. No data is None, never 0 and never NaN."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-
-Z_95 = 1.959963984540054
-"""The normal quantile of a two-sided 95 % interval."""
 
 
 def mean(values: Iterable[float]) -> float | None:
@@ -35,22 +29,6 @@ def percentile(values: Iterable[float], percent: float) -> float | None:
         return None
     rank = math.ceil(percent / 100 * len(ordered))
     return ordered[max(rank, 1) - 1]
-
-
-def wilson_interval(passed: float, n: float, z: float = Z_95) -> tuple[float, float] | None:
-    """Return the Wilson score interval of a proportion, or None when n is 0.
-
-    `passed` may be fractional: the share of passes times the number of independent units.
-    """
-    if n < 0 or not 0 <= passed <= n:
-        raise ValueError(f"passed: {passed!r} of {n!r} is impossible; expected 0 <= passed <= n")
-    if n == 0:
-        return None
-    rate = passed / n
-    centre = rate + z * z / (2 * n)
-    reach = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    return max(0.0, (centre - reach) / scale), min(1.0, (centre + reach) / scale)
 
 
 def thin_out(values: Iterable[float], at_most: int) -> tuple[float, ...]:
