@@ -26,11 +26,13 @@ Price = Callable[[str, Usage], float | None]
 
 @dataclass(frozen=True)
 class Ask:
-    """A request to make: the body, and its place in the session."""
+    """A request to make: the body, its place in the session, what it is for, and headers that its body needs."""
 
     n: int
     turn: int
     body: JsonObject
+    purpose: str = "reply"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Replies(Protocol):
@@ -123,7 +125,7 @@ class ApiReplies:
 
     def _headers_of(self, ask: Ask, tried: int) -> dict[str, str]:
         """Return a request's headers; the SDK's own retry count tells the server that a request is not new."""
-        headers = dict(self._headers)
+        headers = {**ask.headers, **self._headers}
         if self._headers:
             headers["x-evalkit-attempt"] = str(tried)
         if tried:
@@ -159,6 +161,7 @@ class ApiReplies:
             "n": ask.n,
             "turn": ask.turn,
             "body": ask.body,
+            "purpose": ask.purpose,
             "usage": attempt.usage,
             "request_id": attempt.request_id,
             "cost_usd": self._cost(ask, attempt),
