@@ -1,5 +1,8 @@
-"""A server process that plays one canned 30-event reply to every request: as little work as can be, so that it is not
-what a bench measures. Each event travels in its own chunk and its own write, as the API sends them."""
+"""A server process that plays one canned 30-event reply to every request, with so little work that it is not measured.
+
+Each event travels in its own chunk and its own write: at once, or (below `/slowly`) a millisecond after the other, so
+that the client wakes up for each of them.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path
 from tests.engine.streams import end, sse, start, text_block
 
 EVENTS = 30
+PAUSE_S = 0.001
 HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\nrequest-id: req_canned\r\n"
     b"transfer-encoding: chunked\r\n\r\n"
@@ -46,10 +50,18 @@ class Canned(asyncio.Protocol):
         if not found or len(body) < _length(head):
             return
         self._buffer = b""
-        self._transport.write(HEAD)
-        for chunk in self._chunks:
-            self._transport.write(chunk)
-        self._transport.write(b"0\r\n\r\n")
+        pieces = [HEAD + self._chunks[0], *self._chunks[1:], b"0\r\n\r\n"]
+        if head.startswith(b"POST /slowly/"):
+            self._write_slowly(iter(pieces))
+        else:
+            for piece in pieces:
+                self._transport.write(piece)
+
+    def _write_slowly(self, pieces: Iterator[bytes]) -> None:
+        piece = next(pieces, None)
+        if piece is not None:
+            self._transport.write(piece)
+            asyncio.get_running_loop().call_later(PAUSE_S, self._write_slowly, pieces)
 
 
 def _length(head: bytes) -> int:

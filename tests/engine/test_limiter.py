@@ -29,28 +29,29 @@ class Played:
     requests: list[Request] = field(default_factory=list)
 
 
-def play(api: MadeUpApi, trials: int = 500, jobs: int = 24) -> Played:
+async def play_async(api: MadeUpApi, trials: int, jobs: int) -> Played:
     """Play trials of two turns through one limiter."""
+    played, limiter, left = Played(), RateLimiter(), deque(range(trials))
 
-    async def all_of_them() -> Played:
-        played, limiter, left = Played(), RateLimiter(), deque(range(trials))
+    async def worker() -> None:
+        while left:
+            seed = left.popleft()
+            policy = RetryPolicy(retries=8)
+            replies = ApiReplies(api, lambda *_: 0.0, policy=policy, limiter=limiter, random=Random(seed))
+            for turn in (1, 2):
+                body = {"model": MODEL, "messages": [{"role": "user", "content": "x" * 300}]}
+                async for event in replies.ask(Ask(turn, turn, body)):
+                    if isinstance(event, RequestFinished):
+                        played.requests.append(event.request)
 
-        async def worker() -> None:
-            while left:
-                seed = left.popleft()
-                policy = RetryPolicy(retries=8)
-                replies = ApiReplies(api, lambda *_: 0.0, policy=policy, limiter=limiter, random=Random(seed))
-                for turn in (1, 2):
-                    body = {"model": MODEL, "messages": [{"role": "user", "content": "x" * 300}]}
-                    async for event in replies.ask(Ask(turn, turn, body)):
-                        if isinstance(event, RequestFinished):
-                            played.requests.append(event.request)
+    await asyncio.gather(*(worker() for _ in range(jobs)))
+    played.took_s = asyncio.get_running_loop().time()
+    return played
 
-        await asyncio.gather(*(worker() for _ in range(jobs)))
-        played.took_s = asyncio.get_running_loop().time()
-        return played
 
-    return run_virtually(all_of_them())
+def play(api: MadeUpApi, trials: int = 500, jobs: int = 24) -> Played:
+    """Play trials in virtual time."""
+    return run_virtually(play_async(api, trials, jobs))
 
 
 def unsteady(n: int) -> tuple[int, int]:
@@ -276,3 +277,19 @@ def test_models_that_share_a_limit_share_a_queue(model: str, name: str) -> None:
 def test_headers_that_say_nothing_sound_are_passed_over(headers: dict[str, str]) -> None:
     """Missing or strange limits count as unknown, not as zero."""
     assert read_limits({f"anthropic-ratelimit-requests-{name}": value for name, value in headers.items()}) == []
+
+
+def test_two_limiters_on_one_key_find_each_other_through_the_headers() -> None:
+    """Processes that share a key but no limiter keep within the limit together: hardly refused, and none starves."""
+    api = MadeUpApi(RateLimits(requests=300), latency_s=2.0)
+
+    async def both() -> tuple[float, list[Request]]:
+        sides = [play_async(api, trials=250, jobs=12) for _ in range(2)]
+        played = await asyncio.gather(*sides)
+        return asyncio.get_running_loop().time(), [request for side in played for request in side.requests]
+
+    took_s, requests = run_virtually(both())
+
+    assert [request.failure for request in requests] == [None] * 1000
+    assert took_s < 140 * 1.15
+    assert api.refused < 0.05 * len(api.sent_at)
