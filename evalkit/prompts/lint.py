@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from evalkit.errors import FileProblems
 from evalkit.prompts.header import Header, is_input_name
-from evalkit.prompts.models import facts_of, known_models, retirement_of
+from evalkit.prompts.memory import WITHOUT_COMPACTION
+from evalkit.prompts.models import base_name, facts_of, known_models, retirement_of
 from evalkit.prompts.render import input_problems, render_prompt, undefined_names
 from evalkit.prompts.source import PromptSource
 from evalkit.prompts.strictness import limit_problem, strict_problems
@@ -71,6 +72,9 @@ def _model_lints(header: Header, yaml: Source) -> list[Problem]:
     if header.effort and not facts.effort:
         problems.append(yaml.problem(("effort",), f"{model} takes no `effort`; remove it."))
     problems += _thinking_lints(header, yaml, facts.thinking)
+    if header.memory and header.memory.compact and base_name(model) in WITHOUT_COMPACTION:
+        message = f"{model} does not compact conversations; use `summary`, or a newer model."
+        problems.append(yaml.problem(("memory",), message))
     return problems
 
 

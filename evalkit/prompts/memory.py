@@ -12,6 +12,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from evalkit.records import JsonObject
 from evalkit.yamlsource import Count, FileModel, Text, refusal
 
+# Models of the table (models.yaml) that refuse to compact. Source: the Models API's capabilities, November 2026.
+WITHOUT_COMPACTION = frozenset({"claude-haiku-4-5", "claude-opus-4-5", "claude-sonnet-4-5"})
 _INSTRUCTIONS = 16_384  # the API's own limit for instructions of a compaction
 
 
