@@ -178,7 +178,7 @@ def marked(text: str, part: str, turn: int = 1) -> Span:
 
 FINISHED = RunEnd("finished", "2026-11-22T07:15:43Z", 48.2)
 STAND_IN = Source("stand-in")
-LIVE = Source("live", "api.anthropic.com")
+LIVE = Source("live")
 
 
 @dataclass(frozen=True)

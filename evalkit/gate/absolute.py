@@ -192,7 +192,8 @@ def _source(summary: Summary) -> str:
             return f"imported from {source.detail or 'recorded conversations'}"
         case _:
             models = ", ".join(model.model for model in summary.money.models)
-            return f"live, {models}" if models else "live"
+            where = f"live through {source.detail}" if source.detail else "live"  # not Anthropic's own endpoint: say so
+            return f"{where}, {models}" if models else where
 
 
 def _gated_suites(summary: Summary, gated: Iterable[CaseSummary]) -> list[_GatedSuite]:

@@ -197,6 +197,7 @@ def test_green_means_measured(marks: dict[str, str], critical: bool) -> None:
     [
         (Source("stand-in"), "on the stand-in, which says nothing about Claude"),
         (LIVE, "live, claude-sonnet-5-5"),
+        (Source("live", "127.0.0.1:4010"), "live through 127.0.0.1:4010, claude-sonnet-5-5"),
         (Source("replayed", "reports/earlier"), "replayed from reports/earlier"),
         (Source("imported", "chats.jsonl"), "imported from chats.jsonl"),
     ],
