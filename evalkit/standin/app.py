@@ -115,9 +115,12 @@ class App:
         await incoming.line.pause(self._settings.first_byte_s)
         outgoing = self._desk.finish(exchange)
         headers = self._headers(incoming, outgoing, self._desk.limiter.headers(exchange.call.model.rate_class))
-        await incoming.line.send_steps(
-            outgoing.status, headers, outgoing.steps, lambda: self._desk.begin(exchange), self._pace
-        )
+        try:
+            await incoming.line.send_steps(
+                outgoing.status, headers, outgoing.steps, lambda: self._desk.begin(exchange), self._pace
+            )
+        finally:
+            self._desk.end(exchange)
 
     async def _batch(self, incoming: Incoming, terms: Terms) -> None:
         parts = incoming.path.removeprefix("/v1/messages/batches").strip("/").split("/")
@@ -152,6 +155,7 @@ class App:
             except ApiError as error:
                 return {"type": "errored", "error": error.answer.body(incoming.request_id)}
             self._desk.begin(exchange)
+            self._desk.end(exchange)
             return {"type": "succeeded", "message": self._desk.compose(exchange).message}
 
         return run

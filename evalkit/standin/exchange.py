@@ -47,6 +47,11 @@ class Exchange:
     eager_tools: bool = False
 
     @property
+    def is_edited(self) -> bool:
+        """Tell whether the model sees something else than what the client sent."""
+        return self.seen is not self.call.request
+
+    @property
     def uses(self) -> tuple[CacheUse, ...]:
         """Return the look-ups of all passes over the model."""
         return (self.use,) if self.call.compacted is None else (self.call.compacted.use, self.use)
@@ -125,7 +130,13 @@ class Desk:
         for use in exchange.uses:
             self._cache.publish(use)
         if exchange.call.request.get("diagnostics") is not None:
-            self._diagnostics.remember(exchange.call.fake_id("msg"), exchange.prompt)
+            prompt = None if exchange.is_edited else exchange.prompt
+            self._diagnostics.remember(exchange.call.fake_id("msg"), prompt)
+
+    def end(self, exchange: Exchange) -> None:
+        """Note that the response has ended, so that later prompts can be compared with its own."""
+        if exchange.call.request.get("diagnostics") is not None:
+            self._diagnostics.complete(exchange.call.fake_id("msg"))
 
     def finish(self, exchange: Exchange) -> Outgoing:
         """Ask behaviour for the reply and return what to send."""
@@ -187,7 +198,9 @@ class Desk:
     def _extras(self, request: JsonObject, edited: Edited, transformations: list[JsonObject]) -> JsonObject:
         extras: JsonObject = {}
         if request.get("diagnostics") is not None:
-            miss = self._diagnostics.explain(request["diagnostics"].get("previous_message_id"), edited.prompt)
+            miss = self._diagnostics.explain(
+                request["diagnostics"].get("previous_message_id"), edited.prompt if edited.is_untouched else None
+            )
             extras["diagnostics"] = miss.to_json() if miss else None
         if transformations:
             extras["input_transformations"] = transformations

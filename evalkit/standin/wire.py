@@ -66,7 +66,7 @@ class Line:
             await self.send_whole(status, headers, steps[0].data)
             return
         started = False
-        for step in steps:
+        for number, step in enumerate(steps):
             if self._transport.is_closing():
                 await self._close()
                 return
@@ -76,6 +76,8 @@ class Line:
                 await self._send({"type": "http.response.start", "status": status, "headers": headers})
             if not await self._carry_out(step, pace):
                 return
+            if pace.event_s and isinstance(step, Send) and number + 1 < len(steps):
+                await self.pause(pace.event_s)
         if not started:
             begin()
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
@@ -85,8 +87,6 @@ class Line:
         """Do one step; False if the response ends with it."""
         if isinstance(step, Send):
             await self._send({"type": "http.response.body", "body": step.data, "more_body": True})
-            if pace.event_s:
-                await self.pause(pace.event_s)
         elif isinstance(step, Wait):
             await self.pause(step.share * pace.slow_s)
         elif isinstance(step, Stall):

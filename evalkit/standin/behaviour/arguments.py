@@ -11,7 +11,7 @@ from typing import Any, Literal
 import regex
 
 from ..reply import JsonObject
-from .structured import value_for
+from .placeholder import value_for
 
 ArgumentKind = Literal["code", "choice", "text", "number", "flag", "other"]
 

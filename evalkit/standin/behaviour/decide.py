@@ -15,6 +15,7 @@ from .recall import acknowledge, miss_told, recall_told
 from .recovery import recover
 from .scene import Move, Scene
 from .smalltalk import chat, defend, fall_back, redirect, refuse
+from .sources import quote_source
 from .tables import compiled, habit, load_table, matches_any, phrase
 
 _SURE = 2.0  # words shared with a fact before it may answer without a question that is plainly general
@@ -138,6 +139,7 @@ _PARTS: tuple[Callable[[Scene], Move | None], ...] = (
     refuse,
     chat,
     _recall,
+    quote_source,
     act,
     _general_question,
     _look_up,

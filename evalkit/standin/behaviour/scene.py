@@ -18,12 +18,21 @@ Mood = Literal["plain", "bad news", "closing"]
 
 
 @dataclass(frozen=True)
+class Passage:
+    """A sentence or block of a source; `citation` is how the API would cite it, None where citations are off."""
+
+    text: str
+    citation: JsonObject | None
+
+
+@dataclass(frozen=True)
 class Move:
-    """What to do next: calls, or sentences to say."""
+    """What to do next: calls, or sentences to say; `citation` is for the first of them."""
 
     say: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ()
     mood: Mood = "plain"
+    citation: JsonObject | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class Scene:
     toolbook: Toolbook
     dice: Dice
     one_call_at_a_time: bool = False
+    sources: tuple[Passage, ...] = ()
 
     @property
     def message(self) -> str:

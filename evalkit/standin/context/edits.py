@@ -29,6 +29,7 @@ class Edited:
     prompt: Prompt
     applied: tuple[JsonObject, ...]
     original_tokens: int
+    is_untouched: bool = True
 
 
 def apply_edits(request: JsonObject, model: Model, workspace: str = "") -> Edited:
@@ -49,7 +50,7 @@ def apply_edits(request: JsonObject, model: Model, workspace: str = "") -> Edite
             continue
         applied.append({"type": edit["type"], "cleared_input_tokens": cleared, **counted})
         seen, prompt = shorter, shortened
-    return Edited(seen, prompt, tuple(applied), original)
+    return Edited(seen, prompt, tuple(applied), original, is_untouched=seen is request)
 
 
 def _after_compaction(request: JsonObject) -> JsonObject:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from evalkit.standin.behaviour.arguments import pattern_like, read_argument
 from evalkit.standin.behaviour.dialogue import read_dialogue
 from evalkit.standin.behaviour.instructions import read_instructions
+from evalkit.standin.behaviour.placeholder import value_for
 from evalkit.standin.behaviour.statements import cut_prompt
-from evalkit.standin.behaviour.structured import value_for
 from evalkit.standin.behaviour.toolbook import read_toolbook
 from evalkit.standin.behaviour.words import sentences, stem, stems
 

@@ -135,4 +135,25 @@ def test_diagnostics_know_only_remembered_messages() -> None:
     assert diagnostics.explain(None, prompt) is None
     assert diagnostics.explain("msg_1", prompt) == CacheMiss("previous_message_not_found")
     diagnostics.remember("msg_1", prompt)
+    diagnostics.complete("msg_1")
     assert diagnostics.explain("msg_1", prompt) is None
+
+
+def test_diagnostics_are_pending_while_the_earlier_response_is_under_way() -> None:
+    """Until a response has ended, a comparison with it has no reason yet, neither good nor bad."""
+    diagnostics = Diagnostics()
+    prompt = read_prompt(BASE, OPUS)
+    diagnostics.remember("msg_1", prompt)
+    pending = diagnostics.explain("msg_1", prompt)
+    assert pending is not None
+    assert pending.to_json() == {"cache_miss_reason": None}
+
+
+@pytest.mark.parametrize("edited", ["earlier", "later"])
+def test_diagnostics_are_unavailable_for_prompts_that_the_server_edited(edited: str) -> None:
+    """Where one of the two prompts is not what the client sent there is nothing to compare."""
+    diagnostics = Diagnostics()
+    prompt = read_prompt(BASE, OPUS)
+    diagnostics.remember("msg_1", None if edited == "earlier" else prompt)
+    diagnostics.complete("msg_1")
+    assert diagnostics.explain("msg_1", None if edited == "later" else prompt) == CacheMiss("unavailable")

@@ -122,6 +122,24 @@ def test_tool_input_comes_key_by_key_or_in_fragments(tool: str, pieces: list[str
     assert [delta["partial_json"] for delta in deltas(Reply((call,)))] == pieces
 
 
+@pytest.mark.parametrize("setting", [None, False, True])
+def test_legacy_header_streams_every_tool_in_fragments(setting: bool | None) -> None:
+    """The header makes tools stream eagerly, except those that say no."""
+    tools = [{"name": "look", "input_schema": {"type": "object"}, "eager_input_streaming": setting}]
+    call = {"type": "tool_use", "name": "look", "input": {"order_id": "TN-40000 and TN-40001"}}
+    finished = finish(Reply((call,)), tools=tools)
+    pieces = [
+        [
+            event
+            for event in message_events(finished, {**REQUEST, "tools": tools}, eager=eager)
+            if "delta" in event["type"]
+        ]
+        for eager in (False, True)
+    ]
+    assert (len(pieces[0]) > 3 + 1) == (setting is True)
+    assert (len(pieces[1]) > 3 + 1) == (setting is not False)
+
+
 def test_empty_tool_input_is_one_empty_delta() -> None:
     """A call without arguments streams an empty string, from which clients must make an empty object."""
     assert [d["partial_json"] for d in deltas(Reply(({"type": "tool_use", "name": "look", "input": {}},)))] == [""]
