@@ -19,7 +19,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n auto
 
-# Every fault in 30 % of all requests of 200 trials, and fifty kills: prints what became of them. About five minutes.
+# Every fault in 30 % of all requests of 200 trials, and fifty kills: prints what became of them. Five to ten minutes.
 faults: $(READY)
 	FAULT_TRIALS=200 FAULT_KILLS=50 $(BIN)/python -m pytest tests/faults -s
 
