@@ -12,6 +12,7 @@ import regex
 
 from ..reply import JsonObject
 from .placeholder import value_for
+from .remember import remembered
 
 ArgumentKind = Literal["code", "choice", "text", "number", "flag", "other"]
 
@@ -45,16 +46,21 @@ class Argument:
         """Return the codes in a text in order, each once, in capitals where the example has them."""
         if self.kind != "code":
             return ()
-        try:
-            matches = regex.finditer(self.pattern, text, regex.IGNORECASE, timeout=_PATTERN_TIME_S)
-            found = [match.group(0) for match in matches]
-        except TimeoutError:  # a prompt's own pattern may be a slow one: then it finds nothing
-            return ()
-        return tuple(dict.fromkeys(code.upper() if self.upper else code for code in found))
+        found = _found(self.pattern, text)
+        return tuple(dict.fromkeys(code.upper() for code in found)) if self.upper else found
 
     def holding(self, value: object) -> object:
         """Return a found value as the schema wants it: in a list where it takes many."""
         return [value] if self.many else value
+
+
+@remembered(16_384)
+def _found(pattern: str, text: str) -> tuple[str, ...]:
+    try:
+        matches = regex.finditer(pattern, text, regex.IGNORECASE, timeout=_PATTERN_TIME_S)
+        return tuple(dict.fromkeys(match.group(0) for match in matches))
+    except TimeoutError:  # a prompt's own pattern may be a slow one: then it finds nothing
+        return ()
 
 
 def read_argument(name: str, schema: Any, required: bool) -> Argument:

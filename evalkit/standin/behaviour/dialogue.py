@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from ..reply import JsonObject
+from .remember import remembered
 from .tables import compiled, load_table
 
 
@@ -151,7 +151,7 @@ def read_dialogue(request: JsonObject) -> Dialogue:
     return Dialogue(system, tuple(reader.turns) or (Turn(user=""),), tuple(filter(None, reader.memory)))
 
 
-@lru_cache(maxsize=1024)
+@remembered(4096)
 def cut_memory(text: str) -> tuple[str, tuple[str, ...]]:
     """Return a text without its memory blocks, and the blocks: tagged ones, and paragraphs under such a label."""
     found: list[str] = []

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .instructions import Instructions
 from .tables import compiled, load_table
@@ -27,20 +28,29 @@ class Fact:
 
 def best_fact(instructions: Instructions, question: str, ignoring: frozenset[str] = frozenset()) -> Fact | None:
     """Return the fact that fits a question best; the first of equals. None when no fact shares a word with it."""
-    counts = Counter(word for fact in instructions.facts for word in stems(fact))
     asked = stems(question) - ignoring
-    ranked = [Fact(fact, _score(fact, asked, counts, question)) for fact in instructions.facts]
-    best = max(ranked, key=lambda fact: fact.score, default=None)
-    return best if best and best.score > 0 else None
+    best = None
+    for text, words in _weighed(instructions.facts):
+        shared = asked & words.keys()
+        if shared:
+            fact = Fact(text, _score(text, sum(map(words.__getitem__, shared)), question))
+            best = fact if best is None or fact.score > best.score else best
+    return best
 
 
-def _score(fact: str, asked: frozenset[str], counts: Counter[str], question: str) -> float:
-    shared = asked & stems(fact)
-    score = sum(0.5 if counts[word] >= _COMMON else 1.0 for word in shared)
+@lru_cache(maxsize=64)
+def _weighed(facts: tuple[str, ...]) -> list[tuple[str, dict[str, float]]]:
+    """Return each fact with what its words weigh."""
+    counts = Counter(word for fact in facts for word in stems(fact))
+    return [(fact, {word: 0.5 if counts[word] >= _COMMON else 1.0 for word in stems(fact)}) for fact in facts]
+
+
+def _score(fact: str, shared: float, question: str) -> float:
+    score = shared
     table = load_table("intents")
-    if shared and compiled(table["quantity"]).search(question) and _DURATION.search(fact):
+    if compiled(table["quantity"]).search(question) and _DURATION.search(fact):
         score += 0.75
-    if shared and compiled(table["amount"]).search(question) and _MONEY.search(fact):
+    if compiled(table["amount"]).search(question) and _MONEY.search(fact):
         score += 0.75
     return score
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from ..reply import JsonObject
 from .arguments import Argument
 from .catalogue import Entry, entries_in_results, entries_in_text, named_in
 from .dialogue import Call
 from .scene import Scene
+from .statements import cut_prompt
 from .toolbook import Tool
 from .words import stems
 
@@ -26,7 +28,12 @@ def entries(scene: Scene, argument: Argument) -> tuple[Entry, ...]:
 
 def listed(scene: Scene, argument: Argument) -> tuple[Entry, ...]:
     """Return the named codes of this form that the prompt itself lists."""
-    return entries_in_text(argument, (each.text for each in scene.instructions.parts.statements))
+    return _listed(argument, scene.instructions.text) if argument.kind == "code" else ()
+
+
+@lru_cache(maxsize=256)
+def _listed(argument: Argument, system: str) -> tuple[Entry, ...]:
+    return entries_in_text(argument, (each.text for each in cut_prompt(system).statements))
 
 
 def literal_lookups(scene: Scene, text: str) -> tuple[Call, ...]:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import orjson
 
+from .remember import remembered
+
 T = TypeVar("T")
 
 # What differs between two equal conversations (ids drawn by a server, cache marks, diagnostics) must not move the dice.
@@ -33,8 +35,22 @@ class Dice:
 
 def dice_for(request: dict[str, Any], trial: int) -> Dice:
     """Return the dice of a request in a trial; ids, cache marks and diagnostics of the request do not matter."""
-    content = orjson.dumps(_without_ids(request), option=orjson.OPT_SORT_KEYS)
+    parts = (b"%b:%b" % (orjson.dumps(key), _canonical(request[key])) for key in sorted(request.keys() - _NOT_SEEDED))
+    content = b"{%b}" % b",".join(parts)
     return Dice(hashlib.blake2b(content, digest_size=32, salt=trial.to_bytes(8, "big", signed=True)).digest())
+
+
+def _canonical(value: Any) -> bytes:
+    """Return the JSON that counts, keys in order; what a conversation repeats from request to request is not redone."""
+    if isinstance(value, list):
+        return b"[%b]" % b",".join(map(_canonical, value))
+    raw = orjson.dumps(value)
+    return _canonical_json(raw)
+
+
+@remembered(4096)
+def _canonical_json(raw: bytes) -> bytes:
+    return orjson.dumps(_without_ids(orjson.loads(raw)), option=orjson.OPT_SORT_KEYS)
 
 
 def _without_ids(value: Any) -> Any:

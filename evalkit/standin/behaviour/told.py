@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 from .dialogue import Dialogue
+from .remember import remembered
 from .tables import compiled, load_table, matches_any
 from .words import fold, sentences, stems
 
@@ -21,14 +22,14 @@ class Told:
     weakly: frozenset[str]
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def statements_in(text: str) -> tuple[Told, ...]:
     """Return the sentences of a user's message that state something."""
     bare = (_bare(part) for line in text.splitlines() for part in sentences(line.strip()))
     return tuple(_told(each) for each in bare if _states(each))
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def noted_in(memory: str) -> tuple[Told, ...]:
     """Return the lines of a memory block, each as one statement."""
     prefix = compiled(load_table("told")["memory_prefix"])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
+from .remember import remembered
 from .tables import load_table
 
 _WORD = re.compile(r"[a-z0-9]+(?:-[a-z]+)*")
@@ -50,7 +51,7 @@ def fold(word: str) -> str:
     return _synonyms().get(stemmed, stemmed)
 
 
-@lru_cache(maxsize=4096)
+@remembered(8192)
 def stems(text: str) -> frozenset[str]:
     """Return the folded words of a text that carry meaning, underscores and apostrophes taken as word ends."""
     plain = text.lower().replace("’", "'").replace("_", " ")

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from evalkit.standin.errors import bad_request
 from evalkit.standin.protocol.checks import mapping, text
@@ -17,6 +20,7 @@ from evalkit.standin.reply import JsonObject
 MAX_STRICT_TOOLS = 20
 MAX_OPTIONAL_PARAMETERS = 24
 MAX_UNION_PARAMETERS = 16
+_REMEMBERED_BYTES = 65_536
 _SERVER_TOOL = re.compile(
     r"(web_search|web_fetch|code_execution|tool_search_tool_regex|tool_search_tool_bm25|advisor)_\d{8}"
 )
@@ -37,7 +41,20 @@ _PATTERN_LIMITS = (
 
 
 def check_tools(tools: Sequence[Any]) -> None:
-    """Raise the API's 400 for the first tool definition that it would refuse."""
+    """Raise the API's 400 for the first tool definition that it would refuse; tools that passed are remembered."""
+    encoded = orjson.dumps(tools)
+    if len(encoded) > _REMEMBERED_BYTES:
+        _check_all(tools)
+    else:
+        _check_encoded(encoded)
+
+
+@lru_cache(maxsize=64)
+def _check_encoded(encoded: bytes) -> None:
+    _check_all(orjson.loads(encoded))
+
+
+def _check_all(tools: Sequence[Any]) -> None:
     strict: list[JsonObject] = []
     names: set[str] = set()
     for index, tool in enumerate(tools):
