@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     import uvicorn
 
-_MAX_HEADER_BYTES = 1024 * 1024  # a scripted case travels in a header
 _KEEP_ALIVE_S = 120
 _STOP_TIMEOUT_S = 10.0
 _BACKLOG = 2048
@@ -108,11 +107,11 @@ def default_answer() -> Answer:
 def build_server(settings: Settings) -> uvicorn.Server:
     """Return an unstarted uvicorn server for the settings; only now is anything of a server imported."""
     import uvicorn
-    from uvicorn.protocols.http.h11_impl import H11Protocol
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
     from evalkit.standin.app import App
 
-    class TransportInScope(H11Protocol):
+    class TransportInScope(HttpToolsProtocol):
         """Put the connection's transport where the app finds it."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -138,7 +137,6 @@ def build_server(settings: Settings) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
     )
     return QuickStop(config)
 
