@@ -1,105 +1,112 @@
-"""The sample project on the stand-in: the live prompt passes, each weaker one fails for its own reason."""
+"""The sample project on the stand-in, through evalkit's own runner, graders and gate: the live prompt passes, each
+weaker one fails for its own reason."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 import evalkit.standin.behaviour
+from evalkit.analysis import analyse
+from evalkit.gate import judge
+from evalkit.pricing import price_with
+from evalkit.records import CaseSummary, CaseVerdict, RunVerdict, Summary, TrialVerdict
+from evalkit.runner import Asked, Project, RunSettings, start_run
+from evalkit.store import RunReader
+from evalkit.suites import load_suites
+from tests.runner.project import Silent
 
-from .expectations import failures, rule_breaks
-from .toolloop import PROMPT, ROOT, load_cases, load_prompt, play_case
-
-TRIALS = 3
-BY_DESIGN = "check-catches-invented-status"  # scripted to fail, never gates
-VOICE: list[dict[str, Any]] = yaml.safe_load((ROOT / "suites" / "voice.yaml").read_text())["rules"]
-
-
-@cache
-def passes(version: str, trials: int = TRIALS) -> dict[str, int]:
-    """Return how many trials of each case a version passes."""
-    prompt = load_prompt(version)
-    return {
-        case["id"]: sum(
-            not failures(suite, case, play_case(prompt, suite, case, trial), VOICE) for trial in range(1, trials + 1)
-        )
-        for suite, case in load_cases()
-    }
+ROOT = Path(__file__).parents[3]
+PROMPT = ROOT / "prompts" / "support"
+SUITES = ("suites/parcels.yaml", "suites/products.yaml", "suites/returns.yaml", "suites/tone.yaml")
 
 
-def failing(version: str) -> set[str]:
-    """Return the ids of the gated cases with fewer than two passes of three."""
-    return {case_id for case_id, count in passes(version).items() if count < 2 and case_id != BY_DESIGN}
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Return the runs of this module, each made when it is first asked for."""
+    return Runs(tmp_path_factory.mktemp("runs"))
 
 
-def test_live_version_passes_every_case() -> None:
-    """Every case of every suite passes at least two of three trials with the version named in CURRENT."""
+class Runs:
+    """Runs of the sample project on the stand-in, made once each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.of = cache(self._of)
+
+    def _of(self, version: str, trials: int | None = None, targets: tuple[str, ...] = SUITES) -> Summary:
+        settings = RunSettings(targets=targets, prompt=f"support@{version}", trials=trials)
+        out = self._folder / f"{version}-{trials}-{len(targets)}"
+        return analyse(RunReader(start_run(Project(ROOT, price_with(), Silent), Asked(settings, out)))).summary
+
+
+def failing(summary: Summary) -> set[str]:
+    """Return the ids of the gated cases that fail."""
+    return {case.case_id for case in _gated(summary) if case.verdict is CaseVerdict.FAIL}
+
+
+def _gated(summary: Summary) -> list[CaseSummary]:
+    return [case for case in summary.cases if case.gated and case.skip is None]
+
+
+def test_live_version_passes_its_gate(runs: Runs) -> None:
+    """The version named in CURRENT passes every gated case, and with them the gate."""
     assert (PROMPT / "CURRENT").read_text().strip() == "v4"
-    assert failing("v4") == set()
+    summary = runs.of("v4")
+    assert failing(summary) == set()
+    assert judge(summary).verdict is RunVerdict.PASSED
 
 
-def test_live_version_never_slips_in_critical_cases() -> None:
-    """Critical cases need every trial, so slips must not touch them: 25 trials of each pass with the live version."""
-    prompt = load_prompt("v4")
-    broken = [
-        (case["id"], trial)
-        for suite, case in load_cases()
-        if case.get("critical")
-        for trial in range(25)
-        if failures(suite, case, play_case(prompt, suite, case, trial), VOICE)
-    ]
-    assert broken == []
+def test_live_version_never_slips_in_critical_cases(runs: Runs) -> None:
+    """Critical cases need every trial, so slips must not touch them: ten trials of each pass with the live version."""
+    critical = tuple(f"{case.suite}::{case.case_id}" for case in runs.of("v4").cases if case.critical)
+    assert len(critical) > 5
+    verdicts = {trial.verdict for case in runs.of("v4", 10, critical).cases for trial in case.trials}
+    assert verdicts == {TrialVerdict.PASSED}
 
 
-def test_trials_differ() -> None:
-    """Some case of the live version passes some of six trials and not others, so that trials mean something."""
-    assert any(0 < count < 6 for count in passes("v4", trials=6).values())
+def test_trials_differ(runs: Runs) -> None:
+    """Some case passes in some trials and not in others, so that trials mean something."""
+    verdicts = [{trial.verdict for trial in case.trials} for case in runs.of("v3").cases]
+    assert {TrialVerdict.PASSED, TrialVerdict.FAILED} in verdicts
 
 
-def test_v3_fails_exactly_where_its_lost_rule_matters() -> None:
-    """Without the question before a return, the cases about that question fail, and no other."""
-    tags = {case["id"]: case["tags"] for _, case in load_cases()}
-    expected = {case_id for case_id, tagged in tags.items() if "confirm" in tagged} | {"return-service-down"}
-    assert failing("v3") == expected
+def test_v3_fails_exactly_where_its_lost_rule_matters(runs: Runs) -> None:
+    """Without the question before a return, the gated cases about that question fail, and no other."""
+    expected = {case.case_id for case in _gated(runs.of("v3")) if "confirm" in case.tags} | {"return-service-down"}
+    assert failing(runs.of("v3")) == expected
+    assert judge(runs.of("v3")).verdict is RunVerdict.FAILED
 
 
-def test_weaker_versions_fail_more() -> None:
+def test_weaker_versions_fail_more(runs: Runs) -> None:
     """The fewer rules a version has, the more cases fail: v1 most, v2 some, and v2 passes more than half."""
-    count = len(passes("v4"))
-    assert len(failing("v1")) > count * 0.6
-    assert len(failing("v3")) < len(failing("v2")) < count * 0.5
-
-
-@pytest.mark.parametrize("rule", VOICE, ids=lambda rule: str(rule["id"]))
-def test_voice_rules_hold_for_their_examples(rule: dict[str, Any]) -> None:
-    """Each good example passes its rule and each bad one breaks it."""
-    assert [text for text in rule["good"] if rule_breaks(text, rule)] == []
-    assert [text for text in rule["bad"] if not rule_breaks(text, rule)] == []
+    count = len(_gated(runs.of("v4")))
+    assert len(failing(runs.of("v1", 1))) > count * 0.6
+    assert len(failing(runs.of("v3"))) < len(failing(runs.of("v2"))) < count * 0.5
 
 
 def test_suites_cover_what_they_promise() -> None:
-    """There are at least forty cases, with unique ids, two long conversations, and each special kind of case."""
-    cases = [case for _, case in load_cases()]
+    """There are at least forty cases, some with ten turns and more, and each special kind of case occurs."""
+    text = "".join((ROOT / name).read_text() for name in SUITES)
+    cases = [case for suite in load_suites([ROOT / name for name in SUITES], ROOT) for case in suite.cases]
     assert len(cases) >= 40
-    assert sum(len(case.get("turns", [])) > 10 for case in cases) >= 2
-    for kind in ("critical", "cluster", "history", "stand_in"):
-        assert any(case.get(kind) for case in cases), kind
-    for path in (ROOT / "suites").glob("*.yaml"):
-        ids = re.findall(r"^  - id: (\S+)", path.read_text(), re.MULTILINE)
-        assert len(ids) == len(set(ids)), path.name
+    assert sum(len(case.record.turns) > 10 for case in cases) >= 2
+    for key in ("critical", "cluster", "history", "stand_in"):
+        assert f" {key}:" in text, key
 
 
 def test_behaviour_knows_nothing_of_the_sample_project() -> None:
     """No file of behaviour names the sample's shop, tools, numbers or case ids."""
     folder = Path(evalkit.standin.behaviour.__file__).parent
-    tools = [tool["name"] for tool in load_prompt("v4").tools]
-    words = ["Pottle", "Mina", "PR26", *tools, *(case["id"].split("/")[0] for _, case in load_cases())]
+    tools = [path.stem for path in (PROMPT / "tools").glob("*.yaml")]
+    suites = "".join((ROOT / name).read_text() for name in SUITES)
+    cases = re.findall(r"^  - id: (\S+)", suites, re.MULTILINE)
+    words = ["Pottle", "Mina", "PR26", *tools, *cases]
     specific = [word for word in words if "-" in word or "_" in word or word[0].isupper()]
+    assert len(specific) > 40
     for path in [*folder.glob("*.py"), *folder.glob("*.yaml")]:
         text = path.read_text()
         assert [word for word in specific if re.search(rf"\b{re.escape(word)}\b", text)] == [], path.name
