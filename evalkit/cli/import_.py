@@ -58,3 +58,39 @@ def _new_folder(run_id: str) -> Path:
 
     folder: Path = find_root() / "reports" / run_id
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+@import_.command(
+    epilog="""\b
+Examples:
+  evalkit import vale styles
+  evalkit import vale .github/styles --out suites/brand.yaml"""
+)
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("suites/voice-vale.yaml"),
+    metavar="FILE",
+    help="The voice file to write.  [suites/voice-vale.yaml]",
+)
+def vale(folder: Path, out: Path) -> None:
+    """Import the rules of a team's Vale styles as a voice file.
+
+    What can't be brought over (rules that need a dictionary, parts of speech or a program) is listed with the reason.
+    """
+    from evalkit.errors import UsageError
+    from evalkit.importing.vale import bring_vale_styles
+
+    if out.exists():
+        raise UsageError(f"{out} exists already; choose another file with --out.")
+    done = bring_vale_styles(folder)
+    for name, reason in (*done.left, *done.changed):
+        left = "left out" if (name, reason) in done.left else "changed"
+        click.echo(f"{name}: {left}: {reason}", err=True)
+    if not done.rules:
+        raise UsageError(f"none of the rules in {folder} could be brought over.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(done.text, encoding="utf-8")
+    click.echo(f"{_count(len(done.rules), 'rule')} in {out}, {_count(len(done.left), 'rule')} left out")

@@ -6,18 +6,21 @@ save that a pattern which runs into its time limit is not measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from evalkit.errors import EvalkitError
-from evalkit.graders import counts, form, outcome, sequence, spoken, text, tools, usage, voice
+from evalkit.graders import counts, form, guarded, outcome, readability, sequence, spoken, text, tools, usage, voice
+from evalkit.graders import voice_forms as forms
 from evalkit.graders.findings import all_hold, not_measured, one_holds
 from evalkit.graders.normalise import readings
 from evalkit.graders.patterns import Undecided
 from evalkit.graders.replies import replied_turns
-from evalkit.records import Assertion, Finding, JsonObject, Score, Transcript, TrialVerdict, Turn
+from evalkit.records import Assertion, Finding, JsonObject, Request, Score, Transcript, TrialVerdict, Turn
 
 ReplyRule = Callable[[JsonObject, str, int], Finding]
 TurnRule = Callable[[JsonObject, Turn, Transcript], Finding]
+ConversationRule = Callable[[JsonObject, forms.Replies], Finding]
 TranscriptGrader = Callable[[Transcript, Assertion], Finding]
 
 _WANTED_ONCE: Mapping[str, ReplyRule] = {"says": text.says, "says_any": text.says_any}
@@ -36,9 +39,24 @@ _EVERY_REPLY: Mapping[str, ReplyRule] = {
     "voice.substitution": voice.substitution,
     "voice.occurrence": voice.occurrence,
     "voice.length": voice.length,
+    "voice.repetition": forms.repetition,
+    "voice.capitalization": forms.capitalization,
+    "voice.metric": readability.metric,
+    "voice.readability": readability.readability,
 }
 _REPLY_RULES: Mapping[str, ReplyRule] = {**_WANTED_ONCE, **_EVERY_REPLY}
-_TURN_RULES: Mapping[str, TurnRule] = {"language.user": spoken.language_of_user}
+_TURN_RULES: Mapping[str, TurnRule] = {
+    "language.user": spoken.language_of_user,
+    "voice.language": guarded.spoken_language,
+    "voice.links": guarded.links,
+    "voice.leak": guarded.leak,
+    "voice.personal_data": guarded.personal_data,
+}
+_CONVERSATION_RULES: Mapping[str, ConversationRule] = {
+    "voice.consistency": forms.consistency,
+    "voice.conditional": forms.conditional,
+}
+_ABOUT_REPLIES = _REPLY_RULES.keys() | _TURN_RULES.keys() | _CONVERSATION_RULES.keys()
 _TRANSCRIPT_GRADERS: Mapping[str, TranscriptGrader] = {
     "tools.none": tools.none,
     "tools.calls": tools.calls,
@@ -61,7 +79,7 @@ _TRANSCRIPT_GRADERS: Mapping[str, TranscriptGrader] = {
     "budget.time_ms": usage.time_ms,
 }
 
-KINDS = frozenset(_REPLY_RULES) | frozenset(_TURN_RULES) | frozenset(_TRANSCRIPT_GRADERS)
+KINDS = frozenset(_ABOUT_REPLIES) | frozenset(_TRANSCRIPT_GRADERS)
 """Every kind of assertion that can be graded."""
 
 
@@ -73,7 +91,7 @@ def grade(transcript: Transcript, assertion: Assertion) -> Score:
     turn that stops at a tool call is not an empty reply; see `replies.replied_turns`.) Raises EvalkitError for a kind
     without a grader.
     """
-    if assertion.kind in _REPLY_RULES or assertion.kind in _TURN_RULES:
+    if assertion.kind in _ABOUT_REPLIES:
         return Score(assertion, _judge_replies(transcript, assertion))
     try:
         return Score(assertion, _grader(assertion)(transcript, assertion))
@@ -86,12 +104,13 @@ def grade_text_rule(assertion: Assertion, text: str) -> Finding:
 
     Raises EvalkitError when the assertion does not speak of a text.
     """
-    rule = _REPLY_RULES.get(assertion.kind)
-    if rule is None:
+    if assertion.kind not in _ABOUT_REPLIES:
         raise EvalkitError(
             f"{assertion.place}: {assertion.kind!r} can't judge a single text; expected a text or voice rule"
         )
-    return _judge_reply(rule, assertion.params, text, 1)
+    content = ({"type": "text", "text": text},)
+    turn = Turn(1, "", (Request(1, 1, {}, content, stop_reason="end_turn"),))
+    return grade(Transcript("", "", (turn,)), replace(assertion, turn=None)).finding
 
 
 def _grader(assertion: Assertion) -> TranscriptGrader:
@@ -107,9 +126,21 @@ def _judge_replies(transcript: Transcript, assertion: Assertion) -> Finding:
     turns = [turn for turn in judged.turns if turn.n not in skipped]
     if judged.turns and not turns and not judged.missing:
         return Finding(TrialVerdict.PASSED, "switched off in every turn", turn=assertion.turn)
+    if assertion.kind in _CONVERSATION_RULES:
+        return all_hold([_judge_conversation(assertion, turns)] if turns else [], judged.missing)
     findings = [_judge_turn(assertion, turn, transcript) for turn in turns]
     combine = one_holds if assertion.kind in _WANTED_ONCE else all_hold
     return combine(findings, judged.missing)
+
+
+def _judge_conversation(assertion: Assertion, turns: Sequence[Turn]) -> Finding:
+    empty = next((turn for turn in turns if not turn.reply.strip()), None)
+    if empty is not None:
+        return Finding(TrialVerdict.FAILED, "an empty reply", "a reply", turn=empty.n)
+    try:
+        return _CONVERSATION_RULES[assertion.kind](assertion.params, [(turn.n, turn.reply) for turn in turns])
+    except Undecided as undecided:
+        return not_measured(str(undecided), assertion.turn)
 
 
 def _judge_turn(assertion: Assertion, turn: Turn, transcript: Transcript) -> Finding:

@@ -43,6 +43,7 @@ def all_hold(findings: Sequence[Finding], missing: str) -> Finding:
         observed=joined(finding.observed for finding in findings),
         expected=joined(finding.expected for finding in findings),
         spans=_spans(findings),
+        note=joined((finding.note for finding in findings), "\n"),
     )
 
 

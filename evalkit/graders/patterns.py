@@ -68,6 +68,29 @@ def find_all(source: str, text: str, *, ignore_case: bool = False) -> tuple[Rang
         raise _too_slow(source) from exc
 
 
+def find_groups(source: str, text: str, *, ignore_case: bool = False) -> tuple[tuple[Range, int], ...]:
+    """Return every match but empty ones, each with the number of its last group. Raises Undecided as `find_all`."""
+    pattern = compile_pattern(source, ignore_case=ignore_case)
+    try:
+        found = pattern.finditer(text, timeout=MATCH_SECONDS)
+        return tuple((match.span(), match.lastindex or 0) for match in found if match.end() > match.start())
+    except TimeoutError as exc:
+        raise _too_slow(source) from exc
+
+
+def find_captures(source: str, text: str, *, ignore_case: bool = False) -> tuple[str, ...]:
+    """Return what the groups of `source` hold at every match; the whole match where it has no group.
+
+    Raises Undecided as `find_all`.
+    """
+    pattern = compile_pattern(source, ignore_case=ignore_case)
+    try:
+        found = list(pattern.finditer(text, timeout=MATCH_SECONDS))
+    except TimeoutError as exc:
+        raise _too_slow(source) from exc
+    return tuple(held for match in found for held in (match.groups() or (match.group(),)) if held)
+
+
 def matches_somewhere(source: str, text: str, *, ignore_case: bool = False) -> bool:
     """Return whether `source` matches anywhere in `text`. Raises Undecided after `MATCH_SECONDS`."""
     pattern = compile_pattern(source, ignore_case=ignore_case)

@@ -1,7 +1,6 @@
-"""Graders of brand voice, with Vale's rule kinds: existence, substitution, occurrence, and our own length.
+"""Graders of brand voice about wordings and amounts: existence, substitution, occurrence, and our own length.
 
-Each rule judges one reply. Semantics are those of Vale 3 (vale.sh/docs, checks) with one addition: an exception also
-shields a match that lies inside it, so that `purchase order` protects `purchase`.
+Each rule judges one reply, part by part as its scope says. Semantics are those of Vale 3 (vale.sh/docs, checks).
 """
 
 from __future__ import annotations
@@ -9,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from evalkit.graders.blocks import Block, scoped
 from evalkit.graders.findings import joined
-from evalkit.graders.patterns import Range, expand_groups, find_all, limits_text, matches_somewhere, outermost
+from evalkit.graders.patterns import Range, expand_groups, find_all, find_groups, limits_text, matches_somewhere
 from evalkit.graders.sentences import sentences, words
 from evalkit.graders.text import to_spans
-from evalkit.records import Finding, JsonObject, Span, TrialVerdict
+from evalkit.graders.wordings import any_key, any_of, shields
+from evalkit.records import Finding, JsonObject, TrialVerdict
 
 _PHRASE = re.compile(r"[\w\s%.'’-]*")
 
@@ -22,68 +23,72 @@ def existence(params: JsonObject, reply: str, turn: int) -> Finding:
     r"""Forbid words, phrases or patterns.
 
     Why: some wordings never fit the brand. Example: `tokens: ["sorry for any inconvenience"]`. Tokens are regular
-    expressions between word boundaries unless `nonword`. Instead of a word with a better one, use substitution.
+    expressions between word boundaries unless `nonword`; `raw` parts stand in front of them, or behind with `append`.
+    A found text that holds an exception, or lies in one, is fine. Instead of a word with a better one, use
+    substitution.
     """
-    offset, text = _scope(params, reply)
-    ranges = [found for token in params["tokens"] for found in _find(params, token, text)]
-    shields = _shields(params, text)
-    kept = outermost([found for found in ranges if not _is_excepted(found, shields)])
+    tokens, raw = tuple(params.get("tokens") or ()), tuple(params.get("raw") or ())
+    source = any_of(tokens, raw, nonword=bool(params.get("nonword")), append=bool(params.get("append")))
+    kept: list[Range] = []
+    for block in blocks_of(params, reply):
+        found = find_all(source, block.text, ignore_case=ignores_case(params))
+        kept += [block.shifted(at) for at in found if at[0] < at[1] and not is_excepted(params, block.text, at)]
     if not kept:
         return Finding(TrialVerdict.PASSED, "none", "none", turn=turn)
-    matched = [text[start:end] for start, end in kept]
-    return Finding(
-        TrialVerdict.FAILED,
-        observed=_quoted(matched),
-        expected="none",
-        spans=to_spans(kept, turn, offset),
-        turn=turn,
-        note=joined((_message(params, match) for match in matched), "\n"),
-    )
+    matched = [reply[start:end] for start, end in kept]
+    note = joined((message(params, match) for match in matched), "\n")
+    return Finding(TrialVerdict.FAILED, quoted_all(matched), "none", to_spans(tuple(kept), turn), turn, note)
 
 
 def substitution(params: JsonObject, reply: str, turn: int) -> Finding:
     """Forbid a wording that has a better one.
 
     Why: one word for one thing. Example: `swap: {in order to: to}`. The longest key is tried first; text that already
-    equals its replacement is fine; `$1` in a replacement is the key's first group. Instead of a wording without a
-    better one, use existence.
+    is its replacement is fine; `$1` in a replacement is the key's first group. Instead of a wording without a better
+    one, use existence.
     """
-    offset, text = _scope(params, reply)
-    shields = _shields(params, text)
-    broken = {
-        found: value
-        for found, value in sorted(_swapped(params, text).items())
-        if not _is_fine(params, value, text[slice(*found)]) and not _is_excepted(found, shields)
-    }
+    broken: dict[Range, str] = {}
+    for block in blocks_of(params, reply):
+        for found, value in _swapped(params, block.text):
+            text = block.text[slice(*found)].strip()
+            if text and not _is_fine(params, value, text) and not is_excepted(params, block.text, found):
+                broken[block.shifted(found)] = value
     if not broken:
         return Finding(TrialVerdict.PASSED, "none", "the preferred words", turn=turn)
     return Finding(
         TrialVerdict.FAILED,
-        observed=_quoted(text[slice(*found)] for found in broken),
-        expected=_quoted(" or ".join(value.split("|")) for value in broken.values()),
-        spans=to_spans(tuple(broken), turn, offset),
+        observed=quoted_all(reply[slice(*found)] for found in broken),
+        expected=quoted_all(" or ".join(value.split("|")) for value in broken.values()),
+        spans=to_spans(tuple(broken), turn),
         turn=turn,
-        note=joined((_message(params, value, text[slice(*found)]) for found, value in broken.items()), "\n"),
+        note=joined((message(params, value, reply[slice(*found)]) for found, value in broken.items()), "\n"),
     )
 
 
 def occurrence(params: JsonObject, reply: str, turn: int) -> Finding:
-    """Limit how often a pattern occurs in one reply.
+    """Limit how often a pattern occurs in one reply, or in each part of it that the scope names.
 
     Why: once is friendly, three times is shouting. Example: `token: "!"`, `max: 1`. Instead of a limit of 0, use
     existence.
     """
-    offset, text = _scope(params, reply)
-    ranges = outermost(find_all(params["token"], text, ignore_case=bool(params.get("ignorecase"))))
-    expected = limits_text(params.get("min"), params.get("max"))
-    too_few = params.get("min") is not None and len(ranges) < params["min"]
-    too_many = params.get("max") is not None and len(ranges) > params["max"]
-    if not too_few and not too_many:
-        return Finding(TrialVerdict.PASSED, f"{len(ranges)} times", expected, turn=turn)
-    spans = to_spans(ranges, turn, offset)
-    return Finding(
-        TrialVerdict.FAILED, f"{len(ranges)} times", expected, spans, turn, _message(params, str(len(ranges)))
-    )
+    low, high = params.get("min"), params.get("max")
+    expected = limits_text(low, high)
+    wrong: list[Range] = []
+    counts: list[int] = []
+    broken = False
+    for block in blocks_of(params, reply):
+        found = [at for at in find_all(params["token"], block.text, ignore_case=ignores_case(params)) if at[0] < at[1]]
+        if (low is not None and len(found) < low) or (high is not None and len(found) > high):
+            broken = True
+            wrong += [block.shifted(at) for at in found]
+            counts.append(len(found))
+        elif not broken:
+            counts = [len(found)]
+    observed = joined(f"{count} times" for count in counts) or "0 times"
+    if not broken:
+        return Finding(TrialVerdict.PASSED, observed, expected, turn=turn)
+    note = joined((message(params, str(count)) for count in counts), "\n")
+    return Finding(TrialVerdict.FAILED, observed, expected, to_spans(tuple(wrong), turn), turn, note)
 
 
 def length(params: JsonObject, reply: str, turn: int) -> Finding:
@@ -92,8 +97,7 @@ def length(params: JsonObject, reply: str, turn: int) -> Finding:
     Why: replies are read on a phone. Example: `max_words: 120`, `max_sentence_words: 28`. Instead of a limit for one
     case only, use `max_words` in its expectations.
     """
-    offset, text = _scope(params, reply)
-    counted = words(text)
+    counted = words(reply)
     low, high, per_sentence = (params.get(key) for key in ("min_words", "max_words", "max_sentence_words"))
     observed, expected, ranges = [], [], []
     if high is not None and len(counted) > high:
@@ -105,72 +109,36 @@ def length(params: JsonObject, reply: str, turn: int) -> Finding:
         expected.append(f"at least {low} words")
         observed += [f"{len(counted)} words"] if len(counted) < low else []
     if per_sentence is not None:
-        long = [found for found in sentences(text) if len(words(text[slice(*found)])) > per_sentence]
-        observed += [f"a sentence of {len(words(text[slice(*found)]))} words" for found in long]
+        long = [found for found in sentences(reply) if len(words(reply[slice(*found)])) > per_sentence]
+        observed += [f"a sentence of {len(words(reply[slice(*found)]))} words" for found in long]
         expected.append(f"at most {per_sentence} words a sentence")
         ranges += long
     if not observed:
         return Finding(TrialVerdict.PASSED, f"{len(counted)} words", ", ".join(expected), turn=turn)
-    spans: tuple[Span, ...] = to_spans(tuple(sorted(ranges)), turn, offset)
-    message = _message(params, joined(observed))
-    return Finding(TrialVerdict.FAILED, joined(observed), ", ".join(expected), spans, turn, message)
+    spans = to_spans(tuple(sorted(ranges)), turn)
+    return Finding(
+        TrialVerdict.FAILED, joined(observed), ", ".join(expected), spans, turn, message(params, joined(observed))
+    )
 
 
-def _scope(params: JsonObject, reply: str) -> tuple[int, str]:
-    if params.get("scope", "reply") != "first_sentence":
-        return 0, reply
-    start, end = next(iter(sentences(reply)), (0, len(reply)))
-    return start, reply[start:end]
+def blocks_of(params: JsonObject, reply: str) -> Sequence[Block]:
+    """Return the parts of a reply that a rule's scope speaks of."""
+    scope = params.get("scope") or "reply"
+    return scoped(reply, scope if isinstance(scope, str) else tuple(scope))
 
 
-def _find(params: JsonObject, token: str, text: str) -> tuple[Range, ...]:
-    source = f"(?:{token})" if params.get("nonword") else rf"\b(?:{token})\b"
-    return find_all(source, text, ignore_case=bool(params.get("ignorecase")))
+def ignores_case(params: JsonObject) -> bool:
+    """Return whether upper and lower case are the same to a rule."""
+    return bool(params.get("ignorecase"))
 
 
-def _swapped(params: JsonObject, text: str) -> dict[Range, str]:
-    """Return every match of a key with its replacement; what a longer key took, a shorter one can't have."""
-    better: dict[Range, str] = {}
-    taken = bytearray(len(text))
-    for key in sorted(params["swap"], key=len, reverse=True):
-        for start, end in _find(params, key, text):
-            if end > start and not any(taken[start:end]):
-                better[start, end] = _replacement(params, key, text[start:end])
-                taken[start:end] = b"\x01" * (end - start)
-    return better
+def is_excepted(params: JsonObject, text: str, at: Range) -> bool:
+    """Return whether one of a rule's exceptions lets a match stand."""
+    exceptions = tuple(params.get("exceptions") or ())
+    return shields(exceptions, text[slice(*at)], text, at, ignore_case=ignores_case(params))
 
 
-def _shields(params: JsonObject, text: str) -> list[Range]:
-    """Return where exceptions stand."""
-    return [shield for exception in params.get("exceptions") or () for shield in _find(params, exception, text)]
-
-
-def _is_excepted(found: Range, shields: Sequence[Range]) -> bool:
-    return any(_within(found, shield) or _within(shield, found) for shield in shields)
-
-
-def _within(inner: Range, outer: Range) -> bool:
-    return outer[0] <= inner[0] and inner[1] <= outer[1]
-
-
-def _replacement(params: JsonObject, key: str, found: str) -> str:
-    return expand_groups(key, found, str(params["swap"][key]), ignore_case=bool(params.get("ignorecase")))
-
-
-def _is_fine(params: JsonObject, value: str, found: str) -> bool:
-    """Return whether the found text is a preferred wording already; that may be a regular expression, as in Vale.
-
-    Where case is ignored, a wording in lower case may begin with a capital, as at the start of a sentence.
-    """
-    found_forms = [found, found[:1].lower() + found[1:]] if params.get("ignorecase") else [found]
-    if any(wording in found_forms for wording in value.split("|")):
-        return True
-    if all(_PHRASE.fullmatch(wording) for wording in value.split("|")):
-        return False
-    return matches_somewhere(value, found, ignore_case=bool(params.get("ignorecase")))
-
-
-def _message(params: JsonObject, *values: str) -> str:
+def message(params: JsonObject, *values: str) -> str:
     """Return the rule's message with its `%s` filled in order; values that no `%s` asks for are left out."""
     head, *rest = str(params.get("message") or "").split("%s")
     filled = [head]
@@ -179,6 +147,33 @@ def _message(params: JsonObject, *values: str) -> str:
     return "".join(filled)
 
 
-def _quoted(texts: Iterable[str]) -> str:
+def quoted_all(texts: Iterable[str]) -> str:
+    """Return the different texts in quotation marks, a handful of them."""
     different: Sequence[str] = list(dict.fromkeys(texts))
     return joined(f'"{text}"' for text in different)
+
+
+def _swapped(params: JsonObject, text: str) -> list[tuple[Range, str]]:
+    """Return every match of a key with its replacement; where several keys match, the longest key does."""
+    swap = params["swap"]
+    keys = tuple(sorted(swap, key=len, reverse=True))
+    source = any_key(keys, nonword=bool(params.get("nonword")))
+    found = []
+    for at, group in find_groups(source, text, ignore_case=ignores_case(params)):
+        key = keys[group - 1]
+        value = expand_groups(key, text[slice(*at)], str(swap[key]), ignore_case=ignores_case(params))
+        found.append((at, value))
+    return found
+
+
+def _is_fine(params: JsonObject, value: str, found: str) -> bool:
+    """Return whether the found text is a preferred wording already; that may be a regular expression, as in Vale.
+
+    Where case is ignored, a wording in lower case may begin with a capital, as at the start of a sentence.
+    """
+    found_forms = [found, found[:1].lower() + found[1:]] if ignores_case(params) else [found]
+    if any(wording in found_forms for wording in value.split("|")):
+        return True
+    if all(_PHRASE.fullmatch(wording) for wording in value.split("|")):
+        return False
+    return matches_somewhere(rf"\A(?:{value})\Z", found, ignore_case=ignores_case(params))

@@ -61,12 +61,12 @@ def _yaml_files(folder: Path) -> Iterable[Path]:
 
 
 def is_voice_file(path: Path) -> bool:
-    """Say whether a YAML file holds brand-voice rules: `rules` on its first level and no `cases`; suites otherwise."""
+    """Say whether a YAML file holds brand-voice rules: `rules` or `extends`, and no `cases`."""
     try:
         value = load_yaml(path, path.name).value()
     except FileProblems:
         return path.stem == "voice"
-    return isinstance(value, dict) and "rules" in value and "cases" not in value
+    return isinstance(value, dict) and bool({"rules", "extends"} & value.keys()) and "cases" not in value
 
 
 def relative_name(path: Path, root: Path) -> str:

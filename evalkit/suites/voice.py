@@ -6,17 +6,28 @@ Knows which rule is switched off where; must not know how a rule is graded.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from evalkit.records import Assertion, JsonObject, Level, Place, Problem
+from evalkit.suites.builtin import read_pack
+from evalkit.suites.compile_text import language_problem
 from evalkit.suites.compiled import pattern_problem
-from evalkit.suites.voice_schema import Existence, Length, Occurrence, Substitution, VoiceFile
-from evalkit.yamlsource import Source, ValuePath, check_schema, parse_yaml, read_below
-
-AnyRuleFile = Existence | Substitution | Occurrence | Length
+from evalkit.suites.voice_rules import (
+    Capitalization,
+    Conditional,
+    Consistency,
+    Existence,
+    Language,
+    Occurrence,
+    Repetition,
+    Rule,
+    Substitution,
+)
+from evalkit.suites.voice_schema import VoiceFile
+from evalkit.yamlsource import Source, ValuePath, check_schema, did_you_mean, parse_yaml, read_below
 
 
 @dataclass(frozen=True)
@@ -76,8 +87,9 @@ def read_voice(source: Source) -> tuple[Voice | None, list[Problem]]:
     problems = [*source.problems, *problems]
     if parsed is None:
         return None, problems
-    if not parsed.rules:
+    if not parsed.rules and not parsed.extends:
         problems.append(source.problem(("rules",), "there are no rules; expected at least one."))
+    ready = _ready_made(source, parsed, problems)
     first: dict[str, int] = {}
     rules = []
     for index, rule in enumerate(parsed.rules):
@@ -89,40 +101,82 @@ def read_voice(source: Source) -> tuple[Voice | None, list[Problem]]:
         first.setdefault(rule.id, index)
         problems.extend(_pattern_problems(source, rule, path))
         rules.append(_rule(source, rule, path))
-    return Voice(source, tuple(rules)), problems
+    return Voice(source, (*(rule for rule in ready if rule.id not in first), *rules)), problems
 
 
-def _rule(source: Source, rule: AnyRuleFile, path: ValuePath) -> VoiceRule:
+def _ready_made(source: Source, file: VoiceFile, problems: list[Problem]) -> list[VoiceRule]:
+    """Return the rules of the packs a file extends, placed where the file names them; their examples are tried here."""
+    rules: list[VoiceRule] = []
+    for index, name in enumerate(file.extends):
+        pack, found = read_voice(parse_yaml(read_pack(name)))
+        problems += found
+        place = source.place(("extends", index))
+        rules += [replace(rule, place=place, examples=()) for rule in (pack.rules if pack else ())]
+    known = [rule.id for rule in rules]
+    for index, rule_id in enumerate(file.without):
+        if rule_id not in known:
+            message = f"no ready-made rule {rule_id!r}{did_you_mean(rule_id, known)}; there are {', '.join(known)}."
+            problems.append(source.problem(("without", index), message))
+    return [rule for rule in rules if rule.id not in file.without]
+
+
+def _rule(source: Source, rule: Rule, path: ValuePath) -> VoiceRule:
     examples = [
         (text, (*path, key, index), keeps)
         for key, texts, keeps in (("good", rule.good, True), ("bad", rule.bad, False))
         for index, text in enumerate(texts)
     ]
     return VoiceRule(
-        rule.id, rule.extends, Level(rule.level), rule.message, _params(rule), source.place(path), tuple(examples)
+        rule.id, _kind(rule), _level(rule.level), rule.message, _params(rule), source.place(path), tuple(examples)
     )
 
 
-def _params(rule: AnyRuleFile) -> dict[str, Any]:
-    about = {"id", "extends", "message", "level", "description", "link", "good", "bad"}
-    return rule.model_dump(exclude=about)
+def _kind(rule: Rule) -> str:
+    return str(rule.model_dump(include={"extends"})["extends"])
 
 
-def _pattern_problems(source: Source, rule: AnyRuleFile, path: ValuePath) -> Iterator[Problem]:
+def _level(level: str) -> Level:
+    """Return a rule's level; a suggestion is a warning, which is counted and shown and never fails a trial."""
+    return Level.ERROR if level == "error" else Level.WARNING
+
+
+def _params(rule: Rule) -> dict[str, Any]:
+    about = {"id", "extends", "message", "level", "description", "link", "action", "good", "bad"}
+    params = rule.model_dump(exclude=about)
+    unused = [key for key in ("tokens", "raw") if key in params and params[key] is None]
+    return {
+        key: value for key, value in params.items() if key not in unused and not (key == "append" and "raw" in unused)
+    }
+
+
+def _pattern_problems(source: Source, rule: Rule, path: ValuePath) -> Iterator[Problem]:
     for at, pattern, key in _patterns(rule):
         problem = pattern_problem(source, (*path, *at), pattern, key=key)
         if problem:
             yield problem
     if rule.message.count("%s") > (2 if isinstance(rule, Substitution) else 1):
         yield source.problem((*path, "message"), "has more %s than there are texts to put in.")
+    if isinstance(rule, Language):
+        yield from language_problem(source, rule.language, (*path, "language"))
 
 
-def _patterns(rule: AnyRuleFile) -> Iterator[tuple[ValuePath, str, bool]]:
-    if isinstance(rule, Existence):
-        yield from ((("tokens", n), token, False) for n, token in enumerate(rule.tokens))
+def _patterns(rule: Rule) -> Iterator[tuple[ValuePath, str, bool]]:
+    """Yield every regular expression of a rule with where it stands and whether it is a key."""
+    if isinstance(rule, Existence | Repetition):
+        yield from ((("tokens", n), token, False) for n, token in enumerate(rule.tokens or ()))
+    if isinstance(rule, Existence) and rule.raw:
+        yield ("raw",), "".join(rule.raw), False
     if isinstance(rule, Substitution):
         yield from ((("swap", wrong), wrong, True) for wrong in rule.swap)
-    if isinstance(rule, Existence | Substitution):
+    if isinstance(rule, Consistency):
+        yield from (
+            (("either", left), side, side == left) for left, right in rule.either.items() for side in (left, right)
+        )
+    if isinstance(rule, Existence | Substitution | Repetition | Conditional | Capitalization):
         yield from ((("exceptions", n), text, False) for n, text in enumerate(rule.exceptions))
+    if isinstance(rule, Conditional):
+        yield from ((("first",), rule.first, False), (("second",), rule.second, False))
+    if isinstance(rule, Capitalization) and not rule.match.startswith("$"):
+        yield ("match",), rule.match, False
     if isinstance(rule, Occurrence):
         yield ("token",), rule.token, False

@@ -1,0 +1,183 @@
+"""A team's Vale styles as a voice file: which rules come over, and which do not and why.
+
+Knows Vale's rule files (vale.sh/docs, read November 2026) and the voice file's keys; what a rule demands is checked by
+the voice file's own schema.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import FileProblems, UsageError
+from evalkit.graders import is_scope
+from evalkit.suites.voice import read_voice
+from evalkit.yamlsource import Source, SourceText, load_yaml, parse_yaml, pattern_fault
+
+_NEEDS = {
+    "script": "it runs a program, and a voice file is data",
+    "sequence": "it needs parts of speech",
+    "spelling": "it needs a dictionary",
+}
+_SHARED = ("extends", "message", "level", "description", "link", "action")
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    "existence": ("tokens", "raw", "append", "nonword", "exceptions"),
+    "substitution": ("swap", "nonword", "exceptions"),
+    "occurrence": ("token", "min", "max"),
+    "repetition": ("tokens", "alpha", "max", "exceptions"),
+    "consistency": ("either", "nonword"),
+    "conditional": ("first", "second", "exceptions"),
+    "capitalization": ("match", "style", "threshold", "indicators", "exceptions"),
+    "metric": ("formula", "condition"),
+    "readability": ("metrics", "grade"),
+}
+_UNSCOPED = frozenset({"metric", "readability"})
+_HARMLESS = frozenset({"vocab", "limit", "scope", "ignorecase", "name", "capitalize", "prefix"})
+_SCOPES = {"summary": "text", "heading": "heading", "table.cell": "table.cell", "table.header": "table.header"}
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A voice file's text, the ids of the rules in it, and what could not be brought over, each with the reason."""
+
+    text: str
+    rules: tuple[str, ...]
+    left: tuple[tuple[str, str], ...]
+    changed: tuple[tuple[str, str], ...] = ()
+
+
+def bring_vale_styles(folder: Path) -> Brought:
+    """Return the rules of all YAML files below a folder as one voice file.
+
+    A rule is called by its style (its folder) and file: `Style.Rule`. Raises UsageError when there is no rule at all.
+    """
+    files = sorted(path for path in folder.rglob("*.y*ml") if path.suffix in {".yml", ".yaml"} and path.is_file())
+    if not files:
+        raise UsageError(f"{folder} holds no .yml file; expected a folder of Vale styles.")
+    rules: list[tuple[str, dict[str, Any]]] = []
+    left: list[tuple[str, str]] = []
+    changed: list[tuple[str, str]] = []
+    for path in files:
+        name = rule_name(path, folder)
+        try:
+            rule, notes = to_rule(name, load_yaml(path, str(path)))
+        except FileProblems as problems:
+            left.append((name, "; ".join(str(problem.message) for problem in problems.problems)))
+        except NotBrought as reason:
+            left.append((name, str(reason)))
+        else:
+            rules.append((name, rule))
+            changed += [(name, note) for note in notes]
+    heading = f"# {len(rules)} rules of the Vale styles in {folder.name}, brought over by `evalkit import vale`.\n"
+    text = heading + f"description: From Vale styles\nrules:\n{''.join(rule_text(rule) for _, rule in rules)}"
+    return Brought(text, tuple(name for name, _ in rules), tuple(left), tuple(changed))
+
+
+class NotBrought(ValueError):
+    """A Vale rule has no counterpart here; the message says why."""
+
+
+def rule_name(path: Path, folder: Path) -> str:
+    """Return how Vale calls the rule in a file: its folder's name and its own."""
+    style = path.parent.name if path.parent != folder else folder.resolve().name
+    return "".join(char if char.isalnum() or char in "._-" else "-" for char in f"{style}.{path.stem}")
+
+
+def to_rule(name: str, source: Source) -> tuple[dict[str, Any], list[str]]:
+    """Return a Vale rule as a rule of a voice file, and notes on what became different.
+
+    Raises NotBrought, with the reason, when it can't be.
+    """
+    if source.problems:
+        raise NotBrought("; ".join(problem.message for problem in source.problems))
+    given = source.value()
+    if not isinstance(given, dict) or not isinstance(given.get("extends"), str):
+        raise NotBrought("it is no Vale rule: the key `extends` is missing.")
+    kind = given["extends"]
+    if kind not in _KEYS:
+        raise NotBrought(f"rules of kind {kind!r} can't be brought over: {_NEEDS.get(kind, 'unknown kind')}.")
+    unknown = [key for key in given if key not in (*_SHARED, *_KEYS[kind], *_HARMLESS)]
+    if unknown:
+        raise NotBrought(f"key {unknown[0]!r} of a rule of kind {kind!r} is not known here.")
+    notes: list[str] = []
+    rule = {"id": name[:80], **{key: given[key] for key in (*_SHARED, *_KEYS[kind]) if given.get(key) is not None}}
+    rule.setdefault("message", f"{name}: '%s'")
+    if "swap" in rule:
+        rule["swap"] = {str(key): str(value) for key, value in rule["swap"].items()}
+    _take_message(rule, notes)
+    if kind not in _UNSCOPED:
+        rule["ignorecase"] = given.get("ignorecase") is True
+        rule["scope"] = _scope(given.get("scope"), notes)
+    _take_patterns(rule, notes)
+    _check(rule)
+    return rule, notes
+
+
+def _take_message(rule: dict[str, Any], notes: list[str]) -> None:
+    """Keep as many %s as a rule of this kind has texts for."""
+    most = 2 if rule["extends"] == "substitution" else 1
+    parts = str(rule["message"]).split("%s")
+    if len(parts) - 1 > most:
+        rule["message"] = "%s".join(parts[: most + 1]) + "…".join(["", *parts[most + 1 :]])
+        notes.append(f"its message keeps {most} of {len(parts) - 1} %s.")
+
+
+def _scope(scope: Any, notes: list[str]) -> str | list[str]:
+    """Return the scope's counterpart; parts of a document that a chat does not have are left out."""
+    asked = [scope] if isinstance(scope, str) else [str(one) for one in scope or ["text"]]
+    kept = [found for one in asked if is_scope(found := _SCOPES.get(one, one))]
+    lost = [one for one in asked if not is_scope(_SCOPES.get(one, one))]
+    if not kept:
+        raise NotBrought(f"its scope {', '.join(asked)} does not exist in a chat.")
+    if lost:
+        notes.append(f"its scope {', '.join(lost)} does not exist in a chat; {', '.join(kept)} stays.")
+    return kept[0] if len(kept) == 1 else kept
+
+
+def _take_patterns(rule: dict[str, Any], notes: list[str]) -> None:
+    """Leave out single patterns that our engine can't compile, as long as others remain."""
+    for key in ("tokens", "exceptions"):
+        if key in rule:
+            kept = [str(token) for token in rule[key] if not pattern_fault(str(token))]
+            notes += [f"{token!r} {pattern_fault(str(token))}" for token in rule[key] if str(token) not in kept]
+            rule[key] = kept
+    if "swap" in rule:
+        bad = {key: fault for key in rule["swap"] if (fault := pattern_fault(key))}
+        notes += [f"{key!r} {fault}" for key, fault in bad.items()]
+        rule["swap"] = {key: value for key, value in rule["swap"].items() if key not in bad}
+    for key in [key for key in ("exceptions", "indicators") if rule.get(key) == []]:
+        del rule[key]
+
+
+def _check(rule: dict[str, Any]) -> None:
+    """Raise NotBrought when the voice file's own schema refuses the rule."""
+    try:
+        voice, problems = read_voice(parse_yaml(SourceText("rule", "rules:\n" + rule_text(rule))))
+    except FileProblems as error:
+        raise NotBrought(error.problems[0].message) from error
+    if voice is None or problems:
+        raise NotBrought(problems[0].message if problems else "it is empty.")
+
+
+def rule_text(rule: Mapping[str, Any]) -> str:
+    """Return a rule as YAML, its texts in double quotes."""
+    lines = [line for key, value in rule.items() for line in _lines(key, value)]
+    return "".join(f"  {'- ' if number == 0 else '  '}{line}\n" for number, line in enumerate(lines))
+
+
+def _lines(key: str, value: Any) -> Iterator[str]:
+    if isinstance(value, dict) and key in ("swap", "either"):
+        yield f"{key}:"
+        yield from (f"  {_quoted(one)}: {_quoted(other)}" for one, other in value.items())
+    elif isinstance(value, list) and len(json.dumps(value)) > 80:
+        yield f"{key}:"
+        yield from (f"  - {_quoted(one)}" for one in value)
+    else:
+        yield f"{key}: {_quoted(value)}"
+
+
+def _quoted(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

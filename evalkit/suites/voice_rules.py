@@ -1,0 +1,255 @@
+"""The kinds of brand-voice rules, key by key. Only the shape; what each demands is in the graders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from evalkit.graders import GRADES, SCOPES, formula_fault, is_scope, parse_condition
+from evalkit.yamlsource import Count, FileModel, Flag, Number, Text, did_you_mean, refusal
+
+Patterns = Annotated[list[Annotated[Text, Field(min_length=1)]], Field(min_length=1)]
+
+
+class Action(FileModel):
+    """What an editor could do about it; kept for tools that read it, never carried out."""
+
+    called: ClassVar[str] = "action"
+    name: Text = Field(description="replace, remove, edit, suggest or convert.", examples=["replace"])
+    params: list[Text] = Field([], description="Its parameters.", examples=[["regex", "a", "b"]])
+
+
+class Rule(FileModel):
+    """What every rule has."""
+
+    called: ClassVar[str] = "a rule"
+    id: Text = Field(
+        pattern=r"^[\w][\w.-]{0,79}$", description="Its name, unique in the file.", examples=["no-empty-apology"]
+    )
+    message: Text = Field(
+        min_length=1,
+        description="Shown where it is broken; %s is the text that was found.",
+        examples=["Empty apology: '%s'"],
+    )
+    level: Literal["error", "warning", "suggestion"] = Field(
+        "warning",
+        description="error fails the trial; warning (as in Vale the default) and suggestion are counted and shown.",
+    )
+    description: Text = Field("", description="Why the rule exists.", examples=["Customers read it as a brush-off."])
+    link: Text = Field("", description="Where it is written down.", examples=["https://example.com/voice#apology"])
+    action: Action | None = Field(None, description="What an editor could do.", examples=[{"name": "remove"}])
+    good: list[Text] = Field([], description="Texts that keep the rule; `evalkit check` tries them.")
+    bad: list[Text] = Field([], description="Texts that break the rule; `evalkit check` tries them.")
+
+
+def _scope(value: Any) -> Any:
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, str) and not is_scope(one):
+            raise refusal(f"unknown scope {one!r}{did_you_mean(one, SCOPES)}; there are {', '.join(SCOPES)}.")
+    return value
+
+
+class Scoped(Rule):
+    """A rule that may look at parts of the reply only."""
+
+    scope: Annotated[Text | list[Text], BeforeValidator(_scope)] = Field(
+        "reply",
+        description="What the rule looks at: the reply as it is, its text without code, sentences, headings and so on; "
+        "~ leaves out, & joins.",
+        examples=["sentence"],
+    )
+
+
+class Words(Scoped):
+    """A rule about wordings."""
+
+    ignorecase: Flag = Field(True, description="Whether upper and lower case are the same (Vale's default is false).")
+    nonword: Flag = Field(False, description="Match anywhere, not only whole words.", examples=[True])
+    exceptions: list[Text] = Field([], description="Found texts that are fine.", examples=[["purchase order"]])
+
+
+class Existence(Words):
+    """None of these may appear."""
+
+    extends: Literal["existence"]
+    tokens: Patterns | None = Field(
+        None, description="Regular expressions, matched as whole words.", examples=[["rest assured"]]
+    )
+    raw: Patterns | None = Field(
+        None, description="Regular expressions that are joined in front of the tokens.", examples=[[r"\bvery\s+"]]
+    )
+    append: Flag = Field(False, description="Join `raw` behind the tokens.", examples=[True])
+
+    @model_validator(mode="after")
+    def _looks_for_something(self) -> Existence:
+        if self.tokens is None and self.raw is None:
+            raise refusal("an existence rule needs `tokens`, `raw` or both.")
+        return self
+
+
+class Substitution(Words):
+    """Write this, not that."""
+
+    extends: Literal["substitution"]
+    swap: dict[str, Text] = Field(
+        min_length=1,
+        description="What not to write (a regular expression): what to write.",
+        examples=[{"utili[sz]e": "use"}],
+    )
+
+
+class Occurrence(Scoped):
+    """Not more (or less) often than this."""
+
+    extends: Literal["occurrence"]
+    ignorecase: Flag = Field(True, description="Whether upper and lower case are the same (Vale's default is false).")
+    token: Text = Field(min_length=1, description="A regular expression that is counted in each reply.", examples=["!"])
+    min: Count | None = Field(None, ge=0, description="At least this often.", examples=[1])
+    max: Count | None = Field(None, ge=0, description="At most this often.", examples=[1])
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Occurrence:
+        if self.min is None and self.max is None:
+            raise refusal("an occurrence rule needs `min`, `max` or both.")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise refusal(f"min {self.min} is more than max {self.max}; no text can keep the rule.", "min")
+        return self
+
+
+class Repetition(Scoped):
+    """Not the same twice running."""
+
+    extends: Literal["repetition"]
+    ignorecase: Flag = Field(True, description="Whether upper and lower case are the same (Vale's default is false).")
+    tokens: Patterns = Field(description="Regular expressions; each match is compared with the one before.",
+        examples=[[r"[^\s]+"]])  # fmt: skip
+    alpha: Flag = Field(False, description="Only matches of nothing but letters.", examples=[True])
+    max: Count = Field(0, ge=0, description="This many repeats are fine.", examples=[1])
+    exceptions: list[Text] = Field([], description="Found texts that are fine.", examples=[["had had"]])
+
+
+class Consistency(Words):
+    """One of a pair, but the same throughout the conversation."""
+
+    extends: Literal["consistency"]
+    either: dict[str, Text] = Field(
+        min_length=1, description="Pairs that exclude each other.", examples=[{"advisor": "adviser"}]
+    )
+
+
+class Conditional(Scoped):
+    """What the first finds must have been introduced by the second."""
+
+    extends: Literal["conditional"]
+    ignorecase: Flag = Field(False, description="Whether upper and lower case are the same.", examples=[True])
+    first: Text = Field(
+        min_length=1, description="A regular expression for what needs it.", examples=[r"\b[A-Z]{3,5}\b"]
+    )
+    second: Text = Field(
+        min_length=1, description="One for what introduces it, by a group.", examples=[r"\(([A-Z]{3,5})\)"]
+    )
+    exceptions: list[Text] = Field([], description="Found texts that are fine.", examples=[["FAQ"]])
+
+
+class Capitalization(Scoped):
+    """How parts of a reply are capitalised."""
+
+    extends: Literal["capitalization"]
+    match: Text = Field(
+        min_length=1, description="$title, $sentence, $lower, $upper, or a regular expression.", examples=["$sentence"]
+    )
+    style: Literal["AP", "Chicago"] = Field("AP", description="Which small words a $title has.", examples=["Chicago"])
+    threshold: Number = Field(0.8, ge=0, lt=1, description="More than this share of words is right.", examples=[0.9])
+    indicators: list[Text] = Field([], description="A word after one of these is free.", examples=[[":"]])
+    exceptions: list[Text] = Field([], description="Words that are fine as they are.", examples=[["GitHub"]])
+    ignorecase: Flag = Field(False, description="Whether exceptions ignore case.", examples=[True])
+
+    @model_validator(mode="after")
+    def _known_variable(self) -> Capitalization:
+        known = ("$title", "$sentence", "$lower", "$upper")
+        if self.match.startswith("$") and self.match not in known:
+            raise refusal(
+                f"unknown case {self.match!r}{did_you_mean(self.match, known)}; there are {', '.join(known)}."
+            )
+        return self
+
+
+class Metric(Rule):
+    """A formula over counts of the reply that must not meet a condition."""
+
+    extends: Literal["metric"]
+    formula: Text = Field(
+        min_length=1, description="Arithmetic over words, sentences, syllables, ...", examples=["words / sentences"]
+    )
+    condition: Text = Field(description="When the rule is broken.", examples=["> 20"])
+
+    @model_validator(mode="after")
+    def _computes(self) -> Metric:
+        fault = formula_fault(self.formula)
+        if fault:
+            raise refusal(f"{self.formula!r} {fault}", "formula")
+        if parse_condition(self.condition) is None:
+            raise refusal(f"{self.condition!r} is no condition; expected a comparison such as '> 8'.", "condition")
+        return self
+
+
+class Readability(Rule):
+    """Not harder to read than this."""
+
+    extends: Literal["readability"]
+    metrics: list[Literal[*GRADES]] = Field(  # type: ignore[valid-type]
+        ["Flesch-Kincaid"], min_length=1, description="Grades whose mean counts.", examples=[["Flesch-Kincaid", "SMOG"]]
+    )
+    grade: Number = Field(gt=0, description="The highest grade that is fine.", examples=[9])
+
+
+class Length(Rule):
+    """Not longer than this."""
+
+    extends: Literal["length"]
+    min_words: Count | None = Field(None, ge=1, description="At least this many words in a reply.", examples=[3])
+    max_words: Count | None = Field(None, ge=1, description="At most this many words in a reply.", examples=[120])
+    max_sentence_words: Count | None = Field(None, ge=1, description="At most this many in a sentence.", examples=[28])
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Length:
+        if self.min_words is None and self.max_words is None and self.max_sentence_words is None:
+            raise refusal("a length rule needs `max_words`, `max_sentence_words` or `min_words`.")
+        return self
+
+
+class Language(Rule):
+    """Replies are in this language."""
+
+    extends: Literal["language"]
+    language: Text = Field(
+        pattern=r"^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*|user)$",
+        description="A code, or `user` for the language the user writes in.",
+        examples=["user"],
+    )
+
+
+class Links(Rule):
+    """Links lead to these hosts only."""
+
+    extends: Literal["links"]
+    allow: list[Text] = Field(description="Hosts, with their subdomains.", examples=[["tandle.example"]])
+
+
+class Leak(Rule):
+    """No long run of words from the system prompt."""
+
+    extends: Literal["leak"]
+    words: Count = Field(12, ge=4, description="This many words running are a leak.", examples=[12])
+    exceptions: list[Text] = Field([], description="Sentences that may be said.", examples=[["We are here for you."]])
+
+
+class PersonalData(Rule):
+    """No personal data that the user did not give."""
+
+    extends: Literal["personal_data"]
+    kinds: list[Literal["mail", "phone", "card", "iban"]] = Field(
+        ["mail", "phone", "card", "iban"], min_length=1, description="What is looked for.", examples=[["card", "iban"]]
+    )
+    exceptions: list[Text] = Field([], description="What may be said.", examples=[["help@tandle.example"]])

@@ -1,0 +1,209 @@
+"""Graders of brand voice: Vale's other kinds, its scopes, reading grades, and what must not be given away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.graders import grade_text_rule
+from evalkit.graders.blocks import prose, scoped
+from evalkit.graders.guarded import is_card, is_iban
+from evalkit.graders.readability import counts, evaluate, formula_fault, syllables
+from evalkit.records import Transcript, TrialVerdict
+from tests.graders.build import assertion, finding, said, verdict
+
+PASSED, FAILED, NOT_MEASURED = TrialVerdict.PASSED, TrialVerdict.FAILED, TrialVerdict.NOT_MEASURED
+REPLY = """# A title
+
+One `code` here. Two!
+still two
+
+- item *x*
+> quoted
+
+| head | two |
+|---|---|
+| cell | b |
+
+```
+fenced
+```"""
+
+
+def marked(kind: str, params: dict[str, Any], reply: str) -> list[str]:
+    found = grade_text_rule(assertion(f"voice.{kind}", params), reply)
+    return [reply[span.start : span.end] for span in found.spans]
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ("heading", ["A title"]),
+        ("heading.h2", []),
+        ("list", ["item *x*"]),
+        ("blockquote", ["quoted"]),
+        ("table.header", ["head", "two"]),
+        ("paragraph", ["One ****** here. Two!\nstill two"]),
+        ("~heading & ~table", ["One ****** here. Two!\nstill two", "item *x*", "quoted"]),
+        ("sentence & paragraph", ["One ****** here.", "Two!", "still two"]),
+        (("list", "blockquote"), ["item *x*", "quoted"]),
+        ("last_sentence", ["fenced"]),
+    ],
+)
+def test_a_scope_names_parts_of_a_reply(scope: str | tuple[str, ...], expected: list[str]) -> None:
+    """Markdown is read as a chat shows it; code is covered, and fenced code is no text."""
+    assert [block.text for block in scoped(REPLY, scope)] == expected
+
+
+@given(st.text(alphabet="a#-> |`\n*.", max_size=60))
+def test_parts_lie_in_the_reply_in_order(reply: str) -> None:
+    """Every part stands where it says, code apart, and none overlaps another."""
+    end = 0
+    for block in prose(reply):
+        original = reply[block.start : block.start + len(block.text)]
+        assert block.start >= end
+        assert all(ours in (theirs, "*", " ") for ours, theirs in zip(block.text, original, strict=True))
+        end = block.start + len(block.text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "reply", "expected"),
+    [
+        ("existence", {"raw": [r"\bvery "], "tokens": ["good", "big"]}, "very good, very red", ["very good"]),
+        ("existence", {"raw": [" indeed"], "append": True, "tokens": ["good"]}, "good indeed, good", ["good indeed"]),
+        ("existence", {"raw": ["ve", "ry"]}, "every", ["very"]),
+        ("existence", {"tokens": ["bad"], "scope": "text"}, "`bad` and bad", ["bad"]),
+        ("existence", {"tokens": ["^So"], "scope": "sentence"}, "Right. So it is. And So", ["So"]),
+        ("substitution", {"swap": {"a": "x", "a b": "y"}}, "a b a", ["a b", "a"]),
+        ("repetition", {"tokens": [r"[^\s]+"], "alpha": True}, "it is is what 1 1 it", ["is is"]),
+        ("repetition", {"tokens": [r"[^\s.]+"]}, "use Redis. Redis is", []),
+        ("repetition", {"tokens": [r"\w+"], "ignorecase": True, "max": 1}, "Go go go", ["go go"]),
+        ("consistency", {"either": {"advis[eo]r": "adviser"}}, "advisor", []),
+        ("consistency", {"either": {"advisor": "adviser"}}, "advisor adviser", ["advisor", "adviser"]),
+        ("conditional", {"first": r"\b[A-Z]{3}\b", "second": r"\(([A-Z]{3})\)"}, "The ABC, a Big (BIG) one", ["ABC"]),
+        ("conditional", {"first": "refund", "second": "days"}, "A refund in 5 days.", []),
+        ("conditional", {"first": r"\b[A-Z]{3}\b", "second": r"\(x\)", "exceptions": ["FAQ"]}, "FAQ", []),
+        (
+            "capitalization",
+            {"match": "$sentence", "scope": "heading"},
+            "# Big Bad Title\n## Fine title",
+            ["Big Bad Title"],
+        ),
+        (
+            "capitalization",
+            {"match": "$title", "scope": "heading"},
+            "# The Price of a Lamp\n# the price",
+            ["the price"],
+        ),
+        ("capitalization", {"match": "$lower", "scope": "heading"}, "# fine\n# Not", ["Not"]),
+        ("capitalization", {"match": r"^\d", "scope": "list"}, "- 1 lamp\n- a lamp", ["a lamp"]),
+        ("occurrence", {"token": ",", "max": 1, "scope": "sentence"}, "a, b. Well, c, d.", [",", ","]),
+    ],
+)
+def test_kinds_mark_what_vale_would(kind: str, params: dict[str, Any], reply: str, expected: list[str]) -> None:
+    """Each kind finds what breaks it and nothing else."""
+    assert marked(kind, params, reply) == expected
+
+
+def test_a_term_explained_once_is_known_for_the_conversation() -> None:
+    """What the first reply introduces, the second may use; pairs are compared across replies too."""
+    conversation = said("Ask the Big Bike Club (BBC).", "The BBC will write.")
+    assert verdict(conversation, "voice.conditional", {"first": r"\bBBC\b", "second": r"\((BBC)\)"}) is PASSED
+    mixed = said("Our advisor is there.", "The adviser left.")
+    assert finding(mixed, "voice.consistency", {"either": {"advisor": "adviser"}}).turn == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("the", 1), ("table", 2), ("making", 2), ("asked", 1), ("wanted", 2), ("information", 4)]
+)
+def test_syllables_are_estimated_by_rule(word: str, expected: int) -> None:
+    """Runs of vowels, without a silent ending."""
+    assert syllables(word) == expected
+
+
+def test_a_metric_computes_its_formula_over_prose() -> None:
+    """Counts leave code out; arithmetic is all a formula can do."""
+    assert counts("One two.\n```\nno no no\n```")["words"] == 2
+    assert evaluate("(words + 1) / math.sqrt(4) - -1", {"words": 3}) == 3.0
+    assert evaluate("words / sentences", {"words": 1, "sentences": 0}) is None
+    for formula in ("__import__('os')", "words ** 9", "words.real", "[words]", "lambda: 1", "1 if words else 2"):
+        assert formula_fault(formula)
+
+
+def test_reading_grades_rise_with_words_and_sentences() -> None:
+    """Short words in short sentences are easy; the finding shows the grade."""
+    rule = {"metrics": ["Flesch-Kincaid", "SMOG"], "grade": 8, "message": "grade %s"}
+    assert verdict(said("Your parcel left on Monday. It comes soon."), "voice.readability", rule) is PASSED
+    hard = "Reimbursement eligibility necessitates comprehensive documentation regarding unsatisfactory merchandise."
+    found = finding(said(hard), "voice.readability", rule)
+    assert (found.verdict, found.note.startswith("grade ")) == (FAILED, True)
+    assert verdict(said("12 34"), "voice.readability", rule) is NOT_MEASURED
+
+
+def asked(reply: str, user: str = "Hello", system: str = "") -> Transcript:
+    conversation = said(reply)
+    return replace(conversation, turns=(replace(conversation.turns[0], user=user),), system_text=system)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("See https://tandle.example/r/1 or help.tandle.example.", []),
+        ("See https://tandle.example.evil.test/x.", ["https://tandle.example.evil.test/x"]),
+        ("[here](https://other.test) or shop.co.uk", ["https://other.test", "shop.co.uk"]),
+        ("https://tandle.example@evil.test/", ["https://tandle.example@evil.test/"]),
+        ("Node.js e.g. it works. ok", []),
+    ],
+)
+def test_links_lead_to_allowed_hosts_only(reply: str, expected: list[str]) -> None:
+    """Subdomains are fine, look-alikes are not."""
+    assert marked("links", {"allow": ["tandle.example"]}, reply) == expected
+
+
+def test_words_of_the_system_prompt_must_not_be_repeated_at_length() -> None:
+    """A long run is a leak whatever its punctuation; a sentence that may be said is not."""
+    system = "Never mention refunds to anyone who has not asked for one before, and be kind."
+    reply = "I was told: never mention refunds to anyone, who has not asked for one before. OK?"
+    found = finding(asked(reply, system=system), "voice.leak", {"words": 8})
+    assert [reply[span.start : span.end] for span in found.spans] == [
+        "never mention refunds to anyone, who has not asked for one before"
+    ]
+    assert verdict(asked("Never mention refunds.", system=system), "voice.leak", {"words": 8}) is PASSED
+    allowed = {"words": 8, "exceptions": [reply]}
+    assert verdict(asked(reply, system=system), "voice.leak", allowed) is PASSED
+
+
+@pytest.mark.parametrize(
+    ("reply", "user", "expected"),
+    [
+        ("Write to jane@mail.test.", "", FAILED),
+        ("We wrote to jane@mail.test.", "I am Jane@mail.test", PASSED),
+        ("Card 4111-1111-1111-1111", "my card is 4111 1111 1111 1111", FAILED),
+        ("Number 4111-1111-1111-1112", "", PASSED),
+        ("IBAN DE89 3704 0044 0532 0130 00", "", FAILED),
+        ("Call +44 20 7946 0958.", "", FAILED),
+        ("Call (555) 123-4567", "", FAILED),
+        ("Order TN-20977 of 2026-11-22 costs 12.50, item 123456.", "", PASSED),
+    ],
+)
+def test_personal_data_is_only_what_the_user_gave(reply: str, user: str, expected: TrialVerdict) -> None:
+    """The user's own address may be repeated, a card number never; order numbers and dates are no phone numbers."""
+    rule = {"kinds": ["mail", "phone", "card", "iban"]}
+    assert verdict(asked(reply, user), "voice.personal_data", rule) is expected
+
+
+@given(st.text(alphabet="0123456789", min_size=12, max_size=18))
+def test_one_check_digit_in_ten_makes_a_card_number(digits: str) -> None:
+    """Exactly one last digit fits (but for numbers of one digit only)."""
+    fits = [last for last in "0123456789" if is_card(digits + last)]
+    assert len(fits) == 1 or len(set(digits)) == 1
+
+
+def test_check_digits_of_ibans() -> None:
+    """The standard's example is one, and not with a digit changed."""
+    assert is_iban("GB82 WEST 1234 5698 7654 32")
+    assert not is_iban("GB82 WEST 1234 5698 7654 33")
