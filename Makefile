@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test agreement check lint types schemas faults bench clean
+.PHONY: setup demo test agreement check lint types schemas faults bench gate-simulation clean
 
 setup: $(READY)
 
@@ -31,6 +31,10 @@ bench: $(READY)
 # Needs the folder with the recorded verdicts of other checkers: EVALKIT_AGREEMENT_DATA=DIR make agreement
 agreement: $(READY)
 	$(BIN)/python -m pytest tests/agreement
+
+# The gate against made-up suites, 1,000 decisions a cell, beside its goals. Under ten minutes on two cores.
+gate-simulation: $(READY)
+	$(BIN)/python -m tests.simulation.gate_simulation
 
 lint: $(READY)
 	$(BIN)/ruff check .

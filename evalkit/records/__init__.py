@@ -1,5 +1,19 @@
 """The value types that everything else passes around; no behaviour, no I/O."""
 
+from evalkit.records.comparison import (
+    Arm,
+    CaseChange,
+    ComparedCase,
+    Counts,
+    Decision,
+    Ground,
+    Interval,
+    Look,
+    LookName,
+    MetricChange,
+    Stage,
+    Verdict,
+)
 from evalkit.records.place import Place, Problem
 from evalkit.records.prompt import PromptVersion
 from evalkit.records.run import (
@@ -65,22 +79,32 @@ from evalkit.records.transcript import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Arm",
     "Assertion",
     "Attempt",
     "CacheSummary",
+    "CaseChange",
     "CaseKey",
     "CaseRecord",
     "CaseSummary",
     "CaseVerdict",
+    "ComparedCase",
+    "Counts",
+    "Decision",
     "Details",
     "EndReason",
     "Failure",
     "FailureSummary",
     "Finding",
     "GateResult",
+    "Ground",
+    "Interval",
     "JsonObject",
     "KindCost",
     "Level",
+    "Look",
+    "LookName",
+    "MetricChange",
     "ModelMoney",
     "Money",
     "Place",
@@ -98,6 +122,7 @@ __all__ = [
     "Source",
     "SourceKind",
     "Span",
+    "Stage",
     "SuiteRecord",
     "SuiteSummary",
     "Summary",
@@ -119,4 +144,5 @@ __all__ = [
     "TurnStart",
     "TurnSummary",
     "Usage",
+    "Verdict",
 ]

@@ -1,0 +1,133 @@
+"""The trials of two arms as the gate sees them: rounds, closer looks, today's baseline; and the counts they come to.
+
+Knows outcomes and how they add up; nothing of levels or verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from evalkit.gate.settings import GateCase
+from evalkit.records import Arm, CaseKey, Counts
+from evalkit.stats import Stratum
+
+Outcomes = Sequence[bool | None]
+"""Trials in the order in which they were asked for: passed, failed, or no verdict (None)."""
+Answer = Mapping[tuple[Arm, CaseKey], Outcomes]
+"""What came of the trials that were asked for."""
+
+
+def count(outcomes: Iterable[bool | None]) -> Counts:
+    """Return outcomes as counts."""
+    told = list(outcomes)
+    passed, failed = told.count(True), told.count(False)
+    return Counts(passed, failed, len(told) - passed - failed)
+
+
+def add(one: Counts, other: Counts) -> Counts:
+    """Return two counts together."""
+    return Counts(one.passed + other.passed, one.failed + other.failed, one.errors + other.errors)
+
+
+@dataclass
+class Evidence:
+    """Everything that is known of the cases so far.
+
+    `rounds` are the counts by arm and case, `screened` the same before the first look, `confirm` the closer looks by
+    arm and case (in order), `drift` the baseline's outcomes of today. `unplayed` names the stages that were left out.
+    """
+
+    cases: Sequence[GateCase]
+    rounds: dict[Arm, dict[CaseKey, Counts]]
+    screened: dict[Arm, dict[CaseKey, Counts]] = field(default_factory=dict)
+    confirm: dict[Arm, dict[CaseKey, Outcomes]] = field(default_factory=lambda: {arm: {} for arm in Arm})
+    drift: dict[CaseKey, Counts] = field(default_factory=dict)
+    suspects: tuple[CaseKey, ...] = ()
+    suspects_left_out: int = 0
+    unplayed: list[str] = field(default_factory=list)
+    trials: int = 0
+
+    @classmethod
+    def before(cls, cases: Sequence[GateCase]) -> Evidence:
+        """Return what is known before the first trial: the stored rounds."""
+        stored = {case.key: case.stored for case in cases if case.stored is not None}
+        return cls(cases, {Arm.BASELINE: stored, Arm.CANDIDATE: {}})
+
+    def keep_screen(self) -> None:
+        """Remember the rounds so far as those of the first look."""
+        self.screened = {arm: dict(known) for arm, known in self.rounds.items()}
+
+    def add_rounds(self, answer: Answer) -> None:
+        """Take in outcomes of rounds."""
+        for (arm, key), outcomes in answer.items():
+            known = self.rounds[arm].get(key)
+            told = count(outcomes)
+            self.rounds[arm][key] = add(known, told) if known else told
+
+    @property
+    def extended(self) -> bool:
+        """Whether more rounds followed the first look."""
+        return bool(self.screened)
+
+    def strata(self) -> dict[CaseKey, Stratum]:
+        """Return the rounds of all cases that have a valid trial in both arms."""
+        return self._both(self.rounds)
+
+    def screened_strata(self) -> dict[CaseKey, Stratum]:
+        """Return the rounds before the first look, of all cases that have a valid trial in both arms."""
+        return self._both(self.screened or self.rounds)
+
+    def _both(self, rounds: Mapping[Arm, Mapping[CaseKey, Counts]]) -> dict[CaseKey, Stratum]:
+        return _strata(rounds[Arm.BASELINE], rounds[Arm.CANDIDATE], [case.key for case in self.cases])
+
+    def confirm_strata(self) -> dict[CaseKey, Stratum]:
+        """Return the closer looks at the suspects, those trials only."""
+        looks = {arm: {key: count(told) for key, told in self.confirm[arm].items()} for arm in Arm}
+        return _strata(looks[Arm.BASELINE], looks[Arm.CANDIDATE], self.suspects)
+
+    def drift_strata(self) -> dict[CaseKey, Stratum]:
+        """Return the stored baseline beside the baseline of today."""
+        stored = {case.key: case.stored for case in self.cases if case.stored is not None}
+        return _strata(stored, self.drift, [case.key for case in self.cases])
+
+    def totals(self, arm: Arm) -> Counts:
+        """Return all trials of an arm, rounds and closer looks."""
+        looks = (count(outcomes) for outcomes in self.confirm[arm].values())
+        total = Counts()
+        for counts in (*self.rounds[arm].values(), *looks):
+            total = add(total, counts)
+        return total
+
+    def with_errors_against_the_candidate(self) -> Evidence:
+        """Return the same trials, the candidate's errors as failures and the baseline's as passes."""
+        worst = {Arm.BASELINE: True, Arm.CANDIDATE: False}
+        rounds, screened = (
+            {
+                arm: {key: _settled(counts, passed=worst[arm]) for key, counts in of_arm.items()}
+                for arm, of_arm in known.items()
+            }
+            for known in (self.rounds, self.screened)
+        )
+        confirm: dict[Arm, dict[CaseKey, Outcomes]] = {
+            arm: {key: [worst[arm] if each is None else each for each in told] for key, told in of_arm.items()}
+            for arm, of_arm in self.confirm.items()
+        }
+        return Evidence(self.cases, rounds, screened, confirm, self.drift, self.suspects)
+
+
+def _settled(counts: Counts, *, passed: bool) -> Counts:
+    if passed:
+        return Counts(counts.passed + counts.errors, counts.failed)
+    return Counts(counts.passed, counts.failed + counts.errors)
+
+
+def _strata(
+    baseline: Mapping[CaseKey, Counts], candidate: Mapping[CaseKey, Counts], keys: Iterable[CaseKey]
+) -> dict[CaseKey, Stratum]:
+    strata = {}
+    for key in keys:
+        a, b = baseline.get(key), candidate.get(key)
+        if a is not None and b is not None and a.valid and b.valid:
+            strata[key] = Stratum(a.passed, a.valid, b.passed, b.valid)
+    return strata

@@ -1,0 +1,66 @@
+"""How careful the comparison with a baseline is: levels, margins, numbers of trials. Values only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from evalkit.records import CaseKey, Counts
+
+SCREEN_SHARE, EXTEND_SHARE, CONFIRM_SHARE = 0.4, 0.3, 0.3
+"""How the false alarms allowed to one decision are divided between its looks; together 1."""
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """The gate's dials.
+
+    `alpha` bounds false alarms per decision. `margin` is the fall of the mean pass rate (0 to 1) that a pass excludes.
+    `confirm` trials of each arm look closer at a suspect, `extend` more rounds follow a first look that leaned bad.
+    `drift_level` is where today's baseline counts as lower than the stored one. `rounds_fixed` is the least number of
+    rounds without stages, `rounds_fresh` with nothing stored; below `fixed_below` cases stages would save nothing.
+    `resolve` goes on until the margin is decided. `breadth_only` accepts that some cases break while others improve:
+    only the sum counts. `max_trials` None means no limit. `tolerated` is, by suite, how many clearly worse cases are
+    accepted.
+    """
+
+    alpha: float = 0.05
+    margin: float = 0.05
+    confirm: int = 8
+    extend: int = 2
+    suspect_p: float = 0.20
+    extend_p: float = 0.25
+    drift_level: float = 0.05
+    rounds_fixed: int = 5
+    rounds_fresh: int = 2
+    fixed_below: int = 20
+    adaptive: bool = True
+    resolve: bool = False
+    breadth_only: bool = False
+    max_trials: int | None = None
+    tolerated: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GateCase:
+    """A case that both arms have: how many rounds of it are played, and what is stored of its baseline.
+
+    `stored` None means that the baseline's rounds are played now.
+    """
+
+    key: CaseKey
+    rounds: int
+    stored: Counts | None = None
+    critical: bool = False
+    cluster: str | None = None
+
+
+def usual_rounds(cases: int) -> int:
+    """Return the number of screening rounds that suits a number of cases: about 100 trials, one to five rounds."""
+    return min(5, max(1, math.ceil(100 / cases))) if cases else 1
+
+
+def suspect_cap(cases: int) -> int:
+    """Return how many suspects are looked at more closely."""
+    return max(5, math.ceil(0.15 * cases))
