@@ -34,6 +34,8 @@ DOORS = {
     "genai_prices": {"pricing.py"},
     "yaml": {"yamlsource/", "pricing.py", "standin/", "prompts/models.py"},
     "rich": {"cli/", "reporting/"},
+    "opentelemetry": {"engine/telemetry.py", "library.py"},
+    "botocore": {"engine/aws_frames.py"},
 }
 
 
@@ -64,7 +66,9 @@ def imports(path: Path) -> Iterator[str]:
 
 def files() -> list[Path]:
     """Return every module of the package."""
-    return sorted(path for path in PACKAGE.rglob("*.py") if path.name not in {"__main__.py"} and path != PACKAGE / "__init__.py")
+    return sorted(
+        path for path in PACKAGE.rglob("*.py") if path.name not in {"__main__.py"} and path != PACKAGE / "__init__.py"
+    )
 
 
 def part(path: Path) -> str:
@@ -104,7 +108,7 @@ def test_the_table_names_only_what_exists() -> None:
 
 def test_packages_only_re_export_in_their_init() -> None:
     """An __init__.py holds no logic."""
-    for path in PACKAGE.rglob("__init__.py"):
+    for path in set(PACKAGE.rglob("__init__.py")) - {PACKAGE / "__init__.py"}:  # the library's names load lazily
         body = ast.parse(path.read_text("utf-8")).body
         assert all(isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.Expr) for node in body), path
 

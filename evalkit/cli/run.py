@@ -71,10 +71,11 @@ def _project(root: Path, config: Mapping[str, Any], *, quiet: bool) -> Project:
 def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any]) -> RunSettings:
     from evalkit.runner import LIVE, STAND_IN, RunSettings, failed_last_time, has_credential
 
+    platform = config.get("platform", "anthropic")
     max_time = options["max_time"] or config.get("max_time")
     return RunSettings(
         targets=options["targets"],
-        via=options["via"] or (LIVE if has_credential() else STAND_IN),
+        via=options["via"] or (LIVE if has_credential(platform) else STAND_IN),
         prompt=options["prompt"],
         keyword=options["keyword"],
         tags=options["tags"],
@@ -83,6 +84,7 @@ def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any])
         inputs=options["inputs"],
         max_cost_usd=options["max_cost"] if options["max_cost"] is not None else config.get("max_cost"),
         max_time_s=Duration().convert(max_time, None, None) if max_time is not None else None,
+        platform=platform,
         jobs=options["jobs"] or config.get("jobs", 8),
     )
 

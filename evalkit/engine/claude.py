@@ -49,14 +49,23 @@ class ClaudeDoor:
     """Streams replies through one SDK client; close it when done.
 
     `base_url` None means what the environment says (`ANTHROPIC_BASE_URL` or the platform's own endpoint). UsageError
-    when the platform's client can't be made from what is installed and set.
+    when the platform's client can't be made from what is installed and set. The SDK's spans go to `tracer_provider`, or
+    to the global one.
     """
 
-    def __init__(self, base_url: str | None = None, api_key: str | None = None, *, platform: str = ANTHROPIC) -> None:
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        platform: str = ANTHROPIC,
+        tracer_provider: Any = None,
+    ) -> None:
         timeout = httpx2.Timeout(READ_S, connect=CONNECT_S)
         # A server that was opened here must not be reached through a proxy, where HTTP_PROXY would send it.
         transport = anthropic.DefaultAioHttpClient(timeout=timeout, trust_env=not _is_loopback(base_url))
-        given: dict[str, Any] = {"base_url": base_url, "api_key": api_key}
+        spans = {"tracer_provider": tracer_provider} if tracer_provider is not None else None
+        given: dict[str, Any] = {"base_url": base_url, "api_key": api_key, "open_telemetry": spans}
         options = {name: value for name, value in given.items() if value is not None}
         make_client: Any = getattr(anthropic, find_platform(platform).client)
         try:

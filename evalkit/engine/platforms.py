@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from evalkit.errors import UsageError
 
 ANTHROPIC = "anthropic"
+_ANTHROPIC_HOST = "api.anthropic.com"
 
 Choice = tuple[str, ...]
 """Environment variables of which one is enough; the first is the one to recommend."""
@@ -93,6 +95,15 @@ def check_platform(name: str, environment: Mapping[str, str] | None = None) -> N
             rest = f" (or {' or '.join(choice[1:])})" if choice[1:] else ""
             msg = f"platform {name!r} needs {choice[0]}{rest}; set it in the environment."
             raise UsageError(msg)
+
+
+def endpoint_name(name: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return what a record calls the endpoint: empty for Anthropic's own, else the platform or the host."""
+    if name != ANTHROPIC:
+        return name
+    env = os.environ if environment is None else environment
+    host = urlsplit(env.get("ANTHROPIC_BASE_URL") or f"https://{_ANTHROPIC_HOST}").netloc
+    return "" if host == _ANTHROPIC_HOST else host
 
 
 def is_configured(name: str, environment: Mapping[str, str] | None = None) -> bool:

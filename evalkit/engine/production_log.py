@@ -10,6 +10,7 @@ import logging
 import platform
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -46,13 +47,14 @@ class ProductionLog:
         self._content = content
         self._hasher = Hasher(key or secrets.token_bytes(32)) if content == "hashed" else None
         self._now = now
+        self._header = _header(content)  # made now: it loads the price table, and no customer should wait for that
         self._writer: LogWriter | None = None
         self.lost = 0
 
     def session(self, session_id: str, prompt: PromptVersion, source: Source | None = None) -> SessionLog:
         """Return what hears one session. The files' header names the source of the first session."""
         if self._writer is None:
-            header = self._header(source or Source("live"))
+            header = replace(self._header, source=source or self._header.source)
             self._writer = LogWriter(self._folder, header, self._now, self._hasher)
         self._writer.know_prompt(prompt)
         return SessionLog(self, self._writer, session_id, prompt)
@@ -73,19 +75,6 @@ class ProductionLog:
     def now(self) -> str:
         """Return the time as the log sees it."""
         return self._now()
-
-    def _header(self, source: Source) -> RunHeader:
-        return RunHeader(
-            run_id="",
-            started="",
-            source=source,
-            settings={"log": True, "content": self._content},
-            versions={
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("evalkit", "anthropic", "genai-prices")},
-            },
-            prices=price_table(),
-        )
 
 
 class SessionLog:
@@ -116,3 +105,17 @@ class SessionLog:
     def end(self) -> None:
         """Record that the session is over; what is remembered of it is let go."""
         self._log.guard(self._recorder.end)
+
+
+def _header(content: Content) -> RunHeader:
+    return RunHeader(
+        run_id="",
+        started="",
+        source=Source("live"),
+        settings={"log": True, "content": content},
+        versions={
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("evalkit", "anthropic", "genai-prices")},
+        },
+        prices=price_table(),
+    )

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from evalkit.engine import Door
-from evalkit.engine.platforms import ANTHROPIC, check_platform, is_configured
+from evalkit.engine.platforms import ANTHROPIC, check_platform, endpoint_name, is_configured
 from evalkit.errors import UsageError
 from evalkit.records import Source
 from evalkit.runner.settings import LIVE, STAND_IN
-
-ANTHROPIC_HOST = "api.anthropic.com"
 
 
 @dataclass(frozen=True)
@@ -29,10 +25,7 @@ def describe_source(via: str, platform: str = ANTHROPIC) -> Source:
     """Return what a run's header says of `live` or `stand-in`; for another endpoint than Anthropic's also its host."""
     if via == STAND_IN:
         return Source("stand-in")
-    if platform != ANTHROPIC:
-        return Source("live", platform)
-    host = urlsplit(os.environ.get("ANTHROPIC_BASE_URL") or f"https://{ANTHROPIC_HOST}").netloc
-    return Source("live", "" if host == ANTHROPIC_HOST else host)
+    return Source("live", endpoint_name(platform))
 
 
 def has_credential(platform: str = ANTHROPIC, environment: Mapping[str, str] | None = None) -> bool:

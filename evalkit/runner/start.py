@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,10 +27,10 @@ def start_run(project: Project, asked: Asked) -> Path:
     settings = asked.settings
     if settings.via not in (LIVE, STAND_IN):
         return _replay_run(project, asked)
-    require_credential(settings.via)
+    require_credential(settings.via, settings.platform)
     plan = make_plan(settings, project.root)
     _refuse_unknown_price(plan, settings, project.price)
-    with _new_run(project, asked, describe_source(settings.via), plan) as writer:
+    with _new_run(project, asked, describe_source(settings.via, settings.platform), plan) as writer:
         _play(project, settings, plan, writer, RunState())
         return writer.folder
 
@@ -45,7 +44,7 @@ def resume_run(project: Project, name: str) -> Path:
         if reader.header.source.kind not in (LIVE, STAND_IN):
             msg = f"run {reader.header.run_id} made no calls; there is nothing to resume."
             raise UsageError(msg)
-        require_credential(settings.via)
+        require_credential(settings.via, settings.platform)
         plan = make_plan(settings, project.root)
         _write_plan(writer, plan, reader)
         _play(project, settings, plan, writer, prepare_resume(reader, plan, writer))
@@ -64,9 +63,7 @@ def _replay_run(project: Project, asked: Asked) -> Path:
     folder = find_run(settings.via, project.root)
     reader = RunReader(folder)
     plan = make_plan(settings, project.root, None if settings.prompt else _stored_prompts(reader))
-    source = Source("replayed", reader.header.run_id)
-    if reader.header.source.kind == "imported":
-        source = replace(source, kind="imported")
+    source = _replayed(reader)
     with _new_run(project, asked, source, plan) as writer:
         began = datetime.now(UTC)
         reason: EndReason = "finished"
@@ -78,6 +75,15 @@ def _replay_run(project: Project, asked: Asked) -> Path:
         elapsed = (datetime.now(UTC) - began).total_seconds()
         writer.append(RunEnd(reason, utc_now(), round(elapsed, 3)))
         return writer.folder
+
+
+def _replayed(reader: RunReader) -> Source:
+    """Return what a replay says of its source: the run, and where that one's replies came from."""
+    before = reader.header.source
+    if before.kind == "imported":
+        return Source("imported", reader.header.run_id)
+    origin = before.detail if before.kind == "replayed" else f"{reader.header.run_id} ({before.kind})"
+    return Source("replayed", origin)
 
 
 def _stored_prompts(reader: RunReader) -> Callable[[str], PromptVersion]:

@@ -1,0 +1,190 @@
+"""evalkit inside a product: a prompt, its tools, a connection, logs and traces put together as one chatbot.
+
+Knows how the parts fit; the conversation itself is the engine's. The same engine plays the suites, so what was measured
+is what answers here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from opentelemetry.trace import TracerProvider
+
+from evalkit.engine import (
+    ApiReplies,
+    Chatbot,
+    Conversation,
+    EngineEvent,
+    Limits,
+    NoTools,
+    Price,
+    RateLimiter,
+    RetryPolicy,
+    ToolSource,
+    TurnFinished,
+)
+from evalkit.engine.chat import APOLOGY
+from evalkit.engine.claude import STAND_IN_KEY, ClaudeDoor
+from evalkit.engine.functions import ToolFunction, Toolset, tools_from
+from evalkit.engine.platforms import ANTHROPIC, check_platform, endpoint_name
+from evalkit.engine.production_log import ProductionLog
+from evalkit.engine.telemetry import SessionTrace, open_tracer
+from evalkit.engine.tools import TIMEOUT_S
+from evalkit.errors import UsageError
+from evalkit.pricing import price_with
+from evalkit.prompts import load_prompt, with_tools
+from evalkit.records import PromptVersion, Source, Usage
+
+RETRY = RetryPolicy()
+LIMITS = Limits(turn_s=300.0)  # a person is waiting
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a chatbot can be told beside its prompt, tools and log.
+
+    `root` is the folder that holds `prompts/`. `apology` is what people read instead of an error. `via="stand-in"`
+    answers without a key, from the embedded server. Spans go to `tracer_provider`, or to the global one.
+    """
+
+    root: Path = Path()
+    via: Literal["live", "stand-in"] = "live"
+    platform: str = ANTHROPIC
+    apology: str = APOLOGY
+    tool_timeout_s: float = TIMEOUT_S
+    retry: RetryPolicy = RETRY
+    limits: Limits = LIMITS
+    price: Price | None = None
+    tracer_provider: TracerProvider | None = None
+
+
+class Service:
+    """A chatbot that serves many sessions over one pool of connections, in one event loop; close it when done."""
+
+    def __init__(self, prompt: PromptVersion, tools: ToolSource, log: ProductionLog | None, options: Options) -> None:
+        self.prompt = prompt
+        self.options = options
+        self.tools = tools
+        self.log = log
+        self.price = options.price or price_with()
+        self.price(prompt.model, Usage())  # loads the price table now: a first customer should not wait for it
+        self.limiter = RateLimiter()
+        self.tracer = open_tracer(options.tracer_provider)
+        self.door, self.source, self._stop = _open_door(options)
+
+    def session(self, session_id: str, conversation: Conversation | None = None) -> Session:
+        """Return a session; with the conversation it ended with last time, it goes on from there."""
+        return Session(self, session_id, conversation or Conversation())
+
+    async def close(self) -> None:
+        """Close connections and log."""
+        await self.door.close()
+        self._stop()
+        if self.log is not None:
+            self.log.close()
+
+
+class Session:
+    """One person's conversation. `conversation` is where it stands: keep it, and any process can go on with it.
+
+    One message at a time; use `async with`, or close it, so that its trace ends.
+    """
+
+    def __init__(self, service: Service, session_id: str, conversation: Conversation) -> None:
+        self.conversation = conversation
+        options, prompt = service.options, service.prompt
+        self._trace = SessionTrace(service.tracer, session_id, prompt)
+        self._log = service.log.session(session_id, prompt, service.source) if service.log else None
+        replies = ApiReplies(
+            service.door, service.price, policy=options.retry, limits=options.limits, limiter=service.limiter
+        )
+        self._bot = Chatbot(
+            prompt,
+            replies,
+            self._trace.tools(service.tools),
+            apology=options.apology,
+            tool_timeout_s=options.tool_timeout_s,
+        )
+
+    async def send(self, user: str) -> AsyncGenerator[EngineEvent]:
+        """Play one turn and yield its events; the last is TurnFinished. Each is in the log before it is yielded."""
+        number = self.conversation.turns + 1
+        if self._log is not None:
+            self._log.turn(self.conversation, user)
+        async with aclosing(self._trace.turn(number, self._bot.send(self.conversation, user))) as events:
+            async for event in events:
+                if self._log is not None:
+                    self._log.take(event, number)
+                if isinstance(event, TurnFinished):
+                    self.conversation = event.conversation
+                yield event
+
+    def close(self) -> None:
+        """End the trace; the conversation can go on in another session of the same id."""
+        self._trace.end()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_chatbot(
+    prompt: str | PromptVersion,
+    *,
+    tools: Iterable[ToolFunction] | Toolset = (),
+    inputs: Mapping[str, str] | None = None,
+    log: ProductionLog | None = None,
+    options: Options | None = None,
+) -> Service:
+    """Return a chatbot for a prompt (`support@v4`, or one that is loaded) whose tools are these functions.
+
+    A tool that the prompt declares keeps the definition that its suites measured; a function that it does not declare
+    is added. UsageError when a declared tool has no function, or when platform or key are not set up.
+    """
+    options = options or Options()
+    version = load_prompt(prompt, inputs or {}, options.root) if isinstance(prompt, str) else prompt
+    return Service(*_fit(version, _toolset(tools)), log, options)
+
+
+def _toolset(tools: Iterable[ToolFunction] | Toolset) -> Toolset:
+    """Return functions as a toolset; one that was put together already stays what it is."""
+    if isinstance(tools, tuple) and len(tools) == 2 and isinstance(tools[0], tuple):
+        return tools
+    return tools_from(tool for tool in tools if callable(tool))
+
+
+def _fit(prompt: PromptVersion, toolset: Toolset) -> tuple[PromptVersion, ToolSource]:
+    """Return the prompt with the tools that it does not declare added, and what answers them all."""
+    definitions, source = toolset
+    offered = {definition["name"] for definition in definitions}
+    declared = {tool["name"] for tool in prompt.tools}
+    missing = [str(name) for name in declared - offered]
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise UsageError(f"{prompt.ref}: no function was given for its tools {names}; pass them as tools=[…].")
+    added = [definition for definition in definitions if definition["name"] not in declared]
+    if added:
+        prompt = with_tools(prompt, [*prompt.tools, *added])
+    return prompt, source if definitions else NoTools()
+
+
+def _open_door(options: Options) -> tuple[ClaudeDoor, Source, Callable[[], None]]:
+    """Return the connection, what is behind it, and how to stop what was started for it."""
+    if options.via == "live":
+        check_platform(options.platform)
+        door = ClaudeDoor(platform=options.platform, tracer_provider=options.tracer_provider)
+        return door, Source("live", endpoint_name(options.platform)), lambda: None
+    from evalkit.standin import StandIn
+
+    stand_in = StandIn()
+    door = ClaudeDoor(stand_in.start(), STAND_IN_KEY, tracer_provider=options.tracer_provider)
+    return door, Source("stand-in"), stand_in.stop

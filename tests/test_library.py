@@ -1,0 +1,310 @@
+"""evalkit as a library: the README's example as it stands, and what a product can rely on."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import logging
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import uvicorn
+
+import evalkit
+from evalkit import Conversation, ProductionLog, events, open_chatbot, tools_from
+from evalkit.errors import UsageError
+from evalkit.library import Options, Service
+from evalkit.records import Request
+from evalkit.standin import StandIn
+from evalkit.standin.server import open_listener, url_of
+from evalkit.store import read_lines, read_session, record_files
+
+ROOT = Path(__file__).parent.parent
+PROMPT = """---
+description: A shop's bot.
+model: claude-sonnet-5-5
+max_tokens: 300
+---
+You are the assistant of a shop. Look up orders with lookup_order before you speak of them.
+"""
+DECLARED = """---
+description: A shop's bot.
+model: claude-sonnet-5-5
+max_tokens: 300
+tools: [lookup.yaml]
+---
+You are the assistant of a shop.
+"""
+LOOKUP = """name: lookup
+description: Look up an order by its id, such as A-1.
+input_schema:
+  type: object
+  properties: {id: {type: string, description: 'The order''s id, such as A-1.'}}
+  required: [id]
+  additionalProperties: false
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Go to a project with two prompts."""
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "shop.md").write_text(PROMPT)
+    (tmp_path / "prompts" / "declared.md").write_text(DECLARED)
+    (tmp_path / "prompts" / "lookup.yaml").write_text(LOOKUP)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """Serve the stand-in as the endpoint that the environment names."""
+    with StandIn() as server:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
+        yield server
+
+
+def lookup(id: str) -> dict[str, str]:  # noqa: A002 - the tool's schema calls it so
+    """Look up an order."""
+    return {"id": id, "status": "sent"}
+
+
+def say(service: Service, *users: str, name: str = "one", conversation: Conversation | None = None) -> list[Any]:
+    """Play turns in one session and close the service; give all events."""
+
+    async def go() -> list[Any]:
+        heard: list[Any] = []
+        async with service.session(name, conversation) as session:
+            for user in users:
+                heard.extend([event async for event in session.send(user)])
+        await service.close()
+        return heard
+
+    return asyncio.run(go())
+
+
+def example() -> str:
+    """Return the code of the README's library section."""
+    found = re.search(
+        r"<!-- library example -->\n```python\n(.*?)```\n<!-- /library example -->",
+        (ROOT / "README.md").read_text("utf-8"),
+        re.DOTALL,
+    )
+    assert found is not None
+    return found[1]
+
+
+def load_example(folder: Path) -> ModuleType:
+    """Run the example as the module that its comment names."""
+    path = folder / "shop.py"
+    path.write_text(example())
+    spec = spec_from_file_location("shop", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def served(module: ModuleType) -> Iterator[str]:
+    """Serve a module's app with uvicorn in a thread and close its chatbot at the end; give host and port."""
+    listener = open_listener()
+    server = uvicorn.Server(uvicorn.Config(module.app, log_config=None, lifespan="off", ws="none"))
+
+    async def serve() -> None:
+        await server.serve(sockets=[listener])
+        await module.chatbot.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        yield url_of(listener).removeprefix("http://")
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def post(host: str, path: str, message: str) -> list[dict[str, str]]:
+    """Send a message and return the events that streamed back."""
+    connection = http.client.HTTPConnection(host, timeout=30)
+    connection.request("POST", path, message.encode())
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert answer.getheader("content-type") == "text/event-stream"
+    data = [line.removeprefix(b"data: ") for line in answer.read().splitlines() if line]
+    connection.close()
+    return [json.loads(line) for line in data]
+
+
+def test_the_example_is_short() -> None:
+    """The endpoint in the README takes no more than 25 lines."""
+    assert len([line for line in example().splitlines() if line.strip()]) <= 25
+
+
+def test_the_readmes_endpoint_streams_a_conversation_with_tools(shop: Path, stand_in: StandIn) -> None:
+    """Over real HTTP: text in pieces, the function called, the second message in the same conversation, all logged."""
+    module = load_example(shop)
+    with served(module) as host:
+        first = post(host, "/chat/anna", "Where is my order PR26-0418?")
+        second = post(host, "/chat/anna", "Thank you!")
+
+    assert len(first) > 1
+    assert {event["kind"] for event in (*first, *second)} == {"TextArrived"}
+    assert module.conversations["anna"].turns == 2
+    session = read_session("logs#anna", shop).transcript
+    assert [turn.user for turn in session.turns] == ["Where is my order PR26-0418?", "Thank you!"]
+    assert "".join(event["text"] for event in second) == session.turns[1].reply
+    assert session.turns[0].tool_calls[0].output == '{"order_number":"PR26-0418","status":"shipped"}'
+
+
+def test_a_person_reads_a_friendly_sentence_when_the_api_fails(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nothing answers, the endpoint apologises; the reason is in the log and nowhere else."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
+    module = load_example(shop)
+    module.chatbot = open_chatbot("shop", log=ProductionLog("logs"), options=impatient(apology="So sorry!"))
+    with served(module) as host:
+        heard = post(host, "/chat/anna", "Hi")
+
+    assert [event["text"] for event in heard if event["kind"] == "Apology"] == ["So sorry!"]
+    failure = read_session("logs#anna", shop).transcript.failure
+    assert failure is not None
+    assert failure.kind == "connection_error"
+    assert not any("connection" in event["text"] for event in heard)
+
+
+def impatient(**changes: Any) -> Options:
+    """Return options without another try."""
+    from evalkit.engine import RetryPolicy
+
+    return Options(retry=RetryPolicy(retries=0), **changes)
+
+
+def test_a_conversation_goes_on_in_another_process(shop: Path) -> None:
+    """What a session leaves is all that another service needs; the log joins both parts."""
+    first = open_chatbot("shop", log=ProductionLog("logs"), options=Options(via="stand-in"))
+    left = say(first, "Hello, my name is Anna")[-1].conversation
+    second = open_chatbot("shop", log=ProductionLog("logs"), options=Options(via="stand-in"))
+    heard = say(second, "And now?", conversation=left)
+
+    transcript = read_session("logs#one", shop).transcript
+    assert len(record_files(shop / "logs")) == 2
+    assert [turn.user for turn in transcript.turns] == ["Hello, my name is Anna", "And now?"]
+    assert transcript.requests[-1].body["messages"] == [
+        *left.messages,
+        {"role": "user", "content": "And now?"},
+    ]
+    assert heard[-1].conversation.turns == 2
+
+
+def test_a_declared_tool_keeps_the_definition_that_was_measured(shop: Path) -> None:
+    """A function under a declared name answers its calls and leaves the prompt's identity as the suites know it."""
+    measured = evalkit.load_prompt("declared", {}, shop)
+    service = open_chatbot("declared", tools=[lookup], options=Options(via="stand-in"))
+    sent = [event.request for event in say(service, "Where is A-1?") if isinstance(event, events.RequestFinished)]
+
+    assert service.prompt == measured
+    assert sent[0].body["tools"] == list(measured.tools)
+    assert '"status":"sent"' in json.dumps(sent[-1].body["messages"]).replace('\\"', '"')
+
+
+def test_a_function_that_the_prompt_does_not_declare_is_added(shop: Path) -> None:
+    """The prompt then is another version, with another hash."""
+    plain = open_chatbot("shop", options=Options(via="stand-in"))
+    more = open_chatbot("shop", tools=tools_from([lookup]), options=Options(via="stand-in"))
+
+    assert [tool["name"] for tool in more.prompt.tools] == ["lookup"]
+    assert more.prompt.sha != plain.prompt.sha
+    for service in (plain, more):
+        asyncio.run(service.close())
+
+
+def test_a_declared_tool_without_a_function_is_refused_at_the_start(shop: Path) -> None:
+    """A product with a tool that nobody answers does not start."""
+    with pytest.raises(UsageError, match="declared: no function was given for its tools lookup"):
+        open_chatbot("declared", options=Options(via="stand-in"))
+
+
+def test_a_missing_key_is_one_line_at_the_start(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product without a key does not start either."""
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(UsageError, match="needs ANTHROPIC_API_KEY"):
+        open_chatbot("shop")
+
+
+def test_a_log_that_can_not_be_written_does_not_stop_the_chat(
+    shop: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk costs lines of the log, which are counted and told to logging; the customer gets the reply."""
+    log = ProductionLog("logs")
+    service = open_chatbot("shop", log=log, options=Options(via="stand-in"))
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.ERROR, logger="evalkit"):
+        patch.setattr("evalkit.store.logs.os.write", full)
+        heard = say(service, "Hello")
+
+    assert isinstance(heard[-1], events.TurnFinished)
+    assert heard[-1].turn.reply
+    assert log.lost == len(caplog.records) > 0
+    assert "No space left" in caplog.text
+
+
+def test_hashed_logs_still_say_what_was_used(shop: Path) -> None:
+    """Through the whole library: no word of the customer in the file, tokens and cost in it."""
+    log = ProductionLog("logs", content="hashed")
+    say(open_chatbot("shop", log=log, options=Options(via="stand-in")), "My name is Wilhelmina")
+
+    [file] = record_files(shop / "logs")
+    request = next(obj["request"] for _, obj in read_lines(file) if obj["line"] == "request")
+    assert "Wilhelmina" not in file.read_text("utf-8")
+    assert request["usage"]["output_tokens"] > 0
+    assert request["cost_usd"] > 0
+
+
+def test_an_unknown_way_of_logging_is_refused() -> None:
+    """A typing error in `content` must not end as a full log."""
+    with pytest.raises(ValueError, match="content: 'hash' is unknown"):
+        ProductionLog("logs", content="hash")  # type: ignore[arg-type]
+
+
+def test_importing_evalkit_is_instant() -> None:
+    """`import evalkit` loads none of the heavy packages; each name loads when it is used."""
+    code = "import sys, evalkit; print([m for m in ('anthropic', 'pydantic', 'jinja2', 'orjson') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", evalkit.__all__)
+def test_every_public_name_exists(name: str) -> None:
+    """Under ten names, each of which can be imported."""
+    assert len(evalkit.__all__) < 10
+    assert getattr(evalkit, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """`evalkit.chatbot` fails like any module's missing attribute."""
+    with pytest.raises(AttributeError, match="no attribute 'chatbot'"):
+        evalkit.chatbot  # noqa: B018
+
+
+def test_a_request_in_the_log_has_a_type() -> None:
+    """The events carry the records' own values."""
+    assert events.RequestFinished(Request(1, 1, {})).request.n == 1
