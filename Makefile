@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test agreement check lint types schemas faults bench gate-simulation clean
+.PHONY: setup demo test clients agreement check lint types schemas faults bench gate-simulation clean
 
 setup: $(READY)
 
@@ -18,6 +18,11 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto
+
+# Other people's clients of the API, unmodified, against the stand-in: older SDKs, TypeScript, llm, pydantic-ai. The
+# first time they are installed into pytest's cache (about a minute); tests whose client can't be had are skipped.
+clients: $(READY)
+	$(BIN)/python -m pytest -m clients tests/standin/clients
 
 # Every fault in 30 % of all requests of 200 trials, and fifty kills: prints what became of them. Five to ten minutes.
 faults: $(READY)

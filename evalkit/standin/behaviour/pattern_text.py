@@ -4,6 +4,7 @@ what it cannot make it does not claim to."""
 from __future__ import annotations
 
 import re
+import warnings
 
 import regex
 
@@ -21,7 +22,9 @@ def text_matching(pattern: str) -> str | None:
     if made is None or len(made) > _LONGEST:
         return None
     try:
-        return made if regex.search(pattern, made, timeout=_CHECK_TIME_S) else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # what a later `regex` may read differently is still checked
+            return made if regex.search(pattern, made, timeout=_CHECK_TIME_S) else None
     except (regex.error, TimeoutError):
         return None
 

@@ -98,6 +98,18 @@ def _read_tool(tool: JsonObject) -> Tool:
     told = [part for part in sentences(str(tool.get("description", ""))) if not _DENIED.search(part)]
     required = set(schema.get("required") or [])
     properties: JsonObject = schema.get("properties") or {}
-    arguments = tuple(read_argument(key, value, key in required) for key, value in properties.items())
+    arguments = tuple(
+        read_argument(key, _with_hint(key, value, tool), key in required) for key, value in properties.items()
+    )
     kind: Kind = "person" if _PERSON.search(name) else "read" if _READ.match(name) else "act"
     return Tool(name, kind, arguments, stems(name), stems(" ".join(told)))
+
+
+def _with_hint(key: str, schema: object, tool: JsonObject) -> object:
+    """Return an argument's schema; one that says nothing gets the sentence of the tool's description that names it."""
+    if not isinstance(schema, dict) or schema.get("description"):
+        return schema
+    named = re.compile(rf"\b{re.escape(key)}\b|\b{re.escape(key.replace('_', ' '))}\b", re.IGNORECASE)
+    told = sentences(str(tool.get("description", "")))
+    hint = next((each for each in told if named.search(each)), "")
+    return {**schema, "description": hint} if hint else schema

@@ -153,3 +153,11 @@ def test_structured_output_fits_its_schema() -> None:
         "required": ["ok", "kind", "list"],
     }
     assert value_for(schema) == {"ok": False, "kind": "a", "list": []}
+
+
+def test_argument_without_description_is_explained_by_the_tools() -> None:
+    """Where only the tool's description shows the form of a code, the form is found there."""
+    described = "Look a parcel up. The parcel_id looks like PX-1234. Ask nothing else."
+    schema = {"type": "object", "properties": {"parcel_id": {"type": "string"}}, "required": ["parcel_id"]}
+    book = read_toolbook({"tools": [{"name": "find_parcel", "description": described, "input_schema": schema}]})
+    assert book.tools[0].codes[0].codes_in("Where is px-9876?") == ("PX-9876",)
