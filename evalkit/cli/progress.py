@@ -32,7 +32,7 @@ class LineProgress:
     def request(self, request: Request) -> None:
         """Count a request."""
         self._requests += 1
-        self._spent += request.cost_usd or 0.0
+        self._spent += sum(part.cost_usd or 0.0 for part in (request, *request.attempts))
 
     def trial(self, planned: PlannedTrial, score: TrialScore) -> None:
         """Count a trial."""

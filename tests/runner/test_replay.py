@@ -31,7 +31,8 @@ def test_rescoring_a_fresh_run_gives_its_scores(tmp_path: Path) -> None:
 
     second = replayed(project)
 
-    assert RunReader(second).header.source.kind == "replayed"
+    source = RunReader(second).header.source
+    assert (source.kind, source.detail) == ("replayed", f"{RunReader(first).header.run_id} (stand-in)")
     for key, trial in trials_of(first).items():
         again = trials_of(second)[key]
         assert (again.score, again.transcript) == (trial.score, trial.transcript)
