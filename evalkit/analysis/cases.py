@@ -133,11 +133,12 @@ def _numbers_by_case(rows: Rows) -> dict[CaseKey, CaseNumbers]:
     broken, warned = _most_broken(errors, "rule"), _most_broken(warnings, "rule")
     labels = _most_broken(errors, "label")
     first, total = _medians(turns, "first_token_ms"), _medians(turns, "total_ms")
+    own = requests[requests["own"]]
     return {
         key: CaseNumbers(
             *usage, first.get(key), total.get(key), broken.get(key, ()), warned.get(key, ()), labels.get(key, ())
         )
-        for key, usage in _usage_by_case(requests).items()
+        for key, usage in _usage_by_case(own).items()
     }
 
 

@@ -92,7 +92,7 @@ def measure_times(values: pd.Series[float]) -> Times:
 
 def sum_turns(requests: pd.DataFrame) -> tuple[TurnSummary, ...]:
     """Return tokens by position of the turn in its conversation, from complete requests only."""
-    done = requests[requests["complete"] & requests["usage"]]
+    done = requests[requests["own"] & requests["complete"] & requests["usage"]]
     return tuple(
         TurnSummary(
             int(str(turn)),

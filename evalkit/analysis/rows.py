@@ -21,6 +21,7 @@ from evalkit.records import (
     Score,
     Transcript,
     Trial,
+    TrialKey,
     TrialOutcome,
     TrialVerdict,
     Usage,
@@ -35,6 +36,7 @@ REQUEST_COLUMNS = {
     "turn": "int64",
     "n": "int64",
     "model": "object",
+    "own": "bool",
     "final": "bool",
     "complete": "bool",
     "usage": "bool",
@@ -76,18 +78,22 @@ class Rows:
     _requests: list[tuple[Cell, ...]] = field(default_factory=list)
     _turns: list[tuple[Cell, ...]] = field(default_factory=list)
     _scores: list[tuple[Cell, ...]] = field(default_factory=list)
-    _seen: set[tuple[str, str, str, int]] = field(default_factory=set)
+    _seen: set[TrialKey] = field(default_factory=set)
 
     def add(self, trial: Trial) -> None:
-        """Take in one trial; raises EvalkitError when it was already taken in."""
+        """Take in one trial; raises EvalkitError when it was already taken in.
+
+        Trials that only serve a comparison count for money, cache and failures, not for cases, rules and times.
+        """
         key = trial.key
-        identity = (sys.intern(key.suite), sys.intern(key.case_id), sys.intern(key.prompt_ref), key.trial)
-        if identity in self._seen:
+        if key in self._seen:
             raise EvalkitError(f"{key.session_id}: the record holds this trial twice; expected once.")
-        self._seen.add(identity)
-        self.outcomes.setdefault((identity[0], identity[1]), []).append(outcome_of(trial))
-        where = (identity[0], identity[1], key.trial)
-        self._add_requests(where, trial.transcript)
+        self._seen.add(key)
+        where = (sys.intern(key.suite), sys.intern(key.case_id), key.trial)
+        self._add_requests(where, trial.transcript, own=key.is_own)
+        if not key.is_own:
+            return
+        self.outcomes.setdefault((where[0], where[1]), []).append(outcome_of(trial))
         for score in trial.score.scores if trial.score else ():
             self._add_score(where, score)
 
@@ -103,28 +109,28 @@ class Rows:
         """Return the scores, one row per assertion and trial."""
         return _table(self._scores, SCORE_COLUMNS)
 
-    def _add_requests(self, where: tuple[str, str, int], transcript: Transcript) -> None:
+    def _add_requests(self, where: tuple[str, str, int], transcript: Transcript, *, own: bool) -> None:
         for turn in transcript.turns:
             for request in turn.requests:
-                self._add_request(where, request)
+                self._add_request(where, request, own=own)
             times = [request.total_ms for request in turn.requests if request.failure is None]
-            if turn.requests and turn.failure is None:
+            if own and turn.requests and turn.failure is None:
                 total = sum(time for time in times if time is not None) if None not in times else None
                 self._turns.append((*where, turn.n, turn.first_token_ms, total))
 
-    def _add_request(self, where: tuple[str, str, int], request: Request) -> None:
+    def _add_request(self, where: tuple[str, str, int], request: Request, *, own: bool) -> None:
         model = sys.intern(str(request.body.get("model", "unknown model")))
         for attempt in request.attempts:
             self.retries += 1
             self._count_failure(attempt.failure).retried += 1
             if attempt.usage is not None:
                 money = self._money(model, attempt.usage, attempt.cost_usd)
-                flags = (request.turn, request.n, model, False, False)
+                flags = (request.turn, request.n, model, own, False, False)
                 self._requests.append((*where, *flags, *money, None))
         if request.failure is not None:
             self._count_failure(request.failure).final += 1
         money = self._money(model, request.usage, request.cost_usd)
-        flags = (request.turn, request.n, model, True, request.failure is None)
+        flags = (request.turn, request.n, model, own, True, request.failure is None)
         self._requests.append((*where, *flags, *money, request.cache_miss_reason))
 
     def _money(self, model: str, usage: Usage | None, cost_usd: float | None) -> tuple[Cell, ...]:

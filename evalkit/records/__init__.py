@@ -1,17 +1,16 @@
 """The value types that everything else passes around; no behaviour, no I/O."""
 
+from evalkit.records.arms import Arm, Counts, Stage
+from evalkit.records.baseline import BaselineRecord, BaselineUse, StoredCase
 from evalkit.records.comparison import (
-    Arm,
     CaseChange,
     ComparedCase,
-    Counts,
     Decision,
     Ground,
     Interval,
     Look,
     LookName,
     MetricChange,
-    Stage,
     Verdict,
 )
 from evalkit.records.place import Place, Problem
@@ -82,6 +81,8 @@ __all__ = [
     "Arm",
     "Assertion",
     "Attempt",
+    "BaselineRecord",
+    "BaselineUse",
     "CacheSummary",
     "CaseChange",
     "CaseKey",
@@ -123,6 +124,7 @@ __all__ = [
     "SourceKind",
     "Span",
     "Stage",
+    "StoredCase",
     "SuiteRecord",
     "SuiteSummary",
     "Summary",

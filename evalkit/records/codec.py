@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from evalkit.records.baseline import BaselineRecord
 from evalkit.records.prompt import PromptVersion
 from evalkit.records.run import (
     CaseRecord,
@@ -26,6 +27,7 @@ from evalkit.records.run import (
 KINDS: dict[str, type[RunLine]] = {
     "run": RunHeader,
     "suite": SuiteRecord,
+    "baseline": BaselineRecord,
     "prompt": PromptVersion,
     "case": CaseRecord,
     "session": TrialStart,

@@ -8,40 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
+from evalkit.records.arms import Counts
 from evalkit.records.summary import CaseKey
-
-
-class Arm(StrEnum):
-    """The two sides of a comparison."""
-
-    BASELINE = "baseline"
-    CANDIDATE = "candidate"
-
-
-class Stage(StrEnum):
-    """Why a trial was played: in a round over all cases, to look closer at a suspect, or to check the stored baseline.
-
-    Only rounds count for rates and differences; the others were chosen because of what was seen before.
-    """
-
-    ROUND = "round"
-    CONFIRM = "confirm"
-    DRIFT = "drift"
-
-
-class Counts(NamedTuple):
-    """Trials of one case in one arm; `errors` came to no verdict and count on neither side."""
-
-    passed: int = 0
-    failed: int = 0
-    errors: int = 0
-
-    @property
-    def valid(self) -> int:
-        """Trials that passed or failed."""
-        return self.passed + self.failed
 
 
 class Verdict(StrEnum):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from evalkit.records.arms import Arm, Stage
+from evalkit.records.baseline import BaselineRecord
 from evalkit.records.place import Place
 from evalkit.records.prompt import PromptVersion
 from evalkit.records.score import Assertion, TrialScore
@@ -78,17 +80,29 @@ class CaseRecord:
 
 @dataclass(frozen=True, order=True)
 class TrialKey:
-    """Which attempt at which case with which prompt version; `trial` counts from 1."""
+    """Which attempt at which case with which prompt version; `trial` counts from 1 in each arm.
+
+    Rounds of an arm are numbered through; closer looks and checks of it have numbers of their own.
+    """
 
     suite: str
     case_id: str
     prompt_ref: str
     trial: int
+    arm: Arm = Arm.CANDIDATE
+    stage: Stage = Stage.ROUND
 
     @property
     def session_id(self) -> str:
-        """The session's name in the record: `suites/a.yaml::case@support@v4#1`."""
-        return f"{self.suite}::{self.case_id}@{self.prompt_ref}#{self.trial}"
+        """The session's name in the record: `suites/a.yaml::case@support@v4#1`, `…#1/baseline/confirm`."""
+        arm = "" if self.arm is Arm.CANDIDATE else f"/{self.arm}"
+        stage = "" if self.stage in (Stage.ROUND, Stage.MORE) else f"/{self.stage}"
+        return f"{self.suite}::{self.case_id}@{self.prompt_ref}#{self.trial}{arm}{stage}"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is one of the suite's own trials of the version under test; the others serve the comparison."""
+        return self.arm is Arm.CANDIDATE and self.stage is Stage.ROUND
 
 
 @dataclass(frozen=True)
@@ -169,6 +183,7 @@ class Trial:
 RunLine = (
     RunHeader
     | SuiteRecord
+    | BaselineRecord
     | PromptVersion
     | CaseRecord
     | TrialStart

@@ -15,7 +15,7 @@ def failed_last_time(root: Path) -> tuple[str, ...]:
     passed = Counter(
         (trial.key.suite, trial.key.case_id)
         for trial in reader.trials()
-        if trial.score and trial.score.verdict is TrialVerdict.PASSED
+        if trial.key.is_own and trial.score and trial.score.verdict is TrialVerdict.PASSED
     )
     return tuple(
         f"{case.suite}::{case.case_id}"

@@ -28,11 +28,13 @@ def replay(plan: Plan, reader: RunReader, writer: RunWriter, now: Now, progress:
     """Score every planned trial from the stored ones, in the order in which those ended; holes come last.
 
     A stored trial belongs to a planned one of the same case id and number: of the same suite when the run knows the
-    suite, of any when it does not (imported conversations).
+    suite, of any when it does not (imported conversations). Trials that served a comparison stay where they are.
     """
     waiting = {planned.key: planned for planned in plan.trials}
     known_suites = {suite.path for suite in reader.suites}
     for stored in reader.trials():
+        if not stored.key.is_own:
+            continue
         for planned in _belonging(stored, waiting, known_suites):
             del waiting[planned.key]
             progress.trial(planned, _replay_trial(planned, stored, writer, now()))

@@ -15,6 +15,7 @@ import orjson
 from evalkit.errors import NoVerdict, UsageError
 from evalkit.records import (
     SCHEMA_VERSION,
+    BaselineRecord,
     CaseRecord,
     PromptVersion,
     Request,
@@ -79,6 +80,7 @@ class RunReader:
         self.folder = folder
         self._file = folder / RUN_FILE
         self.suites: list[SuiteRecord] = []
+        self.baselines: list[BaselineRecord] = []
         self.prompts: dict[str, PromptVersion] = {}
         self.cases: list[CaseRecord] = []
         self.end: RunEnd | None = None
@@ -91,6 +93,8 @@ class RunReader:
                     header = line
                 case SuiteRecord() as line:
                     self.suites.append(line)
+                case BaselineRecord() as line:
+                    self.baselines.append(line)
                 case PromptVersion() as line:
                     self.prompts[line.sha] = line
                 case CaseRecord() as line:
