@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Results": {
         "report": "evalkit.cli.report:report",
+        "replay": "evalkit.cli.replay:replay",
         "import": "evalkit.cli.import_:import_",
     },
     "Setup": {

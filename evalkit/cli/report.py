@@ -13,17 +13,23 @@ Examples:
   evalkit report --open
   evalkit report reports/20261122-071455-7c1e -o /tmp/page.html"""
 )
-@click.argument("run", default="last", metavar="[RUN]")
+@click.argument("run", default="last", metavar="[RUN|LOG]")
 @click.option(
     "-f", "--format", "kind", type=click.Choice(["html", "json"]), default="html", help="The page, or summary.json."
 )
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="[beside the run]")
 @click.option("--open", "open_report", is_flag=True, help="Open it when done.")
 def report(run: str, kind: str, out: Path | None, *, open_report: bool) -> None:
-    """Rebuild or open the report of a run.
+    """Rebuild or open the report of a run, or sum up a production log.
 
-    RUN is a folder, a run id, a run.jsonl, or `last`. Calls no model; the verdict is not this command's exit code.
+    RUN is a folder, a run id, a run.jsonl, or `last`; LOG is a file or a folder that ProductionLog wrote. Calls no
+    model; the verdict is not this command's exit code.
     """
+    from evalkit.cli.report_log import is_log, report_log
+
+    if is_log(run):
+        report_log(Path(run), kind, out)
+        return
     from evalkit.analysis import analyse
     from evalkit.gate import judge
     from evalkit.reporting import render_html, write_summary
