@@ -28,7 +28,9 @@ def report(run: str, kind: str, out: Path | None, *, open_report: bool) -> None:
     from evalkit.cli.report_log import is_log, report_log
 
     if is_log(run):
-        report_log(Path(run), kind, out)
+        page = report_log(Path(run), kind, out)
+        if open_report and page is not None:
+            click.launch(str(page))
         return
     from evalkit.analysis import analyse
     from evalkit.gate import judge

@@ -1,4 +1,4 @@
-"""The log side of `evalkit report`: sums up what ProductionLog wrote, as text or JSON."""
+"""The log side of `evalkit report`: sums up what ProductionLog wrote, as text and a page, or as JSON."""
 
 from __future__ import annotations
 
@@ -21,16 +21,23 @@ def is_log(name: str) -> bool:
     return False
 
 
-def report_log(path: Path, kind: str, out: Path | None) -> None:
-    """Print a log's summary, or write it to `out`; `json` instead of text when asked for."""
+def report_log(path: Path, kind: str, out: Path | None) -> Path | None:
+    """Print a log's summary and write its page, or print (with `out`: write) it as JSON; return what was written."""
     from evalkit.analysis.logs import summarise_logs
+    from evalkit.reporting.html.log_page import render_log_html
     from evalkit.reporting.log_text import log_json, render_log
     from evalkit.store import record_files
 
     summary = summarise_logs(record_files(path))
-    text = log_json(summary) + "\n" if kind == "json" else render_log(summary)
+    if kind == "json" and out is None:
+        click.echo(log_json(summary))
+        return None
     if out is None:
-        click.echo(text, nl=False)
+        out = path / "report.html" if path.is_dir() else path.with_suffix(".html")
+    if kind == "json":
+        out.write_text(log_json(summary) + "\n", encoding="utf-8")
     else:
-        out.write_text(text, encoding="utf-8")
-        click.echo(str(out))
+        click.echo(render_log(summary))
+        render_log_html(summary, out)
+    click.echo(str(out))
+    return out

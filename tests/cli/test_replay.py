@@ -246,6 +246,20 @@ def test_report_sums_up_a_folder_of_logs(
     assert json.loads(capsys.readouterr().out)["requests"] == 2
 
 
+def test_the_page_of_a_log_shows_the_same_and_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the text a page is written; what sessions are called is text there, never mark-up."""
+    logs = tmp_path / "logs"
+    record(logs, monkeypatch, [CUT, HELLO], [("<script>alert(1)</script>", ("Hi",))])
+
+    assert run_command(["report", str(logs)]) == 0
+    page = (logs / "report.html").read_text("utf-8")
+    assert "1 session, 1 turn, 1 request" in page
+    assert "truncated_stream" in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in page
+    assert len(record_files(logs)) == 1
+
+
 def test_a_log_without_a_session_has_no_numbers(tmp_path: Path) -> None:
     """An empty log is no report of zeros."""
     with pytest.raises(NoVerdict, match="no session in this log"):
