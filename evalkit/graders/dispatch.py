@@ -10,7 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from evalkit.errors import EvalkitError
-from evalkit.graders import counts, form, guarded, outcome, readability, sequence, spoken, text, tools, usage, voice
+from evalkit.graders import (
+    counts,
+    form,
+    grounding,
+    guarded,
+    outcome,
+    readability,
+    sequence,
+    spoken,
+    text,
+    tools,
+    usage,
+    voice,
+)
 from evalkit.graders import voice_forms as forms
 from evalkit.graders.findings import all_hold, not_measured, one_holds
 from evalkit.graders.normalise import readings

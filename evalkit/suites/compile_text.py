@@ -25,6 +25,9 @@ def compile_text(source: Source, expect: TextExpect, path: ValuePath, found: Fou
     if loosely and not made:
         message = "`normalise` says how texts are read, but nothing is expected of a text here."
         found.problems.append(source.problem((*path, "normalise"), message, key=True))
+    if expect.grounded is not None:
+        kinds = {"kinds": list(expect.grounded.kinds or ())}
+        yield Assertion("grounded", kinds, source.key_place((*path, "grounded")), "grounded")
     for one in made:
         yield Assertion(one.kind, {**one.params, **loosely}, one.place, one.label)
 

@@ -155,6 +155,26 @@ class Paragraph(FileModel):
     first_word: Text = Field(min_length=1, description="Its first word, ignoring case.", examples=["however"])
 
 
+FactKind = Literal["amounts", "dates", "times", "identifiers", "names"]
+
+
+class AllFacts(FileModel):
+    """`grounded: true`."""
+
+    called: ClassVar[str] = "grounded"
+    kinds: list[FactKind] | None = None
+
+
+def _facts(value: Any) -> Any:
+    if isinstance(value, list) and value:
+        return {"kinds": value}
+    if getattr(value, "value", None) is True:
+        return {}
+    raise refusal("'grounded' must be true, or a list of amounts, dates, times, identifiers, names.")
+
+
+AnyFacts = Annotated[AllFacts, BeforeValidator(_facts, json_schema_input_type=Literal[True] | list[FactKind])]
+
 Step = Literal["asterisks", "commas", "first_line", "last_line"]
 
 
@@ -201,6 +221,11 @@ class TextExpect(FileModel):
     )
     paragraph: Paragraph | None = Field(
         None, description="How a paragraph begins.", examples=[{"n": 2, "first_word": "however"}]
+    )
+    grounded: AnyFacts | None = Field(
+        None,
+        description="What the reply states is in a tool result, the prompt or what the user said; or only some kinds.",
+        examples=[True],
     )
     normalise: list[Step] | None = Field(
         None,
