@@ -64,6 +64,7 @@ _TURN_RULES: Mapping[str, TurnRule] = {
     "voice.links": guarded.links,
     "voice.leak": guarded.leak,
     "voice.personal_data": guarded.personal_data,
+    "grounded": grounding.grounded,
 }
 _CONVERSATION_RULES: Mapping[str, ConversationRule] = {
     "voice.consistency": forms.consistency,

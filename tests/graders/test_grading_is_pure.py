@@ -38,6 +38,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "case": {"case": "lower"},
     "postscript": {"postscript": "P.S."},
     "paragraph": {"n": 1, "first_word": "late"},
+    "grounded": {"kinds": []},
     "language": {"language": "en"},
     "language.user": {"language": "user"},
     "voice.existence": {"tokens": ["sorry", "late"], "message": "No '%s'"},
