@@ -12,11 +12,13 @@ from evalkit.records.baseline import BaselineRecord
 from evalkit.records.prompt import PromptVersion
 from evalkit.records.run import (
     CaseRecord,
+    JudgementLine,
     RequestLine,
     RunEnd,
     RunHeader,
     RunLine,
     ScoreLine,
+    SimulatedLine,
     SuiteRecord,
     ToolLine,
     TrialEnd,
@@ -34,6 +36,8 @@ KINDS: dict[str, type[RunLine]] = {
     "turn": TurnStart,
     "request": RequestLine,
     "tool": ToolLine,
+    "simulated": SimulatedLine,
+    "judgement": JudgementLine,
     "session_end": TrialEnd,
     "score": ScoreLine,
     "run_end": RunEnd,

@@ -13,7 +13,7 @@ from evalkit.records.baseline import BaselineRecord
 from evalkit.records.place import Place
 from evalkit.records.prompt import PromptVersion
 from evalkit.records.score import Assertion, TrialScore
-from evalkit.records.transcript import JsonObject, Request, ToolCall, Transcript
+from evalkit.records.transcript import JsonObject, Judgement, Request, SimulatedMessage, ToolCall, Transcript
 
 SCHEMA_VERSION = 1
 
@@ -47,7 +47,10 @@ class RunHeader:
 
 @dataclass(frozen=True)
 class SuiteRecord:
-    """A suite as it was measured: its file, hash, prompt and gate."""
+    """A suite as it was measured: its file, hash, prompt and gate.
+
+    `judge` is empty without judge criteria, else it holds `model`, `votes`, `enforce` and `wording`.
+    """
 
     path: str
     sha: str
@@ -57,6 +60,7 @@ class SuiteRecord:
     trials: int
     gate: JsonObject = field(default_factory=dict)
     rules: JsonObject = field(default_factory=dict)
+    judge: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,24 @@ class ToolLine:
 
 
 @dataclass(frozen=True)
+class SimulatedLine:
+    """What the model that plays the user of a session said, written before it is sent."""
+
+    session_id: str
+    message: SimulatedMessage
+    ts: str = ""
+
+
+@dataclass(frozen=True)
+class JudgementLine:
+    """A judge's answer about a session; with an empty `session_id` it is an answer of the judge's own test."""
+
+    session_id: str
+    judgement: Judgement
+    ts: str = ""
+
+
+@dataclass(frozen=True)
 class TrialEnd:
     """The last line of a session: from here on it is never run again. `crash` is set when evalkit itself broke."""
 
@@ -190,6 +212,8 @@ RunLine = (
     | TurnStart
     | RequestLine
     | ToolLine
+    | SimulatedLine
+    | JudgementLine
     | TrialEnd
     | ScoreLine
     | RunEnd

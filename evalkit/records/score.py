@@ -90,6 +90,30 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How far a judge agrees with people on one criterion: `agreed` of `labels` answers that both have given.
+
+    `people_yes` and `judge_yes` are the base rates as counts. `kappa` is Cohen's, with its 95 % interval; None when
+    agreement by chance is certain. `trusted` says whether it is enough to let the judge fail a trial.
+    """
+
+    criterion: str
+    model: str
+    labels: int
+    agreed: int
+    people_yes: int
+    judge_yes: int
+    kappa: float | None = None
+    kappa_interval: tuple[float, float] | None = None
+    trusted: bool = False
+
+    @property
+    def agreement(self) -> float | None:
+        """The share of answers that agree; None without labels."""
+        return self.agreed / self.labels if self.labels else None
+
+
+@dataclass(frozen=True)
 class TrialScore:
     """All scores of one trial, and the verdict they add up to; `reason` says why nothing was measured."""
 

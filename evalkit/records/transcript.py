@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 JsonObject = Mapping[str, Any]
 """A JSON object as the Messages API sends or takes it."""
@@ -161,10 +161,61 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class SideRequest:
+    """A paid request beside the conversation: to a judge, or to the model that plays the user.
+
+    `body_sha` is the SHA-256 of the body as it was sent; the body itself can be built again from the conversation.
+    `reply` is the text of the reply. Abandoned tries are in `attempts`. `cost_usd` is None when the price is unknown.
+    """
+
+    model: str
+    body_sha: str = ""
+    reply: str = ""
+    stop_reason: str | None = None
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    request_id: str | None = None
+    total_ms: float | None = None
+    attempts: tuple[Attempt, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One vote of a judge: whether a criterion holds in a turn's reply, or (turn None) in the whole conversation.
+
+    `exhibit` is the SHA-256 of what the judge was shown, `wording` names the instructions it was given. `answer` is
+    None when its reply could not be read; `reason` then says why. `vote` counts from 1.
+    """
+
+    criterion: str
+    turn: int | None
+    model: str
+    wording: str
+    exhibit: str
+    vote: int
+    answer: Literal["yes", "no"] | None
+    request: SideRequest
+    quote: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SimulatedMessage:
+    """What a model that plays the user said before turn `turn`; nothing when it ended the conversation instead."""
+
+    turn: int
+    text: str
+    request: SideRequest
+    ended: Literal["", "goal", "stop", "failed"] = ""
+
+
+@dataclass(frozen=True)
 class Transcript:
     """A whole conversation: the messages it started from, then its turns.
 
-    `prompt_sha` names the prompt version that was sent; `history` holds Messages API messages.
+    `prompt_sha` names the prompt version that was sent; `history` holds Messages API messages. `simulated` tells of the
+    model that played the user, `judgements` what judges have answered about the conversation.
     """
 
     session_id: str
@@ -172,6 +223,8 @@ class Transcript:
     turns: tuple[Turn, ...] = ()
     history: tuple[JsonObject, ...] = ()
     system_text: str = ""
+    simulated: tuple[SimulatedMessage, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
 
     @property
     def requests(self) -> tuple[Request, ...]:

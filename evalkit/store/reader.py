@@ -17,6 +17,8 @@ from evalkit.records import (
     SCHEMA_VERSION,
     BaselineRecord,
     CaseRecord,
+    Judgement,
+    JudgementLine,
     PromptVersion,
     Request,
     RequestLine,
@@ -24,6 +26,8 @@ from evalkit.records import (
     RunHeader,
     RunLine,
     ScoreLine,
+    SimulatedLine,
+    SimulatedMessage,
     SuiteRecord,
     ToolCall,
     ToolLine,
@@ -40,8 +44,11 @@ from evalkit.store.bodies import SessionBodies
 from evalkit.store.folders import RUN_FILE
 
 _SESSION_LINES = tuple(
-    b'{"line":"%s"' % kind for kind in (b"session", b"turn", b"request", b"tool", b"session_end", b"score")
+    b'{"line":"%s"' % kind
+    for kind in (b"session", b"turn", b"request", b"tool", b"simulated", b"judgement", b"session_end", b"score")
 )
+_JUDGE_TEST = b'{"line":"judgement","session_id":""'
+"""How a judge's answer begins that belongs to no session."""
 
 
 @dataclass
@@ -52,6 +59,8 @@ class OpenSession:
     turns: dict[int, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     calls: dict[int, list[ToolCall]] = field(default_factory=dict)
+    simulated: list[SimulatedMessage] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
     end: TrialEnd | None = None
     score: TrialScore | None = None
     bodies: SessionBodies | None = None
@@ -68,7 +77,13 @@ class OpenSession:
             for number, user in sorted(self.turns.items())
         )
         transcript = Transcript(
-            self.start.session_id, self.start.prompt_sha, turns, tuple(self.start.history), system_text
+            self.start.session_id,
+            self.start.prompt_sha,
+            turns,
+            tuple(self.start.history),
+            system_text,
+            tuple(self.simulated),
+            tuple(self.judgements),
         )
         return Trial(self.start.key, transcript, self.score, self.end.crash if self.end else None)
 
@@ -83,10 +98,11 @@ class RunReader:
         self.baselines: list[BaselineRecord] = []
         self.prompts: dict[str, PromptVersion] = {}
         self.cases: list[CaseRecord] = []
+        self.judge_tests: list[Judgement] = []
         self.end: RunEnd | None = None
         header: RunHeader | None = None
         for number, raw in self._lines():
-            if raw.startswith(_SESSION_LINES):
+            if _is_of_session(raw):
                 continue
             match self._parse(raw, number):
                 case RunHeader() as line:
@@ -99,6 +115,8 @@ class RunReader:
                     self.prompts[line.sha] = line
                 case CaseRecord() as line:
                     self.cases.append(line)
+                case JudgementLine() as line:
+                    self.judge_tests.append(line.judgement)
                 case RunEnd() as line:
                     self.end = line
                 case _:
@@ -126,7 +144,7 @@ class RunReader:
         """Yield each session once its score is read; what never got one comes last."""
         sessions: dict[str, OpenSession] = {}
         for number, raw in self._lines():
-            if not raw.startswith(_SESSION_LINES):
+            if not _is_of_session(raw):
                 continue
             line = self._parse(raw, number, sessions)
             if isinstance(line, TrialStart):
@@ -163,6 +181,10 @@ class RunReader:
             raise NoVerdict(msg) from exc
 
 
+def _is_of_session(raw: bytes) -> bool:
+    return raw.startswith(_SESSION_LINES) and not raw.startswith(_JUDGE_TEST)
+
+
 def _request_line(obj: dict[str, Any], sessions: dict[str, OpenSession]) -> RequestLine:
     packed = obj["request"]["body"]
     line = from_json(obj)
@@ -181,6 +203,10 @@ def _take(session: OpenSession, line: RunLine) -> None:
             session.requests.append(line.request)
         case ToolLine():
             session.calls.setdefault(line.turn, []).append(line.call)
+        case SimulatedLine():
+            session.simulated.append(line.message)
+        case JudgementLine():
+            session.judgements.append(line.judgement)
         case TrialEnd():
             session.end = line
         case ScoreLine():

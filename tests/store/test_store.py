@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from evalkit.errors import NoVerdict, UsageError
 from evalkit.records import (
+    Judgement,
+    JudgementLine,
     PromptVersion,
     Request,
     RequestLine,
@@ -20,6 +22,9 @@ from evalkit.records import (
     RunHeader,
     RunLine,
     ScoreLine,
+    SideRequest,
+    SimulatedLine,
+    SimulatedMessage,
     Source,
     ToolCall,
     ToolLine,
@@ -97,6 +102,23 @@ def test_a_trial_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert [turn.user for turn in trial.transcript.turns] == ["Hi", "More"]
     assert trial.transcript.turns[0].tool_calls[0].output == "ok"
     assert trial.score == TrialScore(TrialVerdict.PASSED)
+
+
+def test_what_was_asked_beside_a_conversation_comes_back_with_it(tmp_path: Path) -> None:
+    """A judge's answers and the messages of a simulated user belong to their trial; the judge's own test to the run."""
+    start, *lines = session(1)
+    side = SideRequest("claude-haiku-5-5", "ab", '{"answer":"yes"}', "end_turn", Usage(5, 0, 0, 0, 7), 0.001)
+    said = SimulatedMessage(1, "Hi", side)
+    judged = Judgement("Is kind", 1, "claude-haiku-5-5", "w", "e", 1, "yes", side, "Hello", "It greets.")
+    sid = start.session_id  # type: ignore[union-attr]
+    beside = [SimulatedLine(sid, said), *lines[:-2], JudgementLine(sid, judged), *lines[-2:]]
+
+    reader = RunReader(write(tmp_path, JudgementLine("", judged), start, *beside))
+
+    (trial,) = reader.trials()
+    assert trial.transcript.simulated == (said,)
+    assert trial.transcript.judgements == (judged,)
+    assert reader.judge_tests == [judged]
 
 
 def test_a_request_can_be_sent_again_byte_for_byte(tmp_path: Path) -> None:
