@@ -1,4 +1,4 @@
-"""Writes the page of a production log: sessions instead of cases, in the style of the run report. Values in, file out."""
+"""Writes the page of a production log in the style of the run report: sessions instead of cases."""
 
 from __future__ import annotations
 
