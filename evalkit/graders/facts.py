@@ -20,7 +20,7 @@ _MONTH = (
 _WORDS = "zero one two three four five six seven eight nine ten eleven twelve"
 NUMBER_WORDS = {name: float(number) for number, name in enumerate(_WORDS.split())}
 _TOKEN = re.compile(
-    rf"""
+    rf"""(?<!\w)(?:
       (?P<link> (?:https?://|www\.)[^\s<>"'`)\]}}]+ | [\w.+-]+@[\w-]+(?:\.[\w-]+)+ )
     | (?P<iso> \b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})(?:T(?=\d\d:))? )
     | (?P<slashed> \b(?P<s1>\d{{1,2}})/(?P<s2>\d{{1,2}})/(?P<s3>\d{{4}})\b )
@@ -30,11 +30,12 @@ _TOKEN = re.compile(
         | \b(?P<h2>\d{{1,2}})\s?(?P<half2>[ap])\.?m\b )
     | (?P<ident> \#?\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z_])[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*\b | \#\w+ )
     | (?P<number> (?<![\w.])\d+(?:[.,'\ ]\d{{3}})*(?:[.,]\d+)?(?![\w]) )
-    """,
+    )""",
     re.VERBOSE | re.IGNORECASE,
 )
 _GLUED = re.compile(r"(\d+(?:\.\d+)?)-?([a-z]{1,12}|[A-Za-z]{1,3})")
 _UNIT = re.compile(r"(?:\s?(?:-|–|to|or|and)\s?\d[\d.,]*)?\+?\s?(%|[A-Za-z]+)")
+_SOME_FACT = re.compile(r"[\d#@]|://|www\.", re.IGNORECASE)
 _LIST_MARKER = re.compile(r"^[ \t]*(?:[*_#>-]+[ \t]*)*(\d{1,2})[.)](?=\s)", re.MULTILINE)
 _RANGE = re.compile(r"(?<![\w.,-])(\d{1,4})\s?(?:-|–|to)\s?(\d{1,4})\s+([A-Za-z]+)")
 _LABEL = re.compile(r"\b([A-Z][a-z]+)[ #:]{1,2}\Z")
@@ -61,6 +62,8 @@ class Fact:
 def facts_in(text: str) -> tuple[Fact, ...]:
     """Return the facts a text states in digits, in order."""
     markers = {match.start(1): match for match in _LIST_MARKER.finditer(text)}
+    if not _SOME_FACT.search(text):
+        return ()
     found = [_fact(match) for match in _TOKEN.finditer(text) if match.start() not in markers]
     found += [Fact("marker", *match.span(1), (int(match[1]),)) for match in markers.values()]
     for match in _RANGE.finditer(text):
@@ -81,6 +84,8 @@ def names_in(text: str) -> tuple[Fact, ...]:
 
 def _fact(match: re.Match[str]) -> Fact:
     text, span = match.group(), (match.start(), match.end())
+    if match.lastgroup == "number":
+        return _number(match, span)
     if match["link"]:
         text = text.rstrip(".,;:!?*_")
         return Fact("identifier", span[0], span[0] + len(text), (text.casefold(),))
@@ -88,11 +93,14 @@ def _fact(match: re.Match[str]) -> Fact:
         return _date(match, span)
     if match["time"]:
         return _time(match, span)
-    if match["ident"]:
-        glued = _GLUED.fullmatch(text)
-        if glued:
-            return Fact("amount", span[0], span[0] + len(glued[1]), _amounts(glued[1]), _singular(glued[2]))
-        return Fact("identifier", *span, (text.lstrip("#").casefold(),))
+    glued = _GLUED.fullmatch(text)
+    if glued:
+        return Fact("amount", span[0], span[0] + len(glued[1]), _amounts(glued[1]), _singular(glued[2]))
+    return Fact("identifier", *span, (text.lstrip("#").casefold(),))
+
+
+def _number(match: re.Match[str], span: tuple[int, int]) -> Fact:
+    text = match.group()
     if len(text) >= 5 and text.isdigit():
         return Fact("identifier", *span, (text, *_amounts(text)))
     return Fact("amount", *span, _amounts(text), _unit(match.string, match.end()), _label(match.string, match.start()))
@@ -137,6 +145,8 @@ def _time(match: re.Match[str], span: tuple[int, int]) -> Fact:
 
 def _amounts(text: str) -> tuple[float, ...]:
     """Return what a written number may be: separators are read both ways where they allow it."""
+    if text.isdigit():
+        return (float(text),)
     bare = text.replace(" ", "").replace("'", "")
     values: list[float] = []
     for thousands, point in ((",", "."), (".", ",")):

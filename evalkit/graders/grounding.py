@@ -106,7 +106,7 @@ def _known(transcript: Transcript, turn: Turn) -> _Known:
         spoken = " ".join(one.user.casefold() for one in transcript.turns if one.n <= turn.n)
         away = [days for word, days in _DAYS_AWAY.items() if word == "today" or word in spoken]
         known.dates.update(day for days in away if (day := shifted(today, days)))
-    known.words = frozenset(word for text in texts for word in _words(text))
+    known.words = frozenset().union(*map(_words, texts))
     return known
 
 

@@ -31,7 +31,7 @@ def words(text: str) -> tuple[Range, ...]:
     An apostrophe or hyphen ends a word, so "don't" and "well-known" count two: the count that the field's
     instruction-following checkers use, never below a word processor's.
     """
-    return tuple(match.span() for match in _WORD.finditer(text))
+    return tuple([match.span() for match in _WORD.finditer(text)])
 
 
 def sentences(text: str) -> tuple[Range, ...]:
