@@ -124,6 +124,8 @@ def without_choices(value: Any) -> Any:
     """Return an expected input without what only says what may stand there: the part a tool's schema can check."""
     if isinstance(value, dict):
         return {key: without_choices(item) for key, item in value.items() if not is_choice(item)}
+    if isinstance(value, list):
+        return [without_choices(item) for item in value if not is_choice(item)]
     return value
 
 

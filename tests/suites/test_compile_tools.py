@@ -1,0 +1,45 @@
+"""Expectations about tools as assertions."""
+
+from __future__ import annotations
+
+from evalkit.suites.compile import compile_expect
+from evalkit.suites.compile_tools import without_choices
+from evalkit.suites.compiled import Found
+from evalkit.suites.expect_schema import Expect
+from evalkit.yamlsource import SourceText, check_schema, parse_yaml
+
+TEXT = """\
+tools:
+  calls: [lookup, {book: {n: {one_of: [1, 2]}, room: A}}]
+  match: {arguments: exact}
+  after: {book: [lookup, consent]}
+  times: {book: 1}
+outcome: {write_tools: [book], writes: [], ended: {calls: [transfer]}}
+"""
+
+
+def test_each_key_becomes_an_assertion_and_names_its_tools() -> None:
+    """One assertion for each thing that is asked, at its own line, and every tool is checked against the prompt."""
+    source = parse_yaml(SourceText("expect.yaml", TEXT))
+    expect, problems = check_schema(source, Expect)
+    found = Found()
+    made = compile_expect(source, expect, (), None, found)
+
+    assert not problems
+    assert not found.problems
+    assert [(one.label, one.place.line) for one in made] == [
+        ("tools.calls lookup, book", 2),
+        ("tools.times book", 5),
+        ("tools.after book: lookup", 4),
+        ("tools.after book: consent", 4),
+        ("outcome.writes", 6),
+        ("outcome.ended", 6),
+    ]
+    assert made[2].params["match"]["arguments"] == "exact"
+    assert {mention.name for mention in found.mentions} == {"lookup", "book", "transfer"}
+
+
+def test_only_plain_values_are_held_against_a_tools_schema() -> None:
+    """What says what may stand there is no value itself, at any depth."""
+    expected = {"a": 1, "b": {"min": 2}, "c": {"d": {"absent": True}, "e": [{"one_of": [1]}, 2]}}
+    assert without_choices(expected) == {"a": 1, "c": {"e": [2]}}
