@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalkit.graders import grade
-from evalkit.records import Assertion, Failure, Level, Score, Transcript, TrialScore, TrialVerdict
+from evalkit.records import Assertion, Failure, Level, Score, SideRequest, Transcript, TrialScore, TrialVerdict
 
 
 def score_trial(transcript: Transcript, assertions: Sequence[Assertion], crash: str | None = None) -> TrialScore:
@@ -29,12 +29,19 @@ def score_trial(transcript: Transcript, assertions: Sequence[Assertion], crash: 
 def _incomplete(transcript: Transcript, crash: str | None) -> str:
     if crash:
         return f"evalkit broke: {crash}"
+    user = next((message.request for message in transcript.simulated if message.ended == "failed"), None)
+    if user is not None:
+        return f"the simulated user failed: {_described(user.failure) if user.failure else _no_message(user)}"
     if not transcript.requests:
         return "the conversation has no reply"
     failed = next((turn for turn in transcript.turns if turn.failure), None)
     if failed is None or failed.failure is None:
         return ""
     return f"turn {failed.n}: {_described(failed.failure)}"
+
+
+def _no_message(request: SideRequest) -> str:
+    return f"{request.model} said nothing (stop reason {request.stop_reason!r})"
 
 
 def _described(failure: Failure) -> str:

@@ -18,7 +18,8 @@ def estimate_trial(planned: PlannedTrial, price: Price) -> float:
     prompt = planned.prompt
     prefix = len(prompt.text) + sum(len(orjson.dumps(tool)) for tool in prompt.tools)
     talk = sum(len(str(message)) for message in planned.case.history)
-    requests = REQUESTS_PER_TURN * len(planned.case.record.turns)
+    simulate = planned.case.simulate
+    requests = REQUESTS_PER_TURN * (simulate.max_turns if simulate else len(planned.case.record.turns))
     usage = Usage(
         input_tokens=int(talk / CHARACTERS_PER_TOKEN) + OUTPUT_TOKENS * requests,
         cache_read_input_tokens=int(prefix / CHARACTERS_PER_TOKEN) * requests,

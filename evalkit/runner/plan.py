@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from evalkit.errors import FileProblems, NothingSelected, UsageError
@@ -112,10 +112,10 @@ def _refuse_recorded_only(selected: Sequence[tuple[Suite, Case]]) -> None:
         Problem(
             case.record.place,
             f"case {case.record.case_id!r} has no user message; it can only score recorded "
-            "conversations: use --via RUN, or give it user, turns or variants.",
+            "conversations: use --via RUN, or give it user, turns, variants or simulate.",
         )
         for _, case in selected
-        if not case.record.turns and not case.record.skip
+        if not case.record.turns and not case.simulate and not case.record.skip
     ]
     if problems:
         raise FileProblems(problems)
@@ -177,6 +177,7 @@ def _suite_record(suite: Suite, prompt: PromptVersion) -> SuiteRecord:
         prompt_sha=prompt.sha,
         trials=max((case.record.trials for case in suite.cases), default=0),
         gate={key: value for key, value in vars(suite.gate).items() if value is not None},
+        judge=asdict(suite.judge) if suite.judge else {},
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evalkit.records import (
+    JudgementLine,
     RequestLine,
     ScoreLine,
+    SimulatedLine,
     ToolLine,
     Transcript,
     Trial,
@@ -85,6 +87,8 @@ def _copy(key: TrialKey, stored: Trial, writer: RunWriter, now: str) -> None:
     transcript: Transcript = stored.transcript
     session_id = key.session_id
     writer.append(TrialStart(key, session_id, transcript.prompt_sha, transcript.history, now))
+    for message in transcript.simulated:
+        writer.append(SimulatedLine(session_id, message))
     for turn in transcript.turns:
         writer.append(TurnStart(session_id, turn.n, turn.user))
         for request in turn.requests:
@@ -92,3 +96,5 @@ def _copy(key: TrialKey, stored: Trial, writer: RunWriter, now: str) -> None:
             for call in turn.tool_calls:
                 if call.request_n == request.n:
                     writer.append(ToolLine(session_id, turn.n, call))
+    for judgement in transcript.judgements:
+        writer.append(JudgementLine(session_id, judgement))

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from evalkit.errors import UsageError
-from evalkit.records import CaseRecord, Request, ScoreLine, Trial
+from evalkit.records import CaseRecord, Judgement, ScoreLine, SideRequest, SimulatedMessage, Trial
 from evalkit.runner.plan import Plan
 from evalkit.runner.run import RunState
+from evalkit.runner.spending import cost_of_requests
 from evalkit.scoring import score_trial
 from evalkit.store import RunReader, RunWriter
 
@@ -22,11 +23,13 @@ def prepare_resume(reader: RunReader, plan: Plan, writer: RunWriter) -> RunState
     finished, ungraded, spent = set(), list[Trial](), defaultdict[str, float](float)
     for trial in reader.trials():
         finished.add(trial.transcript.session_id)
-        spent[trial.key.suite] += _cost(trial.transcript.requests)
+        said = trial.transcript
+        spent[trial.key.suite] += cost_of_requests([*said.requests, *_asides(said.simulated, said.judgements)])
         if trial.score is None:
             ungraded.append(trial)
     for session in opened.values():
-        spent[session.start.key.suite] += _cost(session.requests)
+        asides = _asides(session.simulated, session.judgements)
+        spent[session.start.key.suite] += cost_of_requests([*session.requests, *asides])
     if finished or opened:
         _refuse_changes(reader, plan)
     for prompt in reader.prompts.values():
@@ -34,7 +37,7 @@ def prepare_resume(reader: RunReader, plan: Plan, writer: RunWriter) -> RunState
     cases = {(case.suite, case.case_id): case for case in reader.cases}
     for trial in ungraded:
         _grade(trial, cases, writer)
-    return RunState(frozenset(finished), opened, dict(spent))
+    return RunState(frozenset(finished), opened, dict(spent), tuple(reader.judge_tests))
 
 
 def _grade(trial: Trial, cases: dict[tuple[str, str], CaseRecord], writer: RunWriter) -> None:
@@ -43,11 +46,8 @@ def _grade(trial: Trial, cases: dict[tuple[str, str], CaseRecord], writer: RunWr
     writer.append(ScoreLine(trial.transcript.session_id, score))
 
 
-def _cost(requests: Iterable[Request]) -> float:
-    """Return what requests cost with their abandoned tries, in US dollars."""
-    return sum(
-        (request.cost_usd or 0.0) + sum(attempt.cost_usd or 0.0 for attempt in request.attempts) for request in requests
-    )
+def _asides(messages: Iterable[SimulatedMessage], judgements: Iterable[Judgement]) -> list[SideRequest]:
+    return [*(message.request for message in messages), *(judgement.request for judgement in judgements)]
 
 
 def _refuse_changes(reader: RunReader, plan: Plan) -> None:

@@ -7,19 +7,21 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from evalkit.engine import Price, RateLimiter, RequestFinished
-from evalkit.records import EndReason, Request, RunEnd, TrialScore
+from evalkit.errors import NoVerdict
+from evalkit.judging import failed_tests, run_self_test
+from evalkit.records import EndReason, Judgement, JudgementLine, Request, RunEnd, SideRequest, TrialScore
 from evalkit.runner.estimate import estimate_trial
 from evalkit.runner.plan import Plan, PlannedTrial
 from evalkit.runner.recorder import Now
 from evalkit.runner.session import OutOfMoney, Patience, Stage, play_trial
 from evalkit.runner.settings import RunSettings
 from evalkit.runner.source import OpenSource, open_source
-from evalkit.runner.spending import Spending
+from evalkit.runner.spending import Spending, cost_of_requests
 from evalkit.runner.warmup import WarmUp
 from evalkit.store import OpenSession, RunWriter
 
@@ -47,6 +49,7 @@ class RunState:
     finished: frozenset[str] = frozenset()
     open: Mapping[str, OpenSession] = field(default_factory=dict)
     spent: Mapping[str, float] = field(default_factory=dict)
+    judge_tests: tuple[Judgement, ...] = ()
 
 
 class Runner:
@@ -71,7 +74,8 @@ class Runner:
         self._progress = progress
         self._state = state or RunState()
         self._warm = WarmUp()
-        self._total = Spending(settings.max_cost_usd, sum(self._state.spent.values()))
+        tests = cost_of_requests(test.request for test in self._state.judge_tests)
+        self._total = Spending(settings.max_cost_usd, sum(self._state.spent.values()) + tests)
         self._suites = {
             suite.path: Spending(suite.gate.cost_usd, self._state.spent.get(suite.path, 0.0)) for suite in plan.suites
         }
@@ -95,6 +99,7 @@ class Runner:
                 stage = self._stage(source)
                 async with asyncio.timeout(self._max_time()):
                     with _cancelled_by_signals():
+                        await self._test_judges(stage)
                         async with asyncio.TaskGroup() as group:
                             count = min(self._settings.jobs, len(self._queue))
                             workers.extend(group.create_task(self._work(stage)) for _ in range(count))
@@ -119,8 +124,25 @@ class Runner:
             now=self._now,
             began=self._began,
             paid=self._paid,
+            paid_aside=self._paid_aside,
             patience=Patience(self._settings.retry, self._settings.limits, RateLimiter()),
         )
+
+    async def _test_judges(self, stage: Stage) -> None:
+        """Try each judge that will be asked on answers that no judge may let pass; NoVerdict when one does."""
+        if stage.source.kind != "live" or not self._queue:
+            return
+        for model in dict.fromkeys(planned.suite.judge.model for planned in self._queue if planned.suite.judge):
+            known = [*self._state.judge_tests]
+            async with aclosing(run_self_test(model, stage.replies({}), known)) as tests:
+                async for test in tests:
+                    known.append(test)
+                    self._writer.append(JudgementLine("", test, self._now()))
+                    self._total.spent += cost_of_requests([test.request])
+            failed = failed_tests(model, known)
+            if failed:
+                msg = f"the judge {model!r} failed its own test: {'; '.join(failed)}. Choose another model for `judge`."
+                raise NoVerdict(msg)
 
     async def _work(self, stage: Stage) -> None:
         """Take trials from the queue until it is empty."""
@@ -163,7 +185,12 @@ class Runner:
         stored = self._state.open.get(planned.key.session_id)
         if stored and any(request.n == other.n for other in stored.requests):
             return  # paid for in an earlier attempt, and counted there
-        cost = (request.cost_usd or 0.0) + sum(attempt.cost_usd or 0.0 for attempt in request.attempts)
+        self._pay(planned, cost_of_requests([request]))
+
+    def _paid_aside(self, planned: PlannedTrial, request: SideRequest) -> None:
+        self._pay(planned, cost_of_requests([request]))
+
+    def _pay(self, planned: PlannedTrial, cost: float) -> None:
         for purse in self._purses(planned):
             purse.pay(planned.key.session_id, cost)
         if any(purse.exhausted for purse in self._purses(planned)):

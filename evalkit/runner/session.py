@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -23,10 +24,23 @@ from evalkit.engine import (
     TurnFinished,
 )
 from evalkit.errors import EvalkitError
-from evalkit.records import JsonObject, ScoreLine, Source, Transcript, TrialScore, TrialStart, Turn
+from evalkit.judging import run_judges
+from evalkit.records import (
+    JsonObject,
+    Judgement,
+    ScoreLine,
+    SideRequest,
+    SimulatedMessage,
+    Source,
+    Transcript,
+    TrialScore,
+    TrialStart,
+    Turn,
+)
 from evalkit.runner.fixtures import FixtureTools
 from evalkit.runner.plan import PlannedTrial
 from evalkit.runner.recorder import Now, SessionRecorder
+from evalkit.runner.simulate import SimulatedUser, UserSide, WrittenUser, script_headers
 from evalkit.runner.stored import StoredReplies
 from evalkit.scoring import score_trial
 from evalkit.store import OpenSession, RunWriter
@@ -47,7 +61,11 @@ class Patience:
 
 @dataclass(frozen=True)
 class Stage:
-    """What every trial of a run plays with; `paid` hears each cost and raises OutOfMoney when it was the last."""
+    """What every trial of a run plays with.
+
+    `paid` hears what each request of a conversation cost, `paid_aside` each one beside it (judge, simulated user); both
+    raise OutOfMoney when it was the last.
+    """
 
     door: Door
     source: Source
@@ -56,24 +74,61 @@ class Stage:
     now: Now
     began: Callable[[PlannedTrial], None]
     paid: Callable[[PlannedTrial, RequestFinished], None]
+    paid_aside: Callable[[PlannedTrial, SideRequest], None]
     patience: Patience
+
+    def replies(self, headers: Mapping[str, str]) -> ApiReplies:
+        """Return replies from the API for one conversation, as patient as the run is."""
+        patience = self.patience
+        return ApiReplies(
+            self.door,
+            self.price,
+            headers=headers,
+            policy=patience.retry,
+            limits=patience.limits,
+            limiter=patience.limiter,
+        )
+
+
+@dataclass
+class _Played:
+    """What a trial has come to so far."""
+
+    start: TrialStart
+    system_text: str
+    turns: list[Turn] = field(default_factory=list)
+    simulated: list[SimulatedMessage] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+
+    @property
+    def transcript(self) -> Transcript:
+        start = self.start
+        return Transcript(
+            start.session_id,
+            start.prompt_sha,
+            tuple(self.turns),
+            start.history,
+            self.system_text,
+            tuple(self.simulated),
+            tuple(self.judgements),
+        )
 
 
 async def play_trial(stage: Stage, planned: PlannedTrial, stored: OpenSession | None) -> TrialScore:
     """Play a trial to its end and return its score; what evalkit itself breaks is recorded as a crash."""
     start = stored.start if stored else _start(planned, stage.now())
     recorder = SessionRecorder(stage.writer, start, stage.now, stored)
-    turns: list[Turn] = []
+    played = _Played(start, planned.prompt.text)
     crash = None
     try:
-        await _play_turns(stage, planned, recorder, turns, stored)
+        await _play_turns(stage, planned, recorder, played, stored)
+        await _ask_judges(stage, planned, recorder, played, stored)
     except (EvalkitError, OutOfMoney):
         raise
     except Exception as exc:  # noqa: BLE001 - a broken trial must not take the others with it; the record says why
         crash = f"{type(exc).__name__}: {exc}"
-    transcript = Transcript(start.session_id, start.prompt_sha, tuple(turns), start.history, planned.prompt.text)
     recorder.end(crash)
-    score = score_trial(transcript, planned.case.record.assertions, crash)
+    score = score_trial(played.transcript, planned.case.record.assertions, crash)
     stage.writer.append(ScoreLine(start.session_id, score))
     return score
 
@@ -83,30 +138,60 @@ def _start(planned: PlannedTrial, ts: str) -> TrialStart:
 
 
 async def _play_turns(
-    stage: Stage, planned: PlannedTrial, recorder: SessionRecorder, turns: list[Turn], stored: OpenSession | None
+    stage: Stage, planned: PlannedTrial, recorder: SessionRecorder, played: _Played, stored: OpenSession | None
 ) -> None:
-    patience = stage.patience
-    api = ApiReplies(
-        stage.door,
-        stage.price,
-        headers=_headers(stage.source, planned),
-        policy=patience.retry,
-        limits=patience.limits,
-        limiter=patience.limiter,
-    )
-    replies = StoredReplies(stored.requests if stored else (), api)
+    replies = StoredReplies(stored.requests if stored else (), stage.replies(_headers(stage.source, planned)))
     bot = Chatbot(planned.prompt, replies, FixtureTools(planned.case.fixtures))
+    user = _user(stage, planned, recorder, played, stored)
     conversation = Conversation(messages=tuple(planned.case.history))
-    for number, user in enumerate(planned.case.record.turns, 1):
-        recorder.turn(number, user)
-        async for event in bot.send(conversation, user):
-            recorder.take(event, number)
-            _tell(stage, planned, event)
-            if isinstance(event, TurnFinished):
-                turns.append(event.turn)
-                conversation = event.conversation
-        if turns[-1].failure:
+    while (said := await user.says(played.turns)) is not None:
+        number = len(played.turns) + 1
+        recorder.turn(number, said)
+        async with aclosing(bot.send(conversation, said)) as events:
+            async for event in events:
+                recorder.take(event, number)
+                _tell(stage, planned, event)
+                if isinstance(event, TurnFinished):
+                    played.turns.append(event.turn)
+                    conversation = event.conversation
+        if played.turns[-1].failure:
             return
+
+
+def _user(
+    stage: Stage, planned: PlannedTrial, recorder: SessionRecorder, played: _Played, stored: OpenSession | None
+) -> UserSide:
+    """Return who says the user's messages: the case itself, or a model."""
+    simulation, history = planned.case.simulate, planned.case.history
+    if simulation is None:
+        return WrittenUser(planned.case.record.turns)
+    stand_in = stage.source.kind == "stand-in"
+    headers = script_headers(simulation, history, planned.key.trial) if stand_in else {}
+
+    def said(message: SimulatedMessage, *, known: bool) -> None:
+        played.simulated.append(message)
+        if not known:
+            recorder.simulated(message)
+            stage.paid_aside(planned, message.request)
+
+    return SimulatedUser(
+        simulation, history, stage.replies(headers), stored=stored.simulated if stored else (), said=said
+    )
+
+
+async def _ask_judges(
+    stage: Stage, planned: PlannedTrial, recorder: SessionRecorder, played: _Played, stored: OpenSession | None
+) -> None:
+    """Ask the judges of a live run what they think of the conversation; the stand-in has no opinion."""
+    played.judgements.extend(stored.judgements if stored else ())
+    if stage.source.kind != "live":
+        return
+    assertions = planned.case.record.assertions
+    async with aclosing(run_judges(played.transcript, assertions, stage.replies({}))) as judgements:
+        async for judgement in judgements:
+            played.judgements.append(judgement)
+            recorder.judgement(judgement)
+            stage.paid_aside(planned, judgement.request)
 
 
 def _tell(stage: Stage, planned: PlannedTrial, event: EngineEvent) -> None:

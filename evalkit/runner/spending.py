@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from evalkit.records import Request, SideRequest
+
+
+def cost_of_requests(requests: Iterable[Request | SideRequest]) -> float:
+    """Return what requests cost with their abandoned tries, in US dollars; an unknown price counts nothing."""
+    return sum(
+        (request.cost_usd or 0.0) + sum(attempt.cost_usd or 0.0 for attempt in request.attempts) for request in requests
+    )
 
 
 @dataclass

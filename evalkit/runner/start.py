@@ -20,6 +20,7 @@ from evalkit.runner.run import Runner, RunState
 from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
 from evalkit.runner.source import describe_source, require_credential
 from evalkit.store import RUN_FILE, RunReader, RunWriter, find_run, new_run_id
+from evalkit.suites import Suite
 
 
 def start_run(project: Project, asked: Asked) -> Path:
@@ -131,11 +132,18 @@ def _write_plan(writer: RunWriter, plan: Plan, known: RunReader | None = None) -
 def _refuse_unknown_price(plan: Plan, settings: RunSettings, price: Price) -> None:
     """Refuse a money limit for a model whose price is unknown: it could not be kept."""
     for suite in plan.suites:
-        model = plan.prompts[suite.path].model
         limited = settings.max_cost_usd is not None or suite.gate.cost_usd is not None
-        if limited and price(model, Usage(input_tokens=1)) is None:
-            msg = (
-                f"the price of {model!r} is unknown, so a cost limit can't be kept; "
-                "add it to [[tool.evalkit.prices]] in pyproject.toml or take the limit away."
-            )
-            raise UsageError(msg)
+        for model in _models(plan, suite) if limited else ():
+            if price(model, Usage(input_tokens=1)) is None:
+                msg = (
+                    f"the price of {model!r} is unknown, so a cost limit can't be kept; "
+                    "add it to [[tool.evalkit.prices]] in pyproject.toml or take the limit away."
+                )
+                raise UsageError(msg)
+
+
+def _models(plan: Plan, suite: Suite) -> tuple[str, ...]:
+    """Return every model that a suite's trials are going to pay for."""
+    judge = (suite.judge.model,) if suite.judge else ()
+    users = (case.simulate.model for case in suite.cases if case.simulate)
+    return tuple(dict.fromkeys((plan.prompts[suite.path].model, *judge, *users)))

@@ -2,12 +2,14 @@
 
 from evalkit.suites.against_prompt import check_against_prompt, check_inputs
 from evalkit.suites.load import find_suites, find_voices, load_suite, load_suites, read_suite
-from evalkit.suites.values import Case, Fixture, Gate, Suite, ToolMention
+from evalkit.suites.values import Case, Fixture, Gate, JudgeSettings, Simulation, Suite, ToolMention
 
 __all__ = [
     "Case",
     "Fixture",
     "Gate",
+    "JudgeSettings",
+    "Simulation",
     "Suite",
     "ToolMention",
     "check_against_prompt",

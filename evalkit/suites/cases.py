@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from evalkit.records import Assertion, CaseRecord, JsonObject
@@ -19,8 +19,9 @@ from evalkit.suites.compile import compile_budget, compile_expect
 from evalkit.suites.compiled import Found
 from evalkit.suites.expect_schema import Expect
 from evalkit.suites.fixtures import Fixtures, compile_fixtures
-from evalkit.suites.schema import CaseFile, HistoryEntry, StepFile, SuiteFile, TurnFile
-from evalkit.suites.values import Case, ToolMention
+from evalkit.suites.judged import Judged
+from evalkit.suites.schema import CaseFile, HistoryEntry, SimulateFile, StepFile, SuiteFile, TurnFile
+from evalkit.suites.values import Case, Simulation, ToolMention
 from evalkit.suites.voice import Voice
 from evalkit.yamlsource import Source, ValuePath, did_you_mean
 
@@ -35,6 +36,7 @@ class CaseContext:
     expect: tuple[Assertion, ...]
     voice: Voice | None
     voice_named: bool
+    judged: Judged
 
     def check_exceptions(self, expect: Expect | None, path: ValuePath, found: Found) -> None:
         """Add a problem for every rule that is switched off but does not exist."""
@@ -58,6 +60,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found)
     history = _history(source, file.history, path, found)
     script = _script(source, file.stand_in, path, found)
     fixtures = fixing.merged(own, context.fixtures)
+    simulation = _simulation(file.simulate) if file.simulate else None
     if not context.voice_named and not assertions and not file.skip:
         message = f"case {file.id!r} expects nothing: no expect, no budget, no voice. It can't fail."
         found.problems.append(source.problem((*path, "id"), message, "warning"))
@@ -70,6 +73,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found)
                 "script": script,
                 "fixtures": fixing.described(fixtures),
                 "assertions": [compiling.described(one) for one in assertions],
+                **({"simulate": asdict(simulation)} if simulation else {}),
             }
         )
         record = CaseRecord(
@@ -87,7 +91,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found)
             cluster=file.cluster or (file.id if file.variants else None),
             skip=file.skip,
         )
-        cases.append(Case(record, fixtures, history, script, file.from_ or ""))
+        cases.append(Case(record, fixtures, history, script, file.from_ or "", simulation))
     return cases
 
 
@@ -115,7 +119,7 @@ def _assertions(context: CaseContext, file: CaseFile, path: ValuePath, found: Fo
     made.extend(context.expect)
     made.extend(_voice(context, file))
     made.extend(compile_budget(source, context.suite.budget, file.budget, path))
-    return tuple(made)
+    return tuple(context.judged(one) for one in made)
 
 
 def _voice(context: CaseContext, file: CaseFile) -> list[Assertion]:
@@ -152,6 +156,10 @@ def _trials(context: CaseContext, file: CaseFile, path: ValuePath, found: Found)
         message = f"a critical case must pass all its {trials} trials; remove min_pass, or critical."
         found.problems.append(context.source.problem((*path, "min_pass"), message))
     return trials, trials if file.critical else min_pass
+
+
+def _simulation(file: SimulateFile) -> Simulation:
+    return Simulation(file.goal, file.persona, file.max_turns, file.model, tuple(file.stand_in))
 
 
 def _history(source: Source, entries: list[HistoryEntry], path: ValuePath, found: Found) -> tuple[JsonObject, ...]:

@@ -9,10 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from evalkit.records import Assertion, JsonObject, Level, Place
+from evalkit.suites.compile_team import compile_team
 from evalkit.suites.compile_text import compile_text
 from evalkit.suites.compile_tools import compile_outcome, compile_tools
 from evalkit.suites.compiled import Found
 from evalkit.suites.expect_schema import Expect
+from evalkit.suites.judged import compile_judge
 from evalkit.suites.schema import BudgetFile
 from evalkit.yamlsource import Source, ValuePath
 
@@ -34,6 +36,8 @@ def compile_expect(
             message = "'outcome' is about the whole conversation; move it to the expect of the case."
             found.problems.append(source.problem((*path, "outcome"), message, key=True))
         made.extend(compile_outcome(source, expect.outcome, (*path, "outcome"), found))
+    made.extend(compile_judge(source, expect, path))
+    made.extend(compile_team(source, expect, path, found))
     return tuple(replace(one, turn=turn) for one in made)
 
 

@@ -5,13 +5,13 @@ Only the shape of the file; what each expectation means is in `compile.py`.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from evalkit.suites.text_schema import TextExpect
 from evalkit.suites.tools_schema import AnyTools, Outcome
-from evalkit.yamlsource import FileModel, Text
+from evalkit.yamlsource import FileModel, JsonMap, Text
 
 Texts = Annotated[list[Text], Field(min_length=1)]
 
@@ -25,12 +25,24 @@ class VoiceExpect(FileModel):
     )
 
 
+class TeamCheck(FileModel):
+    """A grader of the team's own, registered by an installed package."""
+
+    called: ClassVar[str] = "a team grader"
+    grader: Text = Field(
+        min_length=1, description="Its name in the entry point group evalkit.graders.", examples=["polite_close"]
+    )
+    with_: JsonMap = Field({}, alias="with", description="Its parameters.", examples=[{"words": 3}])
+    level: Literal["error", "warning"] = Field(
+        "error", description="error fails the trial; warning is counted and shown."
+    )
+
+
 class Expect(TextExpect):
     """What must be true of the reply (in a turn), or of the whole conversation (in a case or suite)."""
 
     called: ClassVar[str] = "expect"
     refused: ClassVar[dict[str, str]] = {
-        "judge": "not built yet: 'judge' (a model's verdict on a statement). Remove it, or use says/never_says.",
         "similar": "'similar' does not exist; name texts with says_any.",
     }
     tools: AnyTools | None = Field(
@@ -40,6 +52,17 @@ class Expect(TextExpect):
         None,
         description="What the conversation changed, and that it ended.",
         examples=[{"write_tools": ["start_return"], "writes": []}],
+    )
+    judge: Texts | None = Field(
+        None,
+        description="Statements that a judge model must hold true; advice unless the suite's judge has `enforce`.",
+        examples=[["Asks whether to open the return"]],
+    )
+    team: list[TeamCheck] | None = Field(
+        None,
+        min_length=1,
+        description="Graders of the team's own.",
+        examples=[[{"grader": "polite_close", "with": {"words": 3}}]],
     )
     voice: VoiceExpect | None = Field(
         None, description="Switches brand-voice rules off.", examples=[{"except": ["brief"]}]

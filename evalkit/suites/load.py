@@ -19,6 +19,7 @@ from evalkit.suites.cases import CaseContext, compile_case
 from evalkit.suites.compile import compile_expect
 from evalkit.suites.compiled import Found
 from evalkit.suites.fixtures import compile_fixtures
+from evalkit.suites.judged import Judged, check_enforced, criteria_of, judge_settings
 from evalkit.suites.schema import CaseFile, GateFile, SuiteFile
 from evalkit.suites.values import Case, Gate, Suite
 from evalkit.suites.voice import Voice, load_voice
@@ -105,7 +106,9 @@ class _Loader:
         if head is None:
             return None, self._found.problems
         voice, voice_file = self._voice(head.voice)
-        cases = self._cases(head, files, voice)
+        judge = judge_settings(head.judge)
+        cases = self._cases(head, files, voice, Judged(judge))
+        self._found.problems += check_enforced(source, self._root, judge, cases)
         if any(problem.severity == "error" for problem in self._found.problems):
             return None, self._found.problems
         suite = Suite(
@@ -121,6 +124,7 @@ class _Loader:
             place=source.place(),
             rules=voice.described() if voice else {},
             mentions=tuple(self._found.mentions),
+            judge=judge if criteria_of(cases) else None,
             source=source,
         )
         return suite, self._found.problems
@@ -158,7 +162,9 @@ class _Loader:
         self._found.problems += problems
         return voice, file
 
-    def _cases(self, head: SuiteFile, files: Sequence[tuple[int, CaseFile]], voice: Voice | None) -> list[Case]:
+    def _cases(
+        self, head: SuiteFile, files: Sequence[tuple[int, CaseFile]], voice: Voice | None, judged: Judged
+    ) -> list[Case]:
         source, found = self._source, self._found
         if head.min_pass is not None and head.min_pass > head.trials:
             message = f"min_pass {head.min_pass} is more than trials {head.trials}; no case could pass."
@@ -170,6 +176,7 @@ class _Loader:
             expect=compile_expect(source, head.expect, ("expect",), None, found),
             voice=voice,
             voice_named=head.voice is not None,
+            judged=judged,
         )
         context.check_exceptions(head.expect, ("expect",), found)
         first: dict[str, int] = {}

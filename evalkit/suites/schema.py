@@ -15,8 +15,11 @@ from evalkit.yamlsource import Count, FileModel, Flag, Json, JsonMap, Number, Te
 
 MAX_DELAY_MS = 10_000
 MAX_TRIALS = 1_000
-_JUDGE = "not built yet: 'judge' (a model that reads replies). Remove it."
-_SIMULATE = "not built yet: 'simulate' (a model that plays the user). Write the turns out."
+_JUDGE = "'judge' names the judge of a whole suite; in a case, criteria stand in expect: {judge: [...]}."
+_SIMULATE = "'simulate' belongs to a case: simulate: {goal: ..., persona: ...}."
+HELPING_MODEL = "claude-haiku-5-5"
+"""Judges replies and plays users unless a suite names another model."""
+MOST_VOTES = 9
 
 
 class FixtureFile(FileModel):
@@ -82,6 +85,51 @@ class GateFile(FileModel):
     cost_usd: Number | None = Field(None, gt=0, description="The whole run costs at most this.", examples=[0.6])
     time: Text | None = Field(
         None, pattern=r"^[0-9]+(\.[0-9]+)?(s|m|h)$", description="The whole run takes at most this.", examples=["10m"]
+    )
+
+
+class JudgeFile(FileModel):
+    """The model that answers the suite's judge criteria."""
+
+    called: ClassVar[str] = "judge"
+    model: Text = Field(
+        HELPING_MODEL, min_length=1, description="The model that is asked.", examples=["claude-haiku-5-5"]
+    )
+    enforce: Flag = Field(
+        False,
+        description="Whether a no fails a trial; takes 50 labels and agreement 0.85 on each criterion (evalkit label).",
+    )
+    votes: Count = Field(
+        1, ge=1, le=MOST_VOTES, description="How often each question is asked at most; the majority decides.",
+        examples=[3],
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _has_a_majority(self) -> JudgeFile:
+        if self.votes % 2 == 0:
+            raise refusal(f"{self.votes} votes can be split; expected an odd number.", "votes")
+        return self
+
+
+class SimulateFile(FileModel):
+    """A user that a model plays."""
+
+    called: ClassVar[str] = "simulate"
+    goal: Text = Field(
+        min_length=1,
+        description="What the user wants to reach, and what they know.",
+        examples=["Return the rain jacket of order TN-20418, because it is too small."],
+    )
+    persona: Text = Field("", description="Who the user is and how they write.", examples=["In a hurry, writes little"])
+    max_turns: Count = Field(8, ge=1, le=50, description="At most this many messages of the user.", examples=[6])
+    model: Text = Field(
+        HELPING_MODEL, min_length=1, description="The model that plays the user.", examples=["claude-haiku-5-5"]
+    )
+    stand_in: list[Annotated[Text, Field(min_length=1)]] = Field(
+        [],
+        max_length=50,
+        description="What the user says on the stand-in, message by message; the goal when left out.",
+        examples=[["I want to return a jacket.", "TN-20418"]],
     )
 
 
@@ -152,7 +200,7 @@ class CaseFile(FileModel):
     """A conversation and what must be true of it."""
 
     called: ClassVar[str] = "case"
-    refused: ClassVar[dict[str, str]] = {"simulate": _SIMULATE, "judge": _JUDGE}
+    refused: ClassVar[dict[str, str]] = {"judge": _JUDGE}
     id: Text = Field(
         pattern=r"^[\w][\w.+/-]{0,119}$",
         description="Its name for ever: unique in the file; letters, digits and . _ - + /",
@@ -172,6 +220,9 @@ class CaseFile(FileModel):
         None, min_length=1, description="The same message said in several ways: cases ID/1, ID/2, ... of one cluster.",
         examples=[["Where is my parcel?", "parcel??"]],
     )  # fmt: skip
+    simulate: SimulateFile | None = Field(
+        None, description="A model plays the user.", examples=[{"goal": "Return the jacket of TN-20418."}]
+    )
     cluster: Text | None = Field(
         None, min_length=1, description="Cases that stand or fall together share one.", examples=["parcel-20977"]
     )
@@ -192,9 +243,10 @@ class CaseFile(FileModel):
 
     @model_validator(mode="after")
     def _one_way_to_speak(self) -> CaseFile:
-        given = [name for name in ("user", "turns", "variants") if getattr(self, name) is not None]
+        given = [name for name in ("user", "turns", "variants", "simulate") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise refusal(f"a case has one of user, turns, variants; case {self.id!r} has {' and '.join(given)}.")
+            named = " and ".join(given)
+            raise refusal(f"a case has one of user, turns, variants, simulate; case {self.id!r} has {named}.")
         return self
 
 
@@ -202,7 +254,7 @@ class SuiteFile(FileModel):
     """Cases for one prompt, and what their conversations must do."""
 
     called: ClassVar[str] = "the suite"
-    refused: ClassVar[dict[str, str]] = {"judge": _JUDGE, "simulate": _SIMULATE}
+    refused: ClassVar[dict[str, str]] = {"simulate": _SIMULATE}
     description: Text = Field("", description="One line about what is tested.", examples=["Returns and late parcels"])
     prompt: Text = Field(
         min_length=1,
@@ -225,6 +277,9 @@ class SuiteFile(FileModel):
         examples=[2],
     )
     gate: GateFile | None = Field(None, description="When the run fails as a whole.", examples=[{"pass_rate": 0.9}])
+    judge: JudgeFile | None = Field(
+        None, description="The model that answers judge criteria.", examples=[{"model": "claude-haiku-5-5"}]
+    )
     budget: BudgetFile | None = Field(None, description="Limits of every trial.", examples=[{"cost_usd": 0.02}])
     tools: Fixtures = Field(
         {}, description="What the tools answer. The first entry that fits does.",

@@ -27,6 +27,30 @@ class Fixture:
 
 
 @dataclass(frozen=True)
+class Simulation:
+    """A user that a model plays: what it wants, who it is, and how many messages it may say.
+
+    `script` is what it says on the stand-in, where nothing would be made up.
+    """
+
+    goal: str
+    persona: str
+    max_turns: int
+    model: str
+    script: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """Who answers a suite's judge criteria: the model, how many votes, whether it may fail a trial, in which words."""
+
+    model: str
+    votes: int
+    enforce: bool
+    wording: str
+
+
+@dataclass(frozen=True)
 class Case:
     """A case that can be played.
 
@@ -39,6 +63,7 @@ class Case:
     history: tuple[JsonObject, ...] = ()
     script: tuple[JsonObject, ...] = ()
     origin: str = ""
+    simulate: Simulation | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +91,8 @@ class Suite:
 
     `path` is relative to the project's root, `sha` is over the bytes of the suite file, `files` maps every file that
     was read to the SHA-256 of its bytes. `trials` is the suite's own number; each case's is in its record. `rules`
-    describes each brand-voice rule by id. `mentions` lists every place that names a tool, for `check_against_prompt`.
+    describes each brand-voice rule by id. `judge` is None when no criterion needs one. `mentions` lists every place
+    that names a tool, for `check_against_prompt`.
     """
 
     path: str
@@ -81,4 +107,5 @@ class Suite:
     place: Place
     rules: Mapping[str, JsonObject] = field(default_factory=dict)
     mentions: tuple[ToolMention, ...] = ()
+    judge: JudgeSettings | None = None
     source: Source | None = field(default=None, compare=False, repr=False)

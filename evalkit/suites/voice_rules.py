@@ -253,3 +253,16 @@ class PersonalData(Rule):
         ["mail", "phone", "card", "iban"], min_length=1, description="What is looked for.", examples=[["card", "iban"]]
     )
     exceptions: list[Text] = Field([], description="What may be said.", examples=[["help@tandle.example"]])
+
+
+class Judge(Rule):
+    """A judge model holds the message true of each reply."""
+
+    extends: Literal["judge"]
+
+    @model_validator(mode="after")
+    def _is_a_statement(self) -> Judge:
+        if self.good or self.bad:
+            key = "good" if self.good else "bad"
+            raise refusal("a judge is tried with evalkit label, not with `good` and `bad`.", key)
+        return self

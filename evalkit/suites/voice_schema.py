@@ -16,6 +16,7 @@ from evalkit.suites.voice_rules import (
     Conditional,
     Consistency,
     Existence,
+    Judge,
     Language,
     Leak,
     Length,
@@ -30,7 +31,6 @@ from evalkit.suites.voice_rules import (
 from evalkit.yamlsource import FileModel, Text, did_you_mean, refusal
 
 _NOT_BUILT = {
-    "judge": "a model that reads replies",
     "script": "a suite is data, it runs no code",
     "sequence": "needs parts of speech",
     "spelling": "needs a dictionary",
@@ -46,7 +46,7 @@ _KINDS = (
         "capitalization",
         "metric",
     ),
-    *("readability", "length", "language", "links", "leak", "personal_data"),
+    *("readability", "length", "language", "links", "leak", "personal_data", "judge"),
 )
 
 
@@ -75,7 +75,8 @@ AnyRule = Annotated[
         | Language
         | Links
         | Leak
-        | PersonalData,
+        | PersonalData
+        | Judge,
         Field(discriminator="extends"),
     ],
     BeforeValidator(_known_kind),

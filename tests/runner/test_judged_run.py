@@ -1,0 +1,186 @@
+"""Judges in runs: asked once and only live, tried before anything is paid, paid for apart, read again for ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit.engine.aside import body_sha
+from evalkit.errors import NoVerdict
+from evalkit.graders.judge_question import build_question, exhibit_id, exhibit_of
+from evalkit.judging.self_test import SELF_TEST_CASES
+from evalkit.records import Finding, Judgement, TrialVerdict
+from evalkit.runner import resume_run
+from evalkit.standin import StandIn
+from evalkit.store import RUN_FILE, RunReader
+from tests.runner.judge_model import JudgeModel, strict, use
+from tests.runner.project import make_project, run, write_suite
+
+CASE: dict[str, Any] = {
+    "id": "asks",
+    "user": "I want to return something.",
+    "expect": {"tools": "none", "judge": ["Asks for the order number"]},
+    "stand_in": [{"say": "What is your order number?"}],
+}
+
+
+def judged(folder: Path) -> list[Finding]:
+    """Return what was found about the judge criteria of a run."""
+    return [
+        score.finding
+        for trial in RunReader(folder).trials()
+        for score in (trial.score.scores if trial.score else ())
+        if score.assertion.kind in ("judge", "voice.judge")
+    ]
+
+
+def judgements(folder: Path) -> list[Judgement]:
+    """Return the judges' answers of a run."""
+    return [one for trial in RunReader(folder).trials() for one in trial.transcript.judgements]
+
+
+def test_on_the_stand_in_a_judge_criterion_is_not_measured(tmp_path: Path) -> None:
+    """Nothing is asked, the finding says so, and what else is asserted still counts."""
+    folder = run(make_project(tmp_path, cases=[CASE], trials=1))
+
+    (finding,) = judged(folder)
+    assert finding.verdict is TrialVerdict.NOT_MEASURED
+    assert "live runs only" in finding.note
+    assert judgements(folder) == []
+    (trial,) = RunReader(folder).trials()
+    assert trial.score is not None
+    assert trial.score.verdict is TrialVerdict.PASSED
+
+
+def test_a_live_run_asks_once_for_each_criterion_and_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The judge's answer is stored with its quote and its price, after the judge has passed its own test."""
+    model = JudgeModel(strict)
+    with StandIn(model.answer) as server:
+        use(monkeypatch, server)
+        folder = run(make_project(tmp_path, cases=[CASE], trials=2), via="live")
+
+    assert [finding.verdict for finding in judged(folder)] == [TrialVerdict.PASSED] * 2
+    assert [(one.answer, one.quote) for one in judgements(folder)] == [("yes", "What is your order number?")] * 2
+    assert all(one.request.cost_usd for one in judgements(folder))
+    assert len(model.questions) == len(SELF_TEST_CASES) + 2
+    assert len(RunReader(folder).judge_tests) == len(SELF_TEST_CASES)
+
+
+def test_what_a_judge_was_asked_can_be_built_again_from_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stored hashes are those of the exhibit and of the body, made anew from the stored conversation."""
+    with StandIn(JudgeModel(strict).answer) as server:
+        use(monkeypatch, server)
+        folder = run(make_project(tmp_path, cases=[CASE], trials=1), via="live")
+
+    (trial,) = RunReader(folder).trials()
+    (one,) = trial.transcript.judgements
+    exhibit = exhibit_of(trial.transcript, one.turn)
+    assert one.exhibit == exhibit_id(exhibit)
+    assert one.request.body_sha == body_sha(build_question(one.model, one.criterion, one.turn, exhibit))
+
+
+def test_scoring_again_asks_no_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay finds the stored answer; a criterion that was never asked is not measured."""
+    project = make_project(tmp_path, cases=[CASE], trials=1)
+    with StandIn(JudgeModel(strict).answer) as server:
+        use(monkeypatch, server)
+        folder = run(project, via="live")
+    new = {**CASE, "expect": {"tools": "none", "judge": ["Asks for the order number", "Is short"]}}
+    write_suite(tmp_path, cases=[new], trials=1)
+
+    again = run(project, via=str(folder))
+
+    assert [one.verdict for one in judged(again)] == [TrialVerdict.PASSED, TrialVerdict.NOT_MEASURED]
+    assert judgements(again) == judgements(folder)
+
+
+@pytest.mark.parametrize(("answer", "why"), [(("", "yes"), "let an empty answer pass"), ("Surely!", "gave no answer")])
+def test_a_judge_that_fails_its_own_test_ends_the_run_before_it_pays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Any, why: str
+) -> None:
+    """A judge that says yes to nothing at all, or can't answer, leaves no verdict and no conversation is begun."""
+    model = JudgeModel(lambda _statement, _shown: answer)
+    with StandIn(model.answer) as server:
+        use(monkeypatch, server)
+        with pytest.raises(NoVerdict, match=why):
+            run(make_project(tmp_path, cases=[CASE], trials=1), via="live")
+
+    assert model.chats == 0
+
+
+def test_votes_stop_when_one_answer_has_the_majority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three votes two equal ones decide, and the third is not paid for."""
+    with StandIn(JudgeModel(strict).answer) as server:
+        use(monkeypatch, server)
+        folder = run(make_project(tmp_path, cases=[CASE], trials=1, judge={"votes": 3}), via="live")
+
+    assert [one.vote for one in judgements(folder)] == [1, 2]
+    assert judged(folder)[0].observed == "claude-haiku-5-5 says yes (2 of 2 votes)"
+
+
+def test_a_no_is_advice_unless_it_is_enforced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge's no is counted as a warning; the trial passes by what else is asserted."""
+    with StandIn(JudgeModel(lambda *_: ("", "no")).answer) as server:
+        use(monkeypatch, server)
+        folder = run(make_project(tmp_path, cases=[CASE], trials=1), via="live")
+
+    (trial,) = RunReader(folder).trials()
+    assert judged(folder)[0].verdict is TrialVerdict.FAILED
+    assert trial.score is not None
+    assert trial.score.verdict is TrialVerdict.PASSED
+
+
+def test_a_cut_run_asks_only_the_judges_that_have_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut after each line in turn, a resumed run ends with the same answers and repeats none that was stored."""
+    project = make_project(tmp_path, cases=[{**CASE, "expect": {"judge": ["Asks", "Is kind"]}}], trials=1)
+    model = JudgeModel(strict)
+    with StandIn(model.answer) as server:
+        use(monkeypatch, server)
+        whole = run(project, tmp_path / "whole", via="live")
+        lines = (whole / RUN_FILE).read_bytes().splitlines(keepends=True)
+        for count in range(1, len(lines)):
+            folder = tmp_path / f"cut-{count}"
+            folder.mkdir()
+            (folder / RUN_FILE).write_bytes(b"".join(lines[:count]))
+            model.questions.clear()
+            resume_run(project, str(folder))
+
+            stored = sum(line.startswith(b'{"line":"judgement"') for line in lines[:count])
+            finished = any(line.startswith(b'{"line":"session_end"') for line in lines[:count])
+            assert [one.criterion for one in judgements(folder)] == ["Asks", "Is kind"]
+            assert len(model.questions) == (0 if finished else 5 - stored), count
+
+
+def test_a_judges_price_counts_against_the_cost_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose money a judge has spent stops there and is taken up later."""
+    with StandIn(JudgeModel(strict).answer) as server:
+        use(monkeypatch, server)
+        project = make_project(tmp_path, cases=[CASE], trials=3)
+        whole = run(project, via="live")
+        judge = sum(one.request.cost_usd or 0 for one in judgements(whole))
+        chat = sum(r.cost_usd or 0 for trial in RunReader(whole).trials() for r in trial.transcript.requests)
+
+        folder = run(project, via="live", max_cost_usd=chat + judge / 2, jobs=1)
+
+    end = RunReader(folder).end
+    assert end is not None
+    assert end.reason == "max_cost"
+
+
+def test_brand_voice_is_judged_reply_by_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A voice rule of kind judge is asked about each turn's reply, with what was said before it."""
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "voice.yaml").write_text("rules: [{id: first, extends: judge, message: Answers first}]\n")
+    case = {"id": "two", "turns": [{"user": "Hello"}, {"user": "And now?"}]}
+    model = JudgeModel(strict)
+    with StandIn(model.answer) as server:
+        use(monkeypatch, server)
+        folder = run(make_project(tmp_path, cases=[case], trials=1, voice="voice.yaml"), via="live")
+
+    assert [(one.criterion, one.turn) for one in judgements(folder)] == [("Answers first", 1), ("Answers first", 2)]
+    assert "And now?" not in model.questions[3]
+    assert "And now?" in model.questions[4]
