@@ -41,6 +41,10 @@ ERRORS_LIMIT = 0.05
 ERRORS_NOTED = 0.01
 MORE_ERRORS_P = 0.01
 NAMED_P = 0.05
+LEVEL = 0.95
+LEVEL_LOOKED_FINE = 0.96
+"""Of each bound where the rounds ended because they looked fine: those were partly luck, and the plain interval would
+hold the truth a little less often than it says (92.6 % in simulation)."""
 IMPROVED_P = 0.05
 
 
@@ -216,7 +220,8 @@ def delta_of(evidence: Evidence, *, clustered: bool = False) -> Interval | None:
     clusters = [names[key] for key in strata] if clustered else None
     differences = [case.b / case.k_b - case.a / case.k_a for case in strata.values()]
     trials = statistics.median(case.k_b for case in strata.values())
-    found = paired_interval(differences, trials, clusters)
+    level = LEVEL_LOOKED_FINE if evidence.looked_fine else LEVEL
+    found = paired_interval(differences, trials, clusters, level=level)
     return None if found is None or (clustered and found.clusters is None) else interval_of(found)
 
 

@@ -36,6 +36,7 @@ class Evidence:
 
     `rounds` are the counts by arm and case, `screened` the same before the first look, `confirm` the closer looks by
     arm and case (in order), `drift` the baseline's outcomes of today. `unplayed` names the stages that were left out.
+    `looked_fine` says that no more rounds were played because the first look gave no reason to.
     """
 
     cases: Sequence[GateCase]
@@ -47,6 +48,7 @@ class Evidence:
     suspects_left_out: int = 0
     unplayed: list[str] = field(default_factory=list)
     trials: int = 0
+    looked_fine: bool = False
 
     @classmethod
     def before(cls, cases: Sequence[GateCase]) -> Evidence:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from evalkit.gate.conclude import conclude, delta_of
 from evalkit.gate.evidence import Answer, Evidence, count
 from evalkit.gate.looks import confirm_look, drift_look, extend_look, screen_look
-from evalkit.gate.settings import GateCase, GateSettings, suspect_cap
+from evalkit.gate.settings import GateCase, GateSettings, suspect_cap, usual_confirm, usual_extend
 from evalkit.records import Arm, CaseKey, Decision, Look, LookName, Stage
 from evalkit.stats import case_p
 
@@ -69,6 +69,8 @@ class _Steps:
         self.looks: dict[LookName, Look] = {}
         self.staged = settings.adaptive and len(cases) >= settings.fixed_below
         self._settings = settings
+        self._confirm = settings.confirm or usual_confirm(len(cases))
+        self._extend = settings.extend or usual_extend(len(cases))
         self._stopped = False
 
     def screen(self) -> Generator[Ask, Answer | None, None]:
@@ -91,7 +93,7 @@ class _Steps:
         evidence = self.evidence
         suspects, cap = self._suspects(), suspect_cap(len(evidence.cases))
         evidence.suspects, evidence.suspects_left_out = suspects[:cap], len(suspects[cap:])
-        trials = {(arm, key): self._settings.confirm for key in evidence.suspects for arm in Arm}
+        trials = {(arm, key): self._confirm for key in evidence.suspects for arm in Arm}
         answer = yield from self._play(Ask(Stage.CONFIRM, trials), "the suspects side by side")
         if answer:
             for (arm, key), outcomes in answer.items():
@@ -103,17 +105,22 @@ class _Steps:
 
         A suspect's first trials of the closer look are its rounds; they need not be played again.
         """
-        if self._reds() or not self._leans_bad():
+        if self._reds():
             return
-        more, confirmed = self._settings.extend, self.evidence.confirm
+        if not self._leans_bad():
+            self.evidence.looked_fine = True
+            return
+        confirmed = self.evidence.confirm
         wanted = [(Arm.CANDIDATE, case.key) for case in self.evidence.cases]
         wanted += [(Arm.BASELINE, case.key) for case in self.evidence.cases if case.stored is None]
-        reused = {(arm, key): confirmed[arm][key][:more] for arm, key in wanted if key in confirmed[arm]}
-        trials = dict.fromkeys((each for each in wanted if each not in reused), more)
+        reused = {(arm, key): confirmed[arm][key][: self._extend] for arm, key in wanted if key in confirmed[arm]}
+        missing = {each: self._extend - len(reused.get(each, ())) for each in wanted}
+        trials = {each: left for each, left in missing.items() if left}
         answer = yield from self._play(Ask(Stage.ROUND, trials), "more rounds")
         if answer is not None:
             self.evidence.keep_screen()
-            self.evidence.add_rounds({**answer, **reused})
+            self.evidence.add_rounds(reused)
+            self.evidence.add_rounds(answer)
             self.looks[LookName.EXTEND] = extend_look(self.evidence, self._settings)
 
     def check_drift(self) -> Generator[Ask, Answer | None, None]:

@@ -17,18 +17,20 @@ class GateSettings:
     """The gate's dials.
 
     `alpha` bounds false alarms per decision. `margin` is the fall of the mean pass rate (0 to 1) that a pass excludes.
-    `confirm` trials of each arm look closer at a suspect, `extend` more rounds follow a first look that leaned bad.
-    `drift_level` is where today's baseline counts as lower than the stored one. `rounds_fixed` is the least number of
-    rounds without stages, `rounds_fresh` with nothing stored; below `fixed_below` cases stages would save nothing.
-    `resolve` goes on until the margin is decided. `breadth_only` accepts that some cases break while others improve:
-    only the sum counts. `max_trials` None means no limit. `tolerated` is, by suite, how many clearly worse cases are
-    accepted.
+    `confirm` trials of each arm look closer at a suspect, `extend` more rounds follow a first look that leaned bad
+    (None: what suits the number of cases). `drift_level` is where today's baseline counts as lower than the stored one.
+    `rounds_fixed` is the least number of rounds without stages, `rounds_fresh` with nothing stored; below `fixed_below`
+    cases stages would save nothing. `resolve` goes on until the margin is decided. `breadth_only` accepts that some
+    cases break while others improve: only the sum counts. `max_trials` None means no limit. `tolerated` is, by suite,
+    how many clearly worse cases are accepted.
+
+    Numbers of trials may depend on the number of cases, never on what was seen: that keeps the looks at their levels.
     """
 
     alpha: float = 0.05
     margin: float = 0.05
-    confirm: int = 8
-    extend: int = 2
+    confirm: int | None = None
+    extend: int | None = None
     suspect_p: float = 0.20
     extend_p: float = 0.25
     drift_level: float = 0.05
@@ -59,6 +61,16 @@ class GateCase:
 def usual_rounds(cases: int) -> int:
     """Return the number of screening rounds that suits a number of cases: about 100 trials, one to five rounds."""
     return min(5, max(1, math.ceil(100 / cases))) if cases else 1
+
+
+def usual_confirm(cases: int) -> int:
+    """Return how often a suspect is played again in each arm: more in large suites, whose screen is a single round."""
+    return 8 if cases <= 100 else 10
+
+
+def usual_extend(cases: int) -> int:
+    """Return how many rounds follow a first look that leaned bad: many in small suites, whose rounds are cheap."""
+    return 2 if cases >= 100 else 10
 
 
 def suspect_cap(cases: int) -> int:

@@ -52,6 +52,12 @@ def entries_of(root: Path, commit: str, folder: str) -> dict[str, GitEntry]:
     return entries
 
 
+def revisions_of(root: Path, folder: str, most: int) -> tuple[str, ...]:
+    """Return the newest commits that changed something below `folder`, newest first; empty where git knows none."""
+    listed = _git(root, "log", f"--max-count={most}", "--format=%H", "HEAD", "--", folder)
+    return tuple(listed.stdout.decode().split()) if listed.returncode == 0 else ()
+
+
 def content_of(root: Path, entry: GitEntry) -> bytes:
     """Return the bytes of a file at a revision."""
     shown = _git(root, "cat-file", "blob", entry.blob)

@@ -28,12 +28,13 @@ class Estimate:
 
 
 def paired_interval(
-    differences: Sequence[float], trials: float, clusters: Sequence[object] | None = None
+    differences: Sequence[float], trials: float, clusters: Sequence[object] | None = None, *, level: float = LEVEL
 ) -> Estimate | None:
     """Return the mean difference of candidate and baseline with its interval; None below two cases.
 
     Two pseudo-cases, off by one candidate trial of `trials` each, widen the interval: without them it collapses where
-    most differences are zero. `clusters` names each case's group; fewer than two groups count as none.
+    most differences are zero. `clusters` names each case's group; fewer than two groups count as none. `level` is that
+    of each bound.
     """
     n = len(differences)
     if n < 2:
@@ -43,9 +44,9 @@ def paired_interval(
     groups = len(set(clusters)) if clusters is not None else n
     if clusters is None or not 2 <= groups < n:
         square = (math.fsum((d - mean) ** 2 for d in differences) + pseudo) / (n * (n - 1))
-        return _estimate(mean, square, n - 1, None)
+        return _estimate(mean, square, n - 1, None, level)
     square = _cluster_square(differences, mean, clusters) + pseudo / (n * (n - 1))
-    return _estimate(mean, square, groups - 1, groups)
+    return _estimate(mean, square, groups - 1, groups, level)
 
 
 def ratio_interval(
@@ -115,7 +116,7 @@ def _cluster_square(values: Sequence[float], mean: float, clusters: Sequence[obj
     return groups / (groups - 1) * math.fsum(s * s for s in sums.values()) / len(values) ** 2
 
 
-def _estimate(mean: float, square: float, freedom: int, clusters: int | None) -> Estimate:
+def _estimate(mean: float, square: float, freedom: int, clusters: int | None, level: float = LEVEL) -> Estimate:
     se = math.sqrt(square)
-    reach = float(stdtrit(freedom, LEVEL)) * se
+    reach = float(stdtrit(freedom, level)) * se
     return Estimate(mean, se, mean - reach, mean + reach, clusters)

@@ -151,8 +151,19 @@ def test_a_first_look_that_leans_bad_is_followed_by_more_rounds() -> None:
     rounds = [ask for ask in script.asks if ask.stage is Stage.ROUND]
     assert len(rounds) == 2
     assert {key(n) for n in (1, 2, 3)} <= {k for _, k in rounds[1].trials}
-    assert set(rounds[1].trials.values()) == {SETTINGS.extend}
+    assert set(rounds[1].trials.values()) == {2}
     assert LookName.EXTEND in {look.name for look in decision.looks}
+
+
+def test_a_small_suite_that_leans_bad_has_the_same_number_of_rounds_in_every_case() -> None:
+    """Suspects use the trials of their closer look and are topped up, so that no case has more rounds than another."""
+    flaky = [replace(case, stored=Counts(4, 1)) for case in cases(40)]
+    first = [replace(case, stored=CLEAN) if n < 2 else case for n, case in enumerate(flaky)]
+    script = Script(lambda arm, k, stage: (arm, stage) != PLAYED or int(k[1][1:]) % 7 not in (0, 2))
+    decision = run(first, script)
+
+    assert {case.candidate.valid for case in decision.cases} == {11}
+    assert decision.suspects
 
 
 def test_with_nothing_stored_both_arms_are_played() -> None:

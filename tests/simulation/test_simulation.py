@@ -1,4 +1,4 @@
-"""A small part of the simulation, so that a change that ruins the gate is seen at once; `make gate-simulation` is all."""
+"""A small part of the simulation, so that a change that ruins the gate is seen; `make gate-simulation` runs all."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ RUNS = 80
 @pytest.mark.parametrize("world", ["hard", "flaky40"])
 def test_no_change_is_rarely_red_and_cheap(world: str) -> None:
     """Where nothing changed, at most a few in a hundred decisions are red, for little more than one round."""
-    row = row_of(Cell(world, 50, "A/A"), simulate(Cell(world, 50, "A/A"), RUNS))
+    row = row_of(Cell(world, 100, "A/A"), simulate(Cell(world, 100, "A/A"), RUNS))
 
     assert row.red <= 5
-    assert row.calls <= 180
+    assert row.calls <= 175
 
 
 @pytest.mark.parametrize("scenario", ["3 breaks", "mixed"])

@@ -1,0 +1,266 @@
+"""Blessed baselines: `suites/NAME.baseline.json` to values and back, and what of one still holds today.
+
+The file is made for review: sorted, a line a case, no replies and no clock but the day. Knows the file's form and when
+stored trials may be used; must not run anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from evalkit.analysis import ArmTrials
+from evalkit.errors import UsageError
+from evalkit.records import (
+    Arm,
+    BaselineRecord,
+    CaseRecord,
+    Counts,
+    JsonObject,
+    PromptVersion,
+    Source,
+    StoredCase,
+    SuiteRecord,
+)
+from evalkit.stats import mean
+
+BASELINE_VERSION = 1
+LEAST_ROUNDS = 5
+"""Fewer stored rounds can't show much: 3 of 3 against 0 of 3 is chance in one of twenty."""
+FRESH_DAYS = 14
+"""After this many days a live baseline is played again: models and judges behind an unchanged name drift."""
+_SHA = 16
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What trials were made under beside the prompt's text: other conditions, other trials.
+
+    `params_sha` and `judge_sha` are short hashes, `judge_sha` empty without a judge. `evalkit` is set for the stand-in
+    only, whose behaviour is part of evalkit.
+    """
+
+    source: str
+    model: str
+    params_sha: str
+    judge_sha: str = ""
+    evalkit: str = ""
+
+
+@dataclass(frozen=True)
+class BlessedCase:
+    """One case of a baseline: its short hash, its trials, and what one of them cost and said on average."""
+
+    sha: str
+    passed: int
+    trials: int
+    errors: int = 0
+    cost_usd: float | None = None
+    output_tokens: float | None = None
+
+    @property
+    def stored(self) -> StoredCase:
+        """The case as a run's record holds it."""
+        return StoredCase(
+            Counts(self.passed, self.trials - self.passed, self.errors), self.cost_usd, self.output_tokens
+        )
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The baseline of one suite. `blessed` is a day, `rounds` the fewest trials of a case, `rules` broken ones."""
+
+    suite: str
+    blessed: str
+    prompt_ref: str
+    prompt_sha: str
+    conditions: Conditions
+    rounds: int
+    commit: str = ""
+    cost_usd: float | None = None
+    rules: Mapping[str, int] = field(default_factory=dict)
+    cases: Mapping[str, BlessedCase] = field(default_factory=dict)
+    baseline_version: int = BASELINE_VERSION
+
+
+def baseline_name(suite_path: str) -> str:
+    """Return the baseline's file of a suite, relative to the project: `suites/returns.baseline.json`."""
+    return str(Path(suite_path).with_suffix("")) + ".baseline.json"
+
+
+def conditions_of(prompt: PromptVersion, source: Source, judge: JsonObject, evalkit: str) -> Conditions:
+    """Return the conditions of trials with this prompt version from this source."""
+    place = source.kind if not source.detail or source.kind == "stand-in" else f"{source.kind}, {source.detail}"
+    return Conditions(
+        place,
+        prompt.model,
+        short_sha({"params": dict(prompt.params), "memory": dict(prompt.memory)}),
+        short_sha(dict(judge)) if judge else "",
+        evalkit if source.kind == "stand-in" else "",
+    )
+
+
+def short_sha(value: Any) -> str:
+    """Return a short hash of a JSON value."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=dict)
+    return hashlib.sha256(text.encode()).hexdigest()[:_SHA]
+
+
+def load_baseline(path: Path, name: str) -> Baseline | None:
+    """Read a baseline file, None when there is none; UsageError when it can't be used as it is."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"{name}: can't be read ({exc}); restore it, or make it anew with: evalkit bless") from exc
+    try:
+        obj = json.loads(text)
+        version = obj.get("baseline_version") if isinstance(obj, dict) else None
+        if isinstance(version, int) and version > BASELINE_VERSION:
+            raise UsageError(
+                f"{name}: has version {version}, this evalkit reads up to {BASELINE_VERSION}; update evalkit."
+            )
+        found = TypeAdapter(Baseline).validate_python(obj)
+    except (ValueError, ValidationError) as exc:
+        problem = str(exc).splitlines()[0]
+        raise UsageError(f"{name}: is no baseline ({problem}); make it anew with: evalkit bless") from exc
+    bad = next((key for key, case in found.cases.items() if not 0 <= case.passed <= case.trials), None)
+    if bad is not None:
+        raise UsageError(f"{name}: case {bad!r} passed more often than it was tried; make it anew with: evalkit bless")
+    return found
+
+
+def render_baseline(baseline: Baseline) -> str:
+    """Return the file: sorted keys, a line a case, so that its diff is the review."""
+    head = {
+        "baseline_version": baseline.baseline_version,
+        "blessed": baseline.blessed,
+        "commit": baseline.commit,
+        "conditions": {key: value for key, value in sorted(vars(baseline.conditions).items()) if value},
+        "cost_usd": baseline.cost_usd,
+        "prompt_ref": baseline.prompt_ref,
+        "prompt_sha": baseline.prompt_sha,
+        "rounds": baseline.rounds,
+        "rules": dict(sorted(baseline.rules.items())),
+        "suite": baseline.suite,
+    }
+    lines = [
+        f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}," for key, value in head.items()
+    ]
+    cases = [
+        f"  {json.dumps(key)}: {json.dumps(_case_json(case), sort_keys=True)}"
+        for key, case in sorted(baseline.cases.items())
+    ]
+    body = ",\n".join(cases)
+    return "{\n" + "\n".join(lines) + '\n "cases": {\n' + body + "\n }\n}\n"
+
+
+def _case_json(case: BlessedCase) -> dict[str, Any]:
+    told = {"sha": case.sha, "passed": case.passed, "trials": case.trials}
+    known = {
+        "errors": case.errors or None,
+        "cost_usd": _rounded(case.cost_usd),
+        "output_tokens": _rounded(case.output_tokens),
+    }
+    return {**told, **{key: value for key, value in known.items() if value is not None}}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.3g}")
+
+
+def make_baseline(
+    suite: SuiteRecord, cases: Iterable[CaseRecord], prompt: PromptVersion, conditions: Conditions, arms: ArmTrials
+) -> Baseline:
+    """Return a run's rounds as a baseline, without day and commit; skipped cases stay out."""
+    blessed = {}
+    for case in cases:
+        if case.suite != suite.path or case.skip is not None:
+            continue
+        key = (case.suite, case.case_id)
+        outcomes, usage = arms.outcomes(Arm.CANDIDATE, key), arms.usage.get((Arm.CANDIDATE, key))
+        blessed[case.case_id] = BlessedCase(
+            case.sha[:_SHA],
+            passed=outcomes.count(True),
+            trials=outcomes.count(True) + outcomes.count(False),
+            errors=outcomes.count(None),
+            cost_usd=_rounded(mean(usage.cost_usd)) if usage else None,
+            output_tokens=_rounded(mean(usage.output_tokens)) if usage else None,
+        )
+    rounds = min((case.trials for case in blessed.values()), default=0)
+    return Baseline(suite.path, "", prompt.ref, prompt.sha, conditions, rounds, cases=blessed)
+
+
+def with_rules(baseline: Baseline, rules: Counter[str], cost_usd: float | None) -> Baseline:
+    """Return the baseline with the rules that broke, in trials, and what its trials cost in all."""
+    return replace(baseline, rules=dict(rules), cost_usd=_rounded(cost_usd))
+
+
+def match_baseline(
+    baseline: Baseline, name: str, cases: Sequence[CaseRecord], now: Conditions, today: date
+) -> BaselineRecord:
+    """Return what of a baseline holds for these cases under these conditions.
+
+    Stored trials count only for unchanged cases. Another source or judge makes them useless; another model, other
+    parameters or their age make it necessary to play the old version again.
+    """
+    known = {case.case_id: case.sha[:_SHA] for case in cases if case.suite == baseline.suite}
+    same = {key: case for key, case in baseline.cases.items() if known.get(key) == case.sha and case.trials}
+    record = BaselineRecord(
+        suite=baseline.suite,
+        name=name,
+        use="stored",
+        prompt_ref=baseline.prompt_ref,
+        prompt_sha=baseline.prompt_sha,
+        blessed=baseline.blessed,
+        cases={key: case.stored for key, case in sorted(same.items())},
+        new=tuple(sorted(key for key in known if key not in baseline.cases)),
+        changed=tuple(sorted(key for key in known if key in baseline.cases and key not in same)),
+        vanished=tuple(sorted(key for key in baseline.cases if key not in known)),
+        rules=dict(baseline.rules),
+    )
+    foreign = _foreign(baseline.conditions, now, name)
+    if foreign or not same:
+        note = foreign or f"{name} has no case as it is now; bless a new one: evalkit run && evalkit bless"
+        return replace(record, use="none", note=note, cases={})
+    old = _out_of_date(baseline, now, name, today)
+    return replace(record, use="fresh", note=old) if old else record
+
+
+def _foreign(then: Conditions, now: Conditions, name: str) -> str:
+    if then.source != now.source:
+        via = "live" if now.source.startswith("live") else "stand-in"
+        return (
+            f"{name} was taken from another source ({then.source}, not {now.source}); "
+            f"take one from this: evalkit run --via {via} && evalkit bless"
+        )
+    if then.judge_sha != now.judge_sha:
+        return f"{name} was judged by another judge or wording; bless a new one: evalkit run && evalkit bless"
+    return ""
+
+
+def _out_of_date(baseline: Baseline, now: Conditions, name: str, today: date) -> str:
+    then = baseline.conditions
+    again = "so both versions are played side by side"
+    if then.model != now.model:
+        return f"{name} was taken with {then.model}, this run uses {now.model}, {again}"
+    if then.params_sha != now.params_sha:
+        return f"{name} was taken with other request parameters, {again}"
+    if then.evalkit != now.evalkit:
+        return f"{name} was taken with the stand-in of evalkit {then.evalkit}, {again}; refresh it: evalkit bless"
+    try:
+        age = (today - date.fromisoformat(baseline.blessed)).days
+    except ValueError:
+        return f"{name} does not say when it was blessed, {again}; refresh it: evalkit bless"
+    if age > FRESH_DAYS and not now.evalkit:
+        return f"{name} is {age} days old (at most {FRESH_DAYS}), {again}; refresh it: evalkit bless"
+    return ""

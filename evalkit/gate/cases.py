@@ -1,0 +1,47 @@
+"""Which cases of a run are compared with which baseline, and how careful the comparison is: from the run's records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from evalkit.gate.settings import GateCase, GateSettings
+from evalkit.records import BaselineRecord, CaseRecord, SuiteRecord
+
+
+@dataclass(frozen=True)
+class Opponents:
+    """What a run is compared with: one baseline a suite, and the suites with their gates."""
+
+    baselines: tuple[BaselineRecord, ...]
+    suites: tuple[SuiteRecord, ...]
+
+    @property
+    def usable(self) -> tuple[BaselineRecord, ...]:
+        """The baselines that there is something to compare with in."""
+        return tuple(baseline for baseline in self.baselines if baseline.use != "none")
+
+
+def gate_cases(cases: Iterable[CaseRecord], opponents: Opponents) -> list[GateCase]:
+    """Return the cases that both arms have, in the order of the run; watched and skipped ones stay out."""
+    by_suite = {baseline.suite: baseline for baseline in opponents.usable}
+    found = []
+    for case in cases:
+        baseline = by_suite.get(case.suite)
+        if baseline is None or case.skip is not None or not case.gated:
+            continue
+        stored = baseline.cases.get(case.case_id)
+        if baseline.use == "stored" and stored is None:
+            continue
+        if baseline.use == "fresh" and case.case_id in (*baseline.new, *baseline.changed):
+            continue
+        counts = stored.counts if stored is not None and baseline.use == "stored" else None
+        found.append(GateCase((case.suite, case.case_id), case.trials, counts, case.critical, case.cluster))
+    return found
+
+
+def gate_settings(suites: Sequence[SuiteRecord]) -> GateSettings:
+    """Return the settings that the suites' gates ask for; trade-offs are accepted only when every suite does."""
+    tolerated = {suite.path: int(suite.gate.get("max_regressions") or 0) for suite in suites}
+    lenient = bool(suites) and all(suite.gate.get("trade_offs") for suite in suites)
+    return GateSettings(breadth_only=lenient, tolerated={path: count for path, count in tolerated.items() if count})
