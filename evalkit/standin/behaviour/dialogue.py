@@ -154,8 +154,25 @@ def read_dialogue(request: JsonObject) -> Dialogue:
 @remembered(4096)
 def cut_memory(text: str) -> tuple[str, tuple[str, ...]]:
     """Return a text without its memory blocks, and the blocks: tagged ones, and paragraphs under such a label."""
-    found: list[str] = []
-    for pattern in map(compiled, load_table("told")["memory_blocks"]):
-        found += [match["text"].strip() for match in pattern.finditer(text)]
-        text = pattern.sub("", text)
-    return text.strip() if found else text, tuple(found)
+    rest, found = _cut_tagged(text)
+    label = compiled(load_table("told")["memory_label"])
+    found += [match.group(1).strip() for match in label.finditer(rest)]
+    return (label.sub("", rest).strip(), tuple(found)) if found else (text, ())
+
+
+def _cut_tagged(text: str) -> tuple[str, list[str]]:
+    """Cut what stands between an opening tag and its closing one; a tag that is never closed is text like any other."""
+    tag = compiled(load_table("told")["memory_tag"])
+    kept, found, at, unclosed = [], list[str](), 0, set[str]()
+    for opening in tag.finditer(text):
+        closing = f"</{opening.group(1)}>"
+        if opening.start() < at or closing in unclosed:
+            continue
+        end = text.find(closing, opening.end())
+        if end < 0:
+            unclosed.add(closing)
+            continue
+        kept.append(text[at : opening.start()])
+        found.append(text[opening.end() : end].strip())
+        at = end + len(closing)
+    return "".join([*kept, text[at:]]), found

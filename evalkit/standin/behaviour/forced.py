@@ -3,6 +3,7 @@ the conversation, placeholders for the rest. Knows schemas; whether a model may 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..reply import JsonObject
@@ -76,6 +77,6 @@ def _fits(value: Any, schema: JsonObject) -> bool:
 
     try:
         jsonschema.validate(value, schema)
-    except (jsonschema.ValidationError, jsonschema.SchemaError, Unresolvable):
+    except (jsonschema.ValidationError, jsonschema.SchemaError, Unresolvable, re.error):
         return False
     return True

@@ -14,16 +14,17 @@ _REPEAT = re.compile(r"\{(\d+)(?:,\d*)?\}[?+]?|[*+?][?+]?")
 _GROUP = re.compile(r"\((?:\?:|\?P?<\w+>)?")
 _CHECK_TIME_S = 0.05
 _LONGEST = 200
+_DEEPEST = 20
 
 
 def text_matching(pattern: str) -> str | None:
     """Return a text in which the pattern is found, or None when none could be made."""
-    made = _Maker(pattern).alternatives()
-    if made is None or len(made) > _LONGEST:
-        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # what a later `regex` may read differently is still checked
+            made = _Maker(pattern).alternatives()
+            if made is None or len(made) > _LONGEST:
+                return None
             return made if regex.search(pattern, made, timeout=_CHECK_TIME_S) else None
     except (regex.error, TimeoutError):
         return None
@@ -35,6 +36,7 @@ class _Maker:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._at = 0
+        self._depth = 0
 
     def alternatives(self) -> str | None:
         """Return the text of the first alternative, reading past the others; None where a part is not understood."""
@@ -77,7 +79,9 @@ class _Maker:
         if opening is None or self._pattern[opening.end() : opening.end() + 1] == "?":
             return None  # look-around and flags
         self._at = opening.end()
-        inside = self.alternatives()
+        self._depth += 1
+        inside = self.alternatives() if self._depth <= _DEEPEST else None
+        self._depth -= 1
         if inside is None or self._peek() != ")":
             return None
         self._at += 1

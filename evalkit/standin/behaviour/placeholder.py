@@ -11,6 +11,7 @@ from ..reply import JsonObject
 from .pattern_text import text_matching
 
 _DEPTH = 8
+_LONGEST = 10_000
 _FORMATS = {
     "date": "2026-01-01",
     "date-time": "2026-01-01T00:00:00Z",
@@ -51,7 +52,7 @@ def _value(schema: Any, definitions: Mapping[str, Any], depth: int) -> Any:
         return {key: _value(value, definitions, depth + 1) for key, value in properties if key in needed}
     if kind == "array":
         item = _value(schema.get("items"), definitions, depth + 1)
-        return [item] * int(schema.get("minItems") or 0)
+        return [item] * min(int(_limit(schema, "minItems") or 0), _LONGEST)
     if kind in ("integer", "number"):
         return _number(schema, whole=kind == "integer")
     plain: JsonObject = {"string": _text(schema), "boolean": False}
@@ -60,9 +61,8 @@ def _value(schema: Any, definitions: Mapping[str, Any], depth: int) -> Any:
 
 def _number(schema: JsonObject, *, whole: bool) -> int | float:
     """Return the number nearest to zero from below that the limits allow."""
-    step = schema.get("multipleOf") or 1
-    least = schema.get("minimum", schema.get("exclusiveMinimum"))
-    most = schema.get("maximum", schema.get("exclusiveMaximum"))
+    step = abs(_limit(schema, "multipleOf") or 1)
+    least, most = _limit(schema, "minimum", "exclusiveMinimum"), _limit(schema, "maximum", "exclusiveMaximum")
     value: int | float = 0
     if least is not None and least > value:
         value = ceil(least / step) * step
@@ -75,11 +75,17 @@ def _number(schema: JsonObject, *, whole: bool) -> int | float:
     return int(value) if whole else value
 
 
+def _limit(schema: JsonObject, *keys: str) -> int | float | None:
+    """Return the first of the keywords that is a number."""
+    found = (schema.get(key) for key in keys)
+    return next((each for each in found if isinstance(each, int | float) and not isinstance(each, bool)), None)
+
+
 def _text(schema: JsonObject) -> str:
     if schema.get("pattern"):
         made = text_matching(str(schema["pattern"]))
         if made is not None:
             return made
     text = _FORMATS.get(str(schema.get("format")), "stand-in")
-    text += "-" * max(0, int(schema.get("minLength") or 0) - len(text))
+    text += "-" * min(max(0, int(_limit(schema, "minLength") or 0) - len(text)), _LONGEST)
     return text[: schema["maxLength"]] if isinstance(schema.get("maxLength"), int) else text

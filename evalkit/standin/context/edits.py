@@ -70,11 +70,11 @@ def _without_spent_system(request: JsonObject) -> JsonObject:
     messages = request["messages"]
     if not any(message.get("clear_at") == "next_user_message" for message in messages):
         return request
-    users = [index for index, message in enumerate(messages) if message["role"] == "user"]
+    last_user = max((index for index, message in enumerate(messages) if message["role"] == "user"), default=-1)
     kept = [
         message
         for index, message in enumerate(messages)
-        if message.get("clear_at") != "next_user_message" or index > users[-1]
+        if message.get("clear_at") != "next_user_message" or index > last_user
     ]
     return {**request, "messages": kept}
 

@@ -83,10 +83,23 @@ def test_placeholders_fit_their_schema(schema: dict[str, Any]) -> None:
     jsonschema.validate(value_for(schema), schema)
 
 
-@pytest.mark.parametrize("pattern", ["(?=a)b", "a(?!b)", "[", "(", "^(a|b", "a{1000}"])
+@pytest.mark.parametrize("pattern", ["(?=a)b", "a(?!b)", "[", "(", "^(a|b", "a{1000}", "[^z-a]", "(" * 5000])
 def test_patterns_that_are_not_understood_give_nothing(pattern: str) -> None:
     """Rather than a wrong text there is none."""
     assert text_matching(pattern) is None
+
+
+def test_broken_schemas_still_get_a_call() -> None:
+    """What no validator could use is filled with something, and the reply is a call all the same."""
+    odd = {
+        "a": {"type": "string", "pattern": "["},
+        "b": {"type": "integer", "minimum": "x", "multipleOf": 0},
+        "c": {"type": "array", "minItems": 10**12},
+        "d": {"type": "string", "minLength": 10**12},
+    }
+    schema = {"type": "object", "properties": odd, "required": list(odd)}
+    name, given_input = forced("Hello", {"type": "any"}, [{"name": "odd", "input_schema": schema}])
+    assert (name, given_input.keys()) == ("odd", odd.keys())
 
 
 @given(st.text(alphabet=r"ab1()[]{}|^$.*+?\dwsDWS-,2", max_size=14))

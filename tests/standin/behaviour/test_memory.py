@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from evalkit.standin.behaviour import answer
+from evalkit.standin.behaviour.dialogue import cut_memory
 from evalkit.standin.behaviour.told import statements_in
 
 from .bikehire import INTRO, QUIET, TOOLS, text
@@ -177,3 +178,9 @@ def test_words_just_before_the_request_for_a_summary_count() -> None:
     ]
     said = text(answer({"system": SYSTEM, "tools": TOOLS, "messages": messages}, 1, []))
     assert said == "- The user said: My dog is called Biscuit."
+
+
+@pytest.mark.parametrize("open_tags", ["<memory>" * 3, "<memory><user_memory>", "Summary of the conversation:"])
+def test_unclosed_memory_blocks_are_plain_text(open_tags: str) -> None:
+    """A tag without its end, or a label with nothing below it, hides nothing of the message."""
+    assert cut_memory(f"{open_tags} GH/4417") == (f"{open_tags} GH/4417", ())
