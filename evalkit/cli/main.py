@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "replay": "evalkit.cli.replay:replay",
         "import": "evalkit.cli.import_:import_",
     },
+        "label": "evalkit.cli.label:label",
     "Setup": {
         "serve": "evalkit.cli.serve:serve",
         "schema": "evalkit.cli.schema:schema",

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evalkit.records import CaseSummary, CaseVerdict, RunEnd, RunVerdict, Summary, Tally, TrialOutcome, TrialVerdict
+from evalkit.records import (
+    Agreement,
+    CaseSummary,
+    CaseVerdict,
+    RunEnd,
+    RunVerdict,
+    Summary,
+    Tally,
+    TrialOutcome,
+    TrialVerdict,
+)
 
 CASE_SYMBOLS = {
     CaseVerdict.PASS: "✓",
@@ -134,6 +144,21 @@ def end_in_words(end: RunEnd | None) -> str:
         "max_time": "time limit reached",
         "fail_fast": "stopped at a failure",
     }.get(end.reason, end.reason)
+
+
+def agreement_in_words(found: Agreement) -> str:
+    """Return how far a judge agrees with people: labels, agreement, Cohen's kappa with its interval, base rates."""
+    if not found.labels:
+        return "no labels yet: advice only"
+    kappa = "kappa unknown (all answers are the same)"
+    if found.kappa is not None and found.kappa_interval is not None:
+        low, high = found.kappa_interval
+        kappa = f"kappa {found.kappa:.2f} ({low:.2f} to {high:.2f})"
+    rates = f"people say yes to {percent(found.people_yes / found.labels)}"
+    judge = f"the judge to {percent(found.judge_yes / found.labels)}"
+    weight = "may be enforced" if found.trusted else "advice only"
+    agreement = f"agreement {found.agreed / found.labels:.2f}"
+    return f"{plural(found.labels, 'label')}, {agreement}, {kappa}, {rates}, {judge}: {weight}"
 
 
 def source_in_words(summary: Summary) -> str:

@@ -1,0 +1,153 @@
+"""`evalkit label`: a person answers the judge's questions, without seeing what the judge said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from evalkit.judging.items import LabelItem
+    from evalkit.labels import Label
+    from evalkit.records import Agreement
+
+KEYS = "[y]es  [n]o  [s]kip  [u]ndo  [q]uit"
+_END = frozenset({"q", "\x03", "\x04", "\x1b", ""})
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  evalkit label
+  evalkit label reports/20261122-071455-7c1e -t returns"""
+)
+@click.argument("run", default="last", metavar="[RUN]")
+@click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag (repeatable).")
+@click.option("-k", "keyword", metavar="TEXT", help="Only cases whose id contains TEXT.")
+def label(run: str, tags: tuple[str, ...], keyword: str | None) -> None:
+    """Judge answers yourself, to see whether the judge agrees.
+
+    Shows one reply and one criterion at a time; what the judge said stays hidden. Answers are kept in
+    suites/NAME.labels.jsonl at once, so stopping loses nothing and going on repeats nothing.
+    """
+    from evalkit.cli.project_root import find_root
+    from evalkit.errors import UsageError
+    from evalkit.judging.items import items_to_label
+    from evalkit.store import RunReader, find_run
+
+    root = find_root()
+    reader = RunReader(find_run(run, root))
+    cases = {
+        (case.suite, case.case_id): case
+        for case in reader.cases
+        if (not tags or set(tags) & set(case.tags)) and (keyword or "").lower() in case.case_id.lower()
+    }
+    items = items_to_label(reader.trials(), cases)
+    if not items:
+        msg = (
+            f"run {reader.header.run_id}: no judge has answered about these cases, so labels would have nothing to be "
+            "compared with; run a suite with judge criteria with --via live first."
+        )
+        raise UsageError(msg)
+    desk = _Desk(root)
+    desk.work(items)
+    click.echo(agreement_table(desk.agreements(items)))
+
+
+@dataclass
+class _Desk:
+    """Asks the person and keeps the answers; `done` holds the items that were answered in this sitting."""
+
+    root: Path
+    done: list[LabelItem] = field(default_factory=list)
+
+    def work(self, items: Sequence[LabelItem]) -> None:
+        """Ask about every item that has no label yet, until there is none or the person stops."""
+        known = {suite: self._labels(suite) for suite in {item.suite for item in items}}
+        left = [item for item in items if not self._is_labelled(item, known[item.suite])]
+        click.echo(f"{len(items) - len(left)} of {len(items)} answers labelled already.")
+        while left:
+            item = left[0]
+            click.echo(_shown(item, len(left)))
+            key = _key()
+            if key in _END:
+                break
+            if key in ("y", "n"):
+                self._keep(item, "yes" if key == "y" else "no")
+                self.done.append(left.pop(0))
+            elif key == "s":
+                left.pop(0)  # it comes again in the next sitting
+            elif key == "u" and self.done:
+                left.insert(0, self._take_back())
+            else:
+                click.echo(f"{key!r} is none of {KEYS}.")
+
+    def agreements(self, items: Iterable[LabelItem]) -> list[Agreement]:
+        """Return how far the judges of these items agree with people."""
+        from evalkit.labels import measure_agreement
+
+        judges = dict.fromkeys((item.suite, item.criterion, item.model, item.wording) for item in items)
+        return [measure_agreement(self._labels(suite), *judge) for suite, *judge in judges]
+
+    def _labels(self, suite: str) -> tuple[Label, ...]:
+        from evalkit.labels import labels_file, read_labels
+
+        return read_labels(self.root, labels_file(suite))
+
+    def _is_labelled(self, item: LabelItem, labels: Sequence[Label]) -> bool:
+        """Tell whether an item is labelled; a label beside another judge's answer counts for this one too."""
+        same = [one for one in labels if (one.exhibit, one.criterion) == (item.exhibit, item.criterion)]
+        if same and not any((one.model, one.wording) == (item.model, item.wording) for one in same):
+            self._keep(item, same[-1].label)
+        return bool(same)
+
+    def _keep(self, item: LabelItem, answer: Literal["yes", "no"]) -> None:
+        from evalkit.engine.recorder import utc_now
+        from evalkit.labels import Label, append_label, labels_file
+
+        judge: Literal["yes", "no"] | None = None if item.judge is None else "yes" if item.judge else "no"
+        one = Label(item.exhibit, item.criterion, answer, item.model, item.wording, judge, utc_now())
+        append_label(self.root, labels_file(item.suite), one)
+
+    def _take_back(self) -> LabelItem:
+        from evalkit.labels import labels_file, take_back_label
+
+        item = self.done.pop()
+        take_back_label(self.root, labels_file(item.suite))
+        return item
+
+
+def agreement_table(agreements: Sequence[Agreement]) -> str:
+    """Return one line per criterion: labels, agreement, Cohen's kappa with its interval, and the base rates."""
+    from evalkit.reporting.wording import agreement_in_words
+
+    lines = ["", "Agreement of the judge with people:"]
+    lines += [f"  {one.criterion}\n    {one.model}: {agreement_in_words(one)}" for one in agreements]
+    return "\n".join(lines)
+
+
+def _shown(item: LabelItem, left: int) -> str:
+    """Return the conversation up to what is judged, and the question."""
+    from evalkit.reporting.safe_text import visible
+
+    lines = ["", "─" * 78, f"{left} to go"]
+    lines += [f"{one['role']} (before)  {visible(str(one['content']))}" for one in item.transcript.history]
+    for turn in item.transcript.turns:
+        if item.turn is None or turn.n <= item.turn:
+            lines.append(f"\nCustomer   {visible(turn.user)}")
+            lines += [f"  tool     {call.name}: {visible(call.output)[:200]}" for call in turn.tool_calls]
+            lines.append(f"Assistant  {visible(turn.reply)}")
+    about = "the last reply" if item.turn is not None else "the whole conversation"
+    lines += ["", f"About {about}, is this true?", f"  {visible(item.criterion)}", KEYS]
+    return "\n".join(lines)
+
+
+def _key() -> str:
+    """Return the next key; the end of the input counts as quitting."""
+    try:
+        return click.getchar().lower()
+    except (EOFError, KeyboardInterrupt):
+        return "q"
