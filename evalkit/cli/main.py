@@ -21,14 +21,16 @@ from evalkit.errors import EvalkitError, ExitCode, FileProblems
 SECTIONS: dict[str, dict[str, str]] = {
     "Every day": {
         "run": "evalkit.cli.run:run",
+        "chat": "evalkit.cli.chat:chat",
         "check": "evalkit.cli.check:check",
     },
     "Results": {
         "report": "evalkit.cli.report:report",
+        "add": "evalkit.cli.add:add",
         "replay": "evalkit.cli.replay:replay",
+        "label": "evalkit.cli.label:label",
         "import": "evalkit.cli.import_:import_",
     },
-        "label": "evalkit.cli.label:label",
     "Setup": {
         "serve": "evalkit.cli.serve:serve",
         "schema": "evalkit.cli.schema:schema",

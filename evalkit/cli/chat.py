@@ -1,0 +1,93 @@
+"""`evalkit chat`: talk to a prompt, at the terminal or with one message."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from evalkit.cli.options import Pair
+
+if TYPE_CHECKING:
+    from evalkit.repl.asked import ChatAsked
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  evalkit chat support@v4
+  evalkit chat support@v4 --vs support@v3
+  evalkit chat support -m "Where is PR26-0977?"
+  git diff | evalkit chat reviewer --json | jq .usage
+  evalkit chat support@v4 --load last#return-inside-window"""
+)
+@click.argument("ref", required=False, metavar="[REF]")
+@click.option("-m", "--message", metavar="TEXT", help="Send this, print the reply, end.")
+@click.option("-c", "--continue", "resume", is_flag=True, help="Go on with the last chat.")
+@click.option("--load", metavar="FILE[#N]", help="Begin with a conversation: RUN#CASE, LOG#SESSION, SUITE::CASE.")
+@click.option("--vs", "versus", metavar="REF", help="Send every message to this version too.")
+@click.option("--blind", is_flag=True, help="With --vs: hide which is which until you have said which is better.")
+@click.option("--suite", metavar="FILE", help="Tools answer from this suite.  [every suite of the prompt]")
+@click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Override a prompt input.")
+@click.option("--via", metavar="SOURCE", help="live or stand-in.  [auto: live if a key is set]")
+@click.option("--json", "as_json", is_flag=True, help="With one message: print one JSON object.")
+@click.pass_context
+def chat(
+    ctx: click.Context,
+    /,
+    ref: str | None,
+    message: str | None,
+    inputs: tuple[tuple[str, str], ...],
+    **options: object,
+) -> None:
+    """Talk to a prompt.
+
+    REF is NAME, NAME@v4 or NAME@<git revision>.
+
+    At a terminal it is a conversation; /help there lists the commands. With -m, or with text on standard input, one
+    message is sent and the reply printed: exit code 0 answered, 3 no complete answer. Every chat is kept in
+    reports/chat/.
+    """
+    from evalkit.cli.config import load_config
+    from evalkit.cli.project_root import find_root
+    from evalkit.repl.asked import ChatAsked
+
+    root = find_root()
+    if options["blind"] and not options["versus"]:
+        raise click.UsageError("--blind hides which of two versions is which; add --vs REF.")
+    asked = ChatAsked(
+        root=root,
+        ref=ref,
+        via=_text(options["via"]),
+        suite=_text(options["suite"]),
+        inputs=inputs,
+        load=_text(options["load"]),
+        versus=_text(options["versus"]),
+        blind=bool(options["blind"]),
+        resume=bool(options["resume"]),
+        command=("evalkit", *sys.argv[1:]),
+        config=load_config(root),
+    )
+    if message is None and sys.stdin.isatty():
+        if options["as_json"]:
+            raise click.UsageError("--json is for one message; add -m TEXT, or give the message on standard input.")
+        ctx.exit(_talk(asked))
+    text = message if message is not None else sys.stdin.read()
+    ctx.exit(_one_shot(asked, text, as_json=bool(options["as_json"])))
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value is not None else None
+
+
+def _one_shot(asked: ChatAsked, text: str, *, as_json: bool) -> int:
+    from evalkit.repl.one_shot import run_one_shot
+
+    return run_one_shot(asked, text, as_json=as_json)
+
+
+def _talk(asked: ChatAsked) -> int:
+    from evalkit.repl.loop import run_chat
+
+    return run_chat(asked)

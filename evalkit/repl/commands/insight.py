@@ -1,0 +1,153 @@
+"""Commands that explain: /why, /tools, /cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from evalkit.errors import UsageError
+from evalkit.records import Level, Request, Score, TrialVerdict
+from evalkit.repl.chat import Chat
+from evalkit.repl.session import Session
+from evalkit.repl.streaming import origin_words
+from evalkit.repl.voice import judge_voice
+from evalkit.repl.wording import friendly, miss_reason, money, sum_up, tokens
+from evalkit.reporting.wording import duration, percent
+from evalkit.yamlsource import did_you_mean
+
+_MISSES = {
+    "system_changed": "the system prompt is another one than in the request before",
+    "tools_changed": "the tools are other ones than in the request before",
+    "model_changed": "another model was asked than in the request before",
+    "messages_changed": "earlier messages are not what they were in the request before",
+    "unavailable": "the API could not compare it with the request before",
+    "previous_message_not_found": "the API no longer knows the request before",
+}
+
+
+async def why(chat: Chat, rest: str) -> None:
+    """Show what every rule says of the last reply, and what the cache did."""
+    if rest:
+        raise UsageError("/why takes nothing; it is about the last reply.")
+    for session in _sessions(chat):
+        _why(chat, session)
+
+
+def _why(chat: Chat, session: Session) -> None:
+    turn, setting, screen = session.last.answer.turn, session.setting, chat.screen
+    if chat.versus is not None:
+        screen.say(setting.prompt.ref, "bold")
+    if turn.failure is not None:
+        screen.say(friendly(turn.failure))
+        screen.say(f"  {turn.failure.kind}: {turn.failure.message}", "dim")
+    elif not setting.rules:
+        screen.say("no voice file: a suite of this prompt names one as `voice: voice.yaml`")
+    voice = judge_voice(turn, setting.rules)
+    for score in voice.scores if voice else ():
+        _show_score(chat, score, turn.reply)
+    for request in turn.requests:
+        share = sum_up([request]).cache_share
+        missed = str(request.cache_miss_reason or "")
+        words = f": {missed}, {_MISSES[missed]}" if missed in _MISSES else f": {missed}" if missed else ""
+        if request.usage is not None:
+            screen.say(
+                f"  request {request.n}: {tokens(request.usage)}, {percent(share)} of input cached{words}", "dim"
+            )
+    if not miss_reason(turn) and not any(one.usage and one.usage.cache_read_input_tokens for one in turn.requests):
+        screen.say(f"  nothing was read from the cache: {_no_cache(session)}", "dim")
+
+
+def _show_score(chat: Chat, score: Score, reply: str) -> None:
+    broken = score.finding.verdict is TrialVerdict.FAILED
+    if not broken:
+        mark = "✓" if score.finding.verdict is TrialVerdict.PASSED else "?"
+        chat.screen.say(f"  {mark} {score.assertion.rule}", "dim")
+        return
+    warning = score.assertion.level is Level.WARNING
+    found = ", ".join(f'"{reply[span.start : span.end]}"' for span in score.finding.spans[:5])
+    mark, style = ("~", "yellow") if warning else ("✗", "red")
+    chat.screen.say(f"  {mark} {score.assertion.rule}   {found or score.finding.observed}", style)
+    message = str(score.assertion.params.get("message", ""))
+    chat.screen.say(f"      {message.replace('%s', '…')}   {score.assertion.place}", "dim")
+
+
+def _no_cache(session: Session) -> str:
+    prompt = session.setting.prompt
+    if not any("cache_control" in block for block in prompt.system) and "cache_control" not in prompt.params:
+        return "the prompt says `cache: off`"
+    return "it is the first request with this prompt, or the prompt is shorter than the model's minimum"
+
+
+async def tools(chat: Chat, rest: str) -> None:
+    """Show the last calls in full, or break the next one of a tool."""
+    words = rest.split()
+    session = chat.session
+    if words:
+        names = [str(tool["name"]) for tool in session.setting.prompt.tools]
+        if words[0] != "fail" or len(words) != 2:
+            raise UsageError(
+                f"/tools {rest}: expected nothing, or: /tools fail NAME. Tools: {', '.join(names) or 'none'}."
+            )
+        if words[1] not in names:
+            hint = did_you_mean(words[1], names)
+            raise UsageError(f"no tool named {words[1]!r}{hint}; there are: {', '.join(names) or 'none'}.")
+        for one in _sessions(chat):
+            one.tools.break_next(words[1])
+        chat.screen.note(f"  the next call of {words[1]} will fail")
+        return
+    for one in _sessions(chat):
+        _show_calls(chat, one)
+
+
+def _show_calls(chat: Chat, session: Session) -> None:
+    turns = [turn for turn in session.turns() if turn.tool_calls]
+    if not turns:
+        chat.screen.say("no calls yet")
+        return
+    chat.screen.say(f"turn {turns[-1].n}: {turns[-1].user}", "dim")
+    for call in turns[-1].tool_calls:
+        chat.screen.say(f"→ {call.name}", "cyan")
+        chat.screen.say(_pretty(orjson.dumps(call.input).decode()))
+        error = "error " if call.is_error else ""
+        chat.screen.say(f"← {error}after {duration(call.ms)}, {origin_words(call.origin) or 'unknown'}", "cyan")
+        chat.screen.say(_pretty(call.output))
+
+
+def _pretty(text: str) -> str:
+    try:
+        return orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return text
+
+
+async def cost(chat: Chat, rest: str) -> None:
+    """Show tokens, dollars and times per turn and in all."""
+    if rest:
+        raise UsageError("/cost takes nothing.")
+    for session in _sessions(chat):
+        _cost(chat, session)
+
+
+def _cost(chat: Chat, session: Session) -> None:
+    if chat.versus is not None:
+        chat.screen.say(session.setting.prompt.ref, "bold")
+    every: list[Request] = []
+    for number, exchange in enumerate(session.exchanges, 1):
+        for at, answer in enumerate(exchange.answers, 1):
+            every += answer.turn.requests
+            again = f" ({at}/{len(exchange.answers)})" if len(exchange.answers) > 1 else ""
+            chat.screen.say(
+                f"  turn {number}{again}  {answer.prompt.ref}  {_sums(answer.turn.requests, spent=chat.spent)}"
+            )
+    chat.screen.say(f"  in all  {_sums(every, spent=chat.spent)}", "bold")
+
+
+def _sums(requests: Sequence[Request], *, spent: bool) -> str:
+    sums = sum_up(requests)
+    share = f"cache {percent(sums.cache_share)}"
+    return "  ".join([tokens(sums.usage), money(sums, spent=spent), share, duration(sums.total_ms)])
+
+
+def _sessions(chat: Chat) -> list[Session]:
+    return [chat.session, chat.versus.other] if chat.versus is not None else [chat.session]

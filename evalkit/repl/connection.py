@@ -1,0 +1,88 @@
+"""Where a chat's replies come from: live or the stand-in, opened while the person types the first message.
+
+Loading the SDK takes a second and starting the stand-in some more; both happen in a thread of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import orjson
+
+from evalkit.engine import ApiReplies, Limits, Price, RateLimiter, Replies
+from evalkit.engine.threads import run_in_thread
+from evalkit.records import JsonObject, Source
+from evalkit.runner.source import OpenSource, describe_source, open_source
+
+LIMITS = Limits(turn_s=300.0)  # a person is waiting
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the stand-in does in a case, and how many replies stood before it; live replies know nothing of it."""
+
+    steps: tuple[JsonObject, ...] = ()
+    replies_before: int = 0
+
+
+class Connection:
+    """Replies for one chat over one pool of connections; `warm_up` early, close at the end."""
+
+    def __init__(self, via: str, platform: str, price: Price) -> None:
+        self.source: Source = describe_source(via, platform)
+        self._via = via
+        self._platform = platform
+        self._price = price
+        self._limiter = RateLimiter()
+        self._stack = AsyncExitStack()
+        self._opening: asyncio.Task[OpenSource] | None = None
+
+    def warm_up(self) -> None:
+        """Begin to load and open, and return at once."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+
+    async def replies(self, trial: int = 1, script: Script | None = None) -> Replies:
+        """Return a source of replies; `trial` tells the stand-in which of several answers to give."""
+        self.warm_up()
+        assert self._opening is not None  # noqa: S101 - set by the line above
+        opened = await asyncio.shield(self._opening)
+        headers = _headers(self.source, trial, script or Script())
+        return ApiReplies(opened.door, self._price, headers=headers, limits=LIMITS, limiter=self._limiter)
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if self._opening is not None:
+            await asyncio.gather(self._opening, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def _open(self) -> OpenSource:
+        await run_in_thread(_loader(self._via))
+        return await self._stack.enter_async_context(open_source(self._via, self._platform))
+
+
+def _loader(via: str) -> Callable[[], None]:
+    def load() -> None:
+
+        if via == "stand-in":
+            from evalkit.standin.server import build_server, default_answer
+            from evalkit.standin.settings import Settings
+
+            build_server(Settings(answer=default_answer()))  # thrown away: it is the imports that take time
+
+    return load
+
+
+def _headers(source: Source, trial: int, script: Script) -> dict[str, str]:
+    """Return what the stand-in is told beside the request, as a run tells it; nothing is added to a live one."""
+    if source.kind != "stand-in":
+        return {}
+    headers = {"x-evalkit-trial": str(trial)}
+    if script.steps:
+        plan: dict[str, Sequence[JsonObject] | int] = {"steps": script.steps, "from": script.replies_before}
+        headers["x-evalkit-script"] = base64.b64encode(orjson.dumps(plan)).decode()
+    return headers

@@ -1,0 +1,163 @@
+"""The record of a chat: the lines of a run below reports/chat/, written before anything is shown.
+
+A stretch of the conversation that goes on without going back is one session; taking something back, asking again or
+changing the prompt begins another, whose history is what stood before it. The folder is made with the first message.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from evalkit.engine import EngineEvent, TurnFinished
+from evalkit.engine.recorder import SessionRecorder, utc_now
+from evalkit.records import (
+    Assertion,
+    JsonObject,
+    PromptVersion,
+    RunEnd,
+    RunHeader,
+    ScoreLine,
+    Source,
+    Transcript,
+    TrialKey,
+    TrialStart,
+    Turn,
+)
+from evalkit.scoring import score_trial
+from evalkit.store import RUN_FILE, RunReader, RunWriter, new_run_id
+
+FOLDER = "reports/chat"
+CASE = "chat"
+OTHER_SIDE = "vs"
+
+
+@dataclass(frozen=True)
+class ChatHeader:
+    """What the record says of the chat as a whole."""
+
+    source: Source
+    command: tuple[str, ...]
+    prices: str
+
+
+class ChatRecord:
+    """Writes one chat; `folder` is None until something was said, unless an earlier chat is continued."""
+
+    def __init__(self, root: Path, header: ChatHeader, folder: Path | None = None) -> None:
+        self._root = root
+        self._header = header
+        self._began = datetime.now(UTC)
+        self._writer: RunWriter | None = None
+        self._prompts: set[str] = set()
+        self._numbers: dict[str, int] = {}
+        self.folder = folder
+
+    @property
+    def name(self) -> str:
+        """The folder as people write it, relative to the project; empty when nothing was written."""
+        if self.folder is None:
+            return ""
+        return (
+            self.folder.relative_to(self._root).as_posix()
+            if self.folder.is_relative_to(self._root)
+            else str(self.folder)
+        )
+
+    def begin(
+        self, prompt: PromptVersion, history: Sequence[JsonObject], rules: Sequence[Assertion], case_id: str = CASE
+    ) -> RecordedSession:
+        """Begin a session and return what hears it."""
+        writer = self._open()
+        if prompt.sha not in self._prompts:
+            self._prompts.add(prompt.sha)
+            writer.append(prompt)
+        number = self._numbers[case_id] = self._numbers.get(case_id, 0) + 1
+        session_id = str(number) if case_id == CASE else f"{case_id}-{number}"
+        start = TrialStart(TrialKey("", case_id, prompt.ref, number), session_id, prompt.sha, tuple(history), utc_now())
+        writer.append(start)
+        return RecordedSession(writer, start, tuple(rules), prompt.text)
+
+    def close(self) -> None:
+        """Write the end and let go of the folder."""
+        if self._writer is None:
+            return
+        elapsed = (datetime.now(UTC) - self._began).total_seconds()
+        self._writer.append(RunEnd("finished", utc_now(), round(elapsed, 3)))
+        self._writer.close()
+        self._writer = None
+
+    def _open(self) -> RunWriter:
+        if self._writer is not None:
+            return self._writer
+        going_on = self.folder is not None
+        if self.folder is None:
+            self.folder = self._root / FOLDER / new_run_id(self._began)
+        if going_on and (self.folder / RUN_FILE).is_file():
+            self._learn(self.folder)
+        self._writer = RunWriter(self.folder)
+        if not going_on:
+            self._writer.append(self._make_header(self.folder.name))
+        return self._writer
+
+    def _learn(self, folder: Path) -> None:
+        """Learn what the record holds already, so that session numbers go on."""
+        reader = RunReader(folder)
+        keys = [trial.key for trial in reader.trials()]
+        keys += [session.start.key for session in reader.open_sessions().values()]
+        for key in keys:
+            self._numbers[key.case_id] = max(self._numbers.get(key.case_id, 0), key.trial)
+
+    def _make_header(self, run_id: str) -> RunHeader:
+        return RunHeader(
+            run_id=run_id,
+            started=utc_now(),
+            source=self._header.source,
+            command=self._header.command,
+            settings={"chat": True},
+            versions={
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("evalkit", "anthropic", "genai-prices")},
+            },
+            prices=self._header.prices,
+        )
+
+
+@dataclass
+class RecordedSession:
+    """Hears one session of the record; ends it with its score by the brand-voice rules."""
+
+    writer: RunWriter
+    start: TrialStart
+    rules: tuple[Assertion, ...]
+    system_text: str
+    turns: list[Turn] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._recorder = SessionRecorder(self.writer, self.start.session_id, utc_now)
+
+    @property
+    def session_id(self) -> str:
+        """Its name in the record."""
+        return self.start.session_id
+
+    def turn(self, number: int, user: str) -> None:
+        """Record that a message is sent."""
+        self._recorder.turn(number, user)
+
+    def take(self, event: EngineEvent, turn: int) -> None:
+        """Record what an event says."""
+        self._recorder.take(event, turn)
+        if isinstance(event, TurnFinished):
+            self.turns.append(event.turn)
+
+    def end(self) -> None:
+        """Record that the session is over, and how its replies keep the voice."""
+        start = self.start
+        transcript = Transcript(start.session_id, start.prompt_sha, tuple(self.turns), start.history, self.system_text)
+        self._recorder.end()
+        self.writer.append(ScoreLine(start.session_id, score_trial(transcript, self.rules)))

@@ -1,0 +1,165 @@
+"""What a chat is held with: a prompt version, the fixtures that answer its tools, its brand-voice rules.
+
+Finds them in the project by the prompt's name. Knows files as suites and prompts give them; knows no conversation.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from evalkit.errors import UsageError
+from evalkit.prompts import find_prompt, list_prompts, render_prompt, with_tools
+from evalkit.records import Assertion, PromptVersion
+from evalkit.suites import Fixture, Suite, find_suites, find_voices, load_suite, read_suite
+from evalkit.suites.load import relative_name
+from evalkit.suites.voice import load_voice
+
+Fixtures = Mapping[str, tuple[Fixture, ...]]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A prompt version with everything around it.
+
+    `given` are inputs of the command line, which win over the suites'. `voice` is the file that `rules` come from.
+    `notes` are for the person: files that could not be used.
+    """
+
+    root: Path
+    prompt: PromptVersion
+    suites: tuple[Suite, ...] = ()
+    fixtures: Fixtures = field(default_factory=dict)
+    rules: tuple[Assertion, ...] = ()
+    voice: str = ""
+    given: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def with_prompt(self, ref: str) -> Setting:
+        """Return the setting with another prompt version; its suites too when it is another prompt."""
+        if ref.partition("@")[0] == self.prompt.ref.partition("@")[0]:
+            return replace(self, prompt=_render(ref, self.suites, self.given, self.root))
+        return load_setting(ref, self.root, given=self.given)
+
+    def with_model(self, model: str) -> Setting:
+        """Return the setting with the prompt asked of another model."""
+        return replace(self, prompt=with_tools(replace(self.prompt, model=model), self.prompt.tools))
+
+
+def load_setting(
+    ref: str | None, root: Path, *, suite: str | None = None, given: Iterable[tuple[str, str]] = ()
+) -> Setting:
+    """Find a prompt and all that belongs to it; UsageError or FileProblems when that can't be done.
+
+    `suite` limits the fixtures to one suite; without it those of every suite of the prompt are used.
+    """
+    pairs = tuple(given)
+    suites, notes = _named_suite(suite, root) if suite else ((), ())
+    ref = ref or (suites[0].prompt_ref if suites else only_prompt(root))
+    if not suite:
+        suites, notes = suites_of(ref, root)
+    return setting_of(_render(ref, suites, pairs, root), root, suites, given=pairs, notes=notes)
+
+
+def setting_of(
+    prompt: PromptVersion,
+    root: Path,
+    suites: Sequence[Suite] | None = None,
+    *,
+    given: Iterable[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
+) -> Setting:
+    """Return the setting of a prompt version that is there already, such as one out of a record."""
+    if suites is None:
+        suites, notes = suites_of(prompt.ref, root)
+    voice, rules = _voice(suites, root)
+    return Setting(root, prompt, tuple(suites), merged_fixtures(suites), rules, voice, tuple(given), tuple(notes))
+
+
+def only_prompt(root: Path) -> str:
+    """Return the name of the project's only prompt; UsageError that lists them when there are several, or none."""
+    names = list(list_prompts(root))
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise UsageError(f"{root}: there is no prompt to talk to; expected a file such as prompts/support/v1.md.")
+    raise UsageError(f"which prompt? Name one of {', '.join(names)}, such as: evalkit chat {names[-1]}")
+
+
+def suites_of(ref: str, root: Path) -> tuple[tuple[Suite, ...], tuple[str, ...]]:
+    """Return the suites of a prompt, by name of file, and a note for each suite that has errors."""
+    name = ref.partition("@")[0]
+    found, notes = [], []
+    for path in find_suites(root):
+        suite, problems = read_suite(path, root)
+        if suite is None:
+            notes.append(f"{relative_name(path, root)} has errors and is left out ({problems[0].place}); evalkit check")
+        elif suite.prompt_ref.partition("@")[0] == name:
+            found.append(suite)
+    return tuple(found), tuple(notes)
+
+
+def find_suite_file(name: str, root: Path) -> Path:
+    """Return the file that `returns`, `returns.yaml` or `suites/returns.yaml` means, whether it exists or not."""
+    file = name if name.endswith((".yaml", ".yml")) else f"{name}.yaml"
+    candidates = [Path(file), root / file, root / "suites" / file]
+    existing = next((path for path in candidates if path.is_file()), None)
+    return existing or (root / file if "/" in file else root / "suites" / file)
+
+
+def merged_fixtures(suites: Iterable[Suite]) -> dict[str, tuple[Fixture, ...]]:
+    """Return the fixtures of several suites by tool: what answers certain calls before what answers every call.
+
+    Without that order the first suite's "everything else" would hide all other suites.
+    """
+    by_tool: dict[str, list[Fixture]] = {}
+    for suite in suites:
+        for tool, fixtures in suite_fixtures(suite).items():
+            by_tool.setdefault(tool, []).extend(fixtures)
+    return {tool: tuple(sorted(found, key=lambda one: not one.when)) for tool, found in by_tool.items()}
+
+
+def suite_fixtures(suite: Suite) -> dict[str, tuple[Fixture, ...]]:
+    """Return the fixtures of a suite itself, without those of its cases."""
+    source = suite.source
+    tools = source.value(("tools",)) if source else None
+    if source is None or not tools or not suite.cases:
+        return {}
+    places = {source.place(("tools", tool, index)) for tool, entries in tools.items() for index in range(len(entries))}
+    every = suite.cases[0].fixtures  # a case's fixtures are its own and then the suite's
+    return {tool: tuple(one for one in every.get(tool, ()) if one.place in places) for tool in tools}
+
+
+def _named_suite(name: str, root: Path) -> tuple[tuple[Suite, ...], tuple[str, ...]]:
+    path = find_suite_file(name, root)
+    if not path.is_file():
+        known = ", ".join(relative_name(one, root) for one in find_suites(root)) or "none"
+        raise UsageError(f"{name}: no such suite; there are: {known}.")
+    return (load_suite(path, root),), ()
+
+
+def _render(ref: str, suites: Sequence[Suite], given: Iterable[tuple[str, str]], root: Path) -> PromptVersion:
+    """Render a prompt with the suites' inputs, as far as it knows them, under those of the command line."""
+    source = find_prompt(ref, root)
+    known = source.header.inputs if source.header else {}
+    inputs: dict[str, str] = {}
+    for suite in reversed(suites):
+        inputs |= {name: value for name, value in suite.inputs.items() if name in known}
+    return render_prompt(source, {**inputs, **dict(given)})
+
+
+def _voice(suites: Sequence[Suite], root: Path) -> tuple[str, tuple[Assertion, ...]]:
+    """Return the voice file of the suites, or the project's only one, with its rules as assertions."""
+    file = next((name for suite in suites if (name := _voice_file(suite))), "")
+    if not file:
+        voices = find_voices(root)
+        file = relative_name(voices[0], root) if len(voices) == 1 else ""
+    voice, _ = load_voice(root, file) if file else (None, [])
+    return (file, tuple(rule.assertion() for rule in voice.rules)) if voice else ("", ())
+
+
+def _voice_file(suite: Suite) -> str:
+    name = suite.source.value(("voice",)) if suite.source else None
+    return posixpath.normpath(posixpath.join(posixpath.dirname(suite.path), name)) if isinstance(name, str) else ""
