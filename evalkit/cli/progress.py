@@ -39,6 +39,10 @@ class LineProgress:
         self._done += 1
         self._failed += score.verdict is TrialVerdict.FAILED
 
+    def added(self, trials: int) -> None:
+        """Count trials that the comparison asks for."""
+        self._total += trials
+
     def close(self) -> None:
         """Take the line away."""
         self._live.stop()
@@ -66,6 +70,8 @@ class QuietProgress:
 
     def trial(self, planned: PlannedTrial, score: TrialScore) -> None:
         """Count a trial, and say when it was the suite's last."""
+        if not planned.key.is_own:
+            return
         path = planned.suite.path
         self._left[path] -= 1
         self._verdicts[path][score.verdict] += 1
@@ -73,12 +79,19 @@ class QuietProgress:
             counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(self._verdicts[path].items()))
             click.echo(f"{path}: trials {counts}", err=True)
 
+    def added(self, trials: int) -> None:
+        """Say what the comparison does."""
+        click.echo(f"comparing: {trials} more trials", err=True)
+
     def close(self) -> None:
         """Nothing to take away."""
 
 
 class NoProgress(QuietProgress):
     """Says nothing at all."""
+
+    def added(self, trials: int) -> None:
+        """Say nothing."""
 
     def trial(self, planned: PlannedTrial, score: TrialScore) -> None:
         """Say nothing."""

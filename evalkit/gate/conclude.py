@@ -50,7 +50,8 @@ IMPROVED_P = 0.05
 
 def conclude(evidence: Evidence, looks: Sequence[Look], settings: GateSettings, *, staged: bool) -> Decision:
     """Return the decision; metrics of cost and time are added by who knows them."""
-    problem = _problem(evidence)
+    totals = {arm: evidence.totals(arm) for arm in Arm}
+    problem = _problem(evidence, totals)
     red = _reds(looks)
     stale = any(each.red for each in looks if each.name is LookName.DRIFT)
     compared = _compared(evidence, red=bool(red), staged=staged)
@@ -96,15 +97,14 @@ def _is_fresh(evidence: Evidence) -> bool:
     return all(case.stored is None for case in evidence.cases)
 
 
-def _problem(evidence: Evidence) -> str:
+def _problem(evidence: Evidence, totals: dict[Arm, Counts]) -> str:
     """Return why there is no verdict, empty when there can be one."""
     if not evidence.cases:
         return "no case is in both arms"
     strata = evidence.strata()
     if not strata:
         return "no case was measured in both arms"
-    for arm in Arm:
-        total = evidence.totals(arm)
+    for arm, total in totals.items():
         trials = total.valid + total.errors
         if total.errors > ERRORS_LIMIT * trials:
             return f"{total.errors} of {trials} trials of the {arm.value} have no verdict, more than 5 %"

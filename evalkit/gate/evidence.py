@@ -49,6 +49,7 @@ class Evidence:
     unplayed: list[str] = field(default_factory=list)
     trials: int = 0
     looked_fine: bool = False
+    _together: dict[CaseKey, Stratum] | None = None
 
     @classmethod
     def before(cls, cases: Sequence[GateCase]) -> Evidence:
@@ -62,6 +63,7 @@ class Evidence:
 
     def add_rounds(self, answer: Answer) -> None:
         """Take in outcomes of rounds."""
+        self._together = None
         for (arm, key), outcomes in answer.items():
             known = self.rounds[arm].get(key)
             told = count(outcomes)
@@ -74,11 +76,13 @@ class Evidence:
 
     def strata(self) -> dict[CaseKey, Stratum]:
         """Return the rounds of all cases that have a valid trial in both arms."""
-        return self._both(self.rounds)
+        if self._together is None:
+            self._together = self._both(self.rounds)
+        return self._together
 
     def screened_strata(self) -> dict[CaseKey, Stratum]:
         """Return the rounds before the first look, of all cases that have a valid trial in both arms."""
-        return self._both(self.screened or self.rounds)
+        return self._both(self.screened) if self.screened else self.strata()
 
     def _both(self, rounds: Mapping[Arm, Mapping[CaseKey, Counts]]) -> dict[CaseKey, Stratum]:
         return _strata(rounds[Arm.BASELINE], rounds[Arm.CANDIDATE], [case.key for case in self.cases])
@@ -95,11 +99,8 @@ class Evidence:
 
     def totals(self, arm: Arm) -> Counts:
         """Return all trials of an arm, rounds and closer looks."""
-        looks = (count(outcomes) for outcomes in self.confirm[arm].values())
-        total = Counts()
-        for counts in (*self.rounds[arm].values(), *looks):
-            total = add(total, counts)
-        return total
+        known = [*self.rounds[arm].values(), *(count(outcomes) for outcomes in self.confirm[arm].values())]
+        return Counts(sum(c.passed for c in known), sum(c.failed for c in known), sum(c.errors for c in known))
 
     def with_errors_against_the_candidate(self) -> Evidence:
         """Return the same trials, the candidate's errors as failures and the baseline's as passes."""
@@ -130,6 +131,8 @@ def _strata(
     strata = {}
     for key in keys:
         a, b = baseline.get(key), candidate.get(key)
-        if a is not None and b is not None and a.valid and b.valid:
-            strata[key] = Stratum(a.passed, a.valid, b.passed, b.valid)
+        if a is not None and b is not None:
+            k_a, k_b = a[0] + a[1], b[0] + b[1]  # passed and failed; by name it takes twice as long
+            if k_a and k_b:
+                strata[key] = Stratum(a[0], k_a, b[0], k_b)
     return strata

@@ -17,9 +17,7 @@ from evalkit.records import PromptVersion
 REVISIONS = 30
 
 
-def find_version(
-    sha: str, ref: str, inputs: Mapping[str, str], root: Path, commit: str = ""
-) -> PromptVersion | None:
+def find_version(sha: str, ref: str, inputs: Mapping[str, str], root: Path, commit: str = "") -> PromptVersion | None:
     """Return the version with this hash, None when it is not to be found.
 
     Looked at, in this order: the reference itself, the other files of the prompt, the commit given, the newest commits
@@ -43,7 +41,8 @@ def _references(ref: str, root: Path, commit: str) -> Iterator[str]:
     if commit:
         yield f"{name}@{commit}"
     try:
-        revisions = (*revisions_of(root, f"{FOLDER}/{name}", REVISIONS), *revisions_of(root, f"{FOLDER}/{name}.md", REVISIONS))
+        revisions = [*revisions_of(root, f"{FOLDER}/{name}", REVISIONS)]
+        revisions += revisions_of(root, f"{FOLDER}/{name}.md", REVISIONS)
     except EvalkitError:
         return  # no git: there is no history
     yield from (f"{name}@{revision}" for revision in revisions)

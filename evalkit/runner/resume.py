@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from evalkit.errors import UsageError
-from evalkit.records import CaseRecord, Judgement, ScoreLine, SideRequest, SimulatedMessage, Trial
+from evalkit.records import CaseRecord, Judgement, ScoreLine, SideRequest, SimulatedMessage, Trial, TrialVerdict
 from evalkit.runner.plan import Plan
 from evalkit.runner.run import RunState
 from evalkit.runner.spending import cost_of_requests
@@ -20,30 +20,32 @@ def prepare_resume(reader: RunReader, plan: Plan, writer: RunWriter) -> RunState
     UsageError when a suite, a case or a prompt is not what it was: half a run of each would be no run.
     """
     opened = reader.open_sessions()
-    finished, ungraded, spent = set(), list[Trial](), defaultdict[str, float](float)
+    finished, ungraded, spent = dict[str, TrialVerdict](), list[Trial](), defaultdict[str, float](float)
     for trial in reader.trials():
-        finished.add(trial.transcript.session_id)
         said = trial.transcript
         spent[trial.key.suite] += cost_of_requests([*said.requests, *_asides(said.simulated, said.judgements)])
         if trial.score is None:
             ungraded.append(trial)
+        else:
+            finished[said.session_id] = trial.score.verdict
     for session in opened.values():
         asides = _asides(session.simulated, session.judgements)
         spent[session.start.key.suite] += cost_of_requests([*session.requests, *asides])
-    if finished or opened:
+    if finished or ungraded or opened:
         _refuse_changes(reader, plan)
     for prompt in reader.prompts.values():
         writer.know_prompt(prompt)
     cases = {(case.suite, case.case_id): case for case in reader.cases}
     for trial in ungraded:
-        _grade(trial, cases, writer)
-    return RunState(frozenset(finished), opened, dict(spent), tuple(reader.judge_tests))
+        finished[trial.transcript.session_id] = _grade(trial, cases, writer)
+    return RunState(finished, opened, dict(spent), tuple(reader.judge_tests))
 
 
-def _grade(trial: Trial, cases: dict[tuple[str, str], CaseRecord], writer: RunWriter) -> None:
+def _grade(trial: Trial, cases: dict[tuple[str, str], CaseRecord], writer: RunWriter) -> TrialVerdict:
     case = cases[trial.key.suite, trial.key.case_id]
     score = score_trial(trial.transcript, case.assertions, trial.crash)
     writer.append(ScoreLine(trial.transcript.session_id, score))
+    return score.verdict
 
 
 def _asides(messages: Iterable[SimulatedMessage], judgements: Iterable[Judgement]) -> list[SideRequest]:

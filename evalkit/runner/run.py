@@ -14,7 +14,7 @@ from typing import Protocol
 from evalkit.engine import Price, RateLimiter, RequestFinished
 from evalkit.errors import NoVerdict
 from evalkit.judging import failed_tests, run_self_test
-from evalkit.records import EndReason, Judgement, JudgementLine, Request, RunEnd, SideRequest, TrialScore
+from evalkit.records import EndReason, Judgement, JudgementLine, Request, RunEnd, SideRequest, TrialScore, TrialVerdict
 from evalkit.runner.estimate import estimate_trial
 from evalkit.runner.plan import Plan, PlannedTrial
 from evalkit.runner.recorder import Now
@@ -22,6 +22,7 @@ from evalkit.runner.session import OutOfMoney, Patience, Stage, play_trial
 from evalkit.runner.settings import RunSettings
 from evalkit.runner.source import OpenSource, open_source
 from evalkit.runner.spending import Spending, cost_of_requests
+from evalkit.runner.staged import Stages
 from evalkit.runner.warmup import WarmUp
 from evalkit.store import OpenSession, RunWriter
 
@@ -37,6 +38,10 @@ class Progress(Protocol):
         """A trial is over."""
         ...
 
+    def added(self, trials: int) -> None:
+        """The comparison asks for more trials than were planned."""
+        ...
+
     def close(self) -> None:
         """The run is over."""
         ...
@@ -44,16 +49,16 @@ class Progress(Protocol):
 
 @dataclass
 class RunState:
-    """What an earlier, interrupted attempt of the same run has left: finished sessions and open ones."""
+    """What an earlier, interrupted attempt of the same run has left: finished sessions, their verdicts, open ones."""
 
-    finished: frozenset[str] = frozenset()
+    finished: Mapping[str, TrialVerdict] = field(default_factory=dict)
     open: Mapping[str, OpenSession] = field(default_factory=dict)
     spent: Mapping[str, float] = field(default_factory=dict)
     judge_tests: tuple[Judgement, ...] = ()
 
 
 class Runner:
-    """Plays the trials of one plan into one writer."""
+    """Plays the trials of one plan into one writer, and those that its comparison asks for."""
 
     def __init__(
         self,
@@ -64,6 +69,7 @@ class Runner:
         price: Price,
         now: Now,
         progress: Progress,
+        stages: Stages,
         state: RunState | None = None,
     ) -> None:
         self._plan = plan
@@ -80,11 +86,15 @@ class Runner:
             suite.path: Spending(suite.gate.cost_usd, self._state.spent.get(suite.path, 0.0)) for suite in plan.suites
         }
         self._notes: dict[str, None] = {}
-        self._queue = deque(planned for planned in plan.trials if planned.key.session_id not in self._state.finished)
+        self._stages = stages
+        self._queue = deque(stages.first())
 
     async def run(self) -> RunEnd:
         """Play what is left of the plan and return the line that ends the run; it is written already."""
         began = time.monotonic()
+        beside = sum(not planned.key.is_own for planned in self._queue)
+        if beside:
+            self._progress.added(beside)
         reason = await self._play_all()
         if reason == "finished" and self._notes:
             reason = "max_cost"
@@ -93,16 +103,17 @@ class Runner:
         return end
 
     async def _play_all(self) -> EndReason:
-        workers: list[asyncio.Task[None]] = []
         try:
             async with open_source(self._settings.via, self._settings.platform) as source:
                 stage = self._stage(source)
                 async with asyncio.timeout(self._max_time()):
                     with _cancelled_by_signals():
                         await self._test_judges(stage)
-                        async with asyncio.TaskGroup() as group:
-                            count = min(self._settings.jobs, len(self._queue))
-                            workers.extend(group.create_task(self._work(stage)) for _ in range(count))
+                        await self._play_queue(stage)
+                        while more := self._stages.more(self._fits):
+                            self._queue.extend(more)
+                            self._progress.added(len(more))
+                            await self._play_queue(stage)
         except TimeoutError:
             self._notes[f"stopped after {self._max_time():g} seconds"] = None
             return "max_time"
@@ -115,6 +126,11 @@ class Runner:
             raise group_error.exceptions[0] from group_error
         return "finished"
 
+    async def _play_queue(self, stage: Stage) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self._settings.jobs, len(self._queue))):
+                group.create_task(self._work(stage))
+
     def _stage(self, source: OpenSource) -> Stage:
         return Stage(
             door=source.door,
@@ -126,6 +142,7 @@ class Runner:
             paid=self._paid,
             paid_aside=self._paid_aside,
             patience=Patience(self._settings.retry, self._settings.limits, RateLimiter()),
+            draw=self._settings.draw,
         )
 
     async def _test_judges(self, stage: Stage) -> None:
@@ -160,7 +177,13 @@ class Runner:
                 self._warm.over(prefix, session_id)
                 for spending in self._purses(planned):
                     spending.settle(session_id)
+            self._stages.told(planned, score.verdict)
             self._progress.trial(planned, score)
+
+    def _fits(self, planned: PlannedTrial, count: int) -> bool:
+        """Whether so many more trials can be paid for, as far as is known now."""
+        estimate = estimate_trial(planned, self._price)
+        return all(purse.fits(count, estimate) for purse in self._purses(planned))
 
     def _admit(self, planned: PlannedTrial) -> bool:
         """Reserve the trial's money everywhere, or note who could not pay and leave the trial out."""

@@ -26,6 +26,7 @@ from evalkit.engine import (
 from evalkit.errors import EvalkitError
 from evalkit.judging import run_judges
 from evalkit.records import (
+    Arm,
     JsonObject,
     Judgement,
     ScoreLine,
@@ -33,10 +34,12 @@ from evalkit.records import (
     SimulatedMessage,
     Source,
     Transcript,
+    TrialKey,
     TrialScore,
     TrialStart,
     Turn,
 )
+from evalkit.records import Stage as Purpose
 from evalkit.runner.fixtures import FixtureTools
 from evalkit.runner.plan import PlannedTrial
 from evalkit.runner.recorder import Now, SessionRecorder
@@ -44,6 +47,12 @@ from evalkit.runner.simulate import SimulatedUser, UserSide, WrittenUser, script
 from evalkit.runner.stored import StoredReplies
 from evalkit.scoring import score_trial
 from evalkit.store import OpenSession, RunWriter
+
+_APART = {
+    (arm, stage): 3 * place + {Purpose.CONFIRM: 1, Purpose.DRIFT: 2}.get(stage, 0)
+    for place, arm in enumerate((Arm.CANDIDATE, Arm.BASELINE))
+    for stage in Purpose
+}
 
 
 class OutOfMoney(Exception):
@@ -76,6 +85,7 @@ class Stage:
     paid: Callable[[PlannedTrial, RequestFinished], None]
     paid_aside: Callable[[PlannedTrial, SideRequest], None]
     patience: Patience
+    draw: int = 0
 
     def replies(self, headers: Mapping[str, str]) -> ApiReplies:
         """Return replies from the API for one conversation, as patient as the run is."""
@@ -140,7 +150,7 @@ def _start(planned: PlannedTrial, ts: str) -> TrialStart:
 async def _play_turns(
     stage: Stage, planned: PlannedTrial, recorder: SessionRecorder, played: _Played, stored: OpenSession | None
 ) -> None:
-    replies = StoredReplies(stored.requests if stored else (), stage.replies(_headers(stage.source, planned)))
+    replies = StoredReplies(stored.requests if stored else (), stage.replies(_headers(stage, planned)))
     bot = Chatbot(planned.prompt, replies, FixtureTools(planned.case.fixtures))
     user = _user(stage, planned, recorder, played, stored)
     conversation = Conversation(messages=tuple(planned.case.history))
@@ -166,7 +176,7 @@ def _user(
     if simulation is None:
         return WrittenUser(planned.case.record.turns)
     stand_in = stage.source.kind == "stand-in"
-    headers = script_headers(simulation, history, planned.key.trial) if stand_in else {}
+    headers = script_headers(simulation, history, _draw(planned.key, stage.draw)) if stand_in else {}
 
     def said(message: SimulatedMessage, *, known: bool) -> None:
         played.simulated.append(message)
@@ -201,16 +211,25 @@ def _tell(stage: Stage, planned: PlannedTrial, event: EngineEvent) -> None:
         stage.paid(planned, event)
 
 
-def _headers(source: Source, planned: PlannedTrial) -> dict[str, str]:
+def _headers(stage: Stage, planned: PlannedTrial) -> dict[str, str]:
     """Return what the stand-in is told beside the request; nothing is added to a live one."""
-    if source.kind != "stand-in":
+    if stage.source.kind != "stand-in":
         return {}
-    headers = {"x-evalkit-trial": str(planned.key.trial)}
+    headers = {"x-evalkit-trial": str(_draw(planned.key, stage.draw))}
     script = planned.case.script
     if script:
         plan = {"steps": script, "from": _replies(planned.case.history)}
         headers["x-evalkit-script"] = base64.b64encode(orjson.dumps(plan)).decode()
     return headers
+
+
+def _draw(key: TrialKey, draw: int) -> int:
+    """Return another number for every trial of a case, so that arms, stages and draws have chances of their own.
+
+    The suite's own trials of the first draw keep their numbers.
+    """
+    apart = _APART[key.arm, key.stage]
+    return key.trial + 10_000 * (draw + 100_000 * apart)
 
 
 def _replies(history: Sequence[JsonObject]) -> int:

@@ -22,6 +22,10 @@ class RunSettings:
     `targets` are suites or `suite::case`; none means every suite. `via` is `live`, `stand-in` or the folder of a stored
     run. Costs in US dollars, times in seconds. `last_failed` holds `suite::case` names that did not pass last time.
     `platform` is where Claude is served. `retry` and `limits` say how patient the engine is with a request.
+
+    `compare` False leaves baselines alone; else the run is compared with the blessed ones, with the finished run
+    `against`, or with the prompt reference `against_prompt`. `draw` moves the stand-in's dice, so that a run with
+    another number draws anew; a model needs no such thing.
     """
 
     targets: tuple[str, ...] = ()
@@ -36,6 +40,10 @@ class RunSettings:
     max_time_s: float | None = None
     jobs: int = 8
     platform: str = "anthropic"
+    compare: bool = True
+    against: str | None = None
+    against_prompt: str | None = None
+    draw: int = 0
     retry: RetryPolicy = RETRY
     limits: Limits = LIMITS
 

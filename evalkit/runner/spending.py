@@ -36,6 +36,11 @@ class Spending:
         self._reserved[session_id] = expected
         return True
 
+    def fits(self, trials: int, estimate: float) -> bool:
+        """Tell whether so many more trials may be expected to fit under the cap."""
+        expected = self.spent / self._finished if self._finished else estimate
+        return self.cap is None or self.spent + sum(self._reserved.values()) + trials * expected <= self.cap
+
     def pay(self, session_id: str, cost: float) -> None:
         """Book the cost of one request against its trial's reserve."""
         self.spent += cost

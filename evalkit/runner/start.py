@@ -10,8 +10,9 @@ from pathlib import Path
 
 from evalkit.engine import Price
 from evalkit.errors import UsageError
-from evalkit.records import CaseRecord, EndReason, PromptVersion, RunEnd, Source, SuiteRecord, Usage
+from evalkit.records import BaselineRecord, CaseRecord, EndReason, PromptVersion, RunEnd, Source, SuiteRecord, Usage
 from evalkit.runner.header import make_header, utc_now
+from evalkit.runner.opponents import OldVersions, find_opponents, recorded_opponents, source_of_replies
 from evalkit.runner.plan import Plan, make_plan
 from evalkit.runner.project import Asked, Project
 from evalkit.runner.replay import replay
@@ -19,6 +20,7 @@ from evalkit.runner.resume import prepare_resume
 from evalkit.runner.run import Runner, RunState
 from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
 from evalkit.runner.source import describe_source, require_credential
+from evalkit.runner.staged import Stages
 from evalkit.store import RUN_FILE, RunReader, RunWriter, find_run, new_run_id
 from evalkit.suites import Suite
 
@@ -30,9 +32,11 @@ def start_run(project: Project, asked: Asked) -> Path:
         return _replay_run(project, asked)
     require_credential(settings.via, settings.platform)
     plan = make_plan(settings, project.root)
+    source = describe_source(settings.via, settings.platform)
+    old = find_opponents(plan, settings, project.root, source)
     _refuse_unknown_price(plan, settings, project.price)
-    with _new_run(project, asked, describe_source(settings.via, settings.platform), plan) as writer:
-        _play(project, settings, plan, writer, RunState())
+    with _new_run(project, asked, source, plan, old) as writer:
+        _play(project, settings, plan, writer, stages=Stages(plan, old))
         return writer.folder
 
 
@@ -47,14 +51,26 @@ def resume_run(project: Project, name: str) -> Path:
             raise UsageError(msg)
         require_credential(settings.via, settings.platform)
         plan = make_plan(settings, project.root)
-        _write_plan(writer, plan, reader)
-        _play(project, settings, plan, writer, prepare_resume(reader, plan, writer))
+        _write_plan(writer, plan, OldVersions(), reader)
+        state = prepare_resume(reader, plan, writer)
+        stages = Stages(plan, recorded_opponents(reader), state.finished)
+        _play(project, settings, plan, writer, stages=stages, state=state)
     return folder
 
 
-def _play(project: Project, settings: RunSettings, plan: Plan, writer: RunWriter, state: RunState) -> None:
+def _play(
+    project: Project,
+    settings: RunSettings,
+    plan: Plan,
+    writer: RunWriter,
+    *,
+    stages: Stages,
+    state: RunState | None = None,
+) -> None:
     with closing(project.progress(plan, settings)) as progress:
-        runner = Runner(plan, settings, writer, price=project.price, now=utc_now, progress=progress, state=state)
+        runner = Runner(
+            plan, settings, writer, price=project.price, now=utc_now, progress=progress, stages=stages, state=state
+        )
         asyncio.run(runner.run())
 
 
@@ -65,7 +81,8 @@ def _replay_run(project: Project, asked: Asked) -> Path:
     reader = RunReader(folder)
     plan = make_plan(settings, project.root, None if settings.prompt else _stored_prompts(reader))
     source = _replayed(reader)
-    with _new_run(project, asked, source, plan) as writer:
+    old = find_opponents(plan, settings, project.root, source_of_replies(reader))
+    with _new_run(project, asked, source, plan, old) as writer:
         began = datetime.now(UTC)
         reason: EndReason = "finished"
         try:
@@ -103,7 +120,7 @@ def _stored_prompts(reader: RunReader) -> Callable[[str], PromptVersion]:
     return find
 
 
-def _new_run(project: Project, asked: Asked, source: Source, plan: Plan) -> RunWriter:
+def _new_run(project: Project, asked: Asked, source: Source, plan: Plan, old: OldVersions) -> RunWriter:
     """Make the run's folder and write what is known before the first trial."""
     run_id = new_run_id(datetime.now(UTC))
     folder = asked.out or project.root / "reports" / run_id
@@ -112,16 +129,17 @@ def _new_run(project: Project, asked: Asked, source: Source, plan: Plan) -> RunW
         raise UsageError(msg)
     writer = RunWriter(folder)
     writer.append(make_header(run_id, source, project, asked))
-    _write_plan(writer, plan)
+    _write_plan(writer, plan, old)
     return writer
 
 
-def _write_plan(writer: RunWriter, plan: Plan, known: RunReader | None = None) -> None:
-    """Write prompts, suites and cases, except those that an interrupted run has written already."""
-    prompts = {prompt.sha: prompt for prompt in plan.prompts.values()}
-    lines: list[PromptVersion | SuiteRecord | CaseRecord] = [
+def _write_plan(writer: RunWriter, plan: Plan, old: OldVersions, known: RunReader | None = None) -> None:
+    """Write prompts, suites, baselines and cases, except those that an interrupted run has written already."""
+    prompts = {prompt.sha: prompt for prompt in (*plan.prompts.values(), *old.prompts.values())}
+    lines: list[PromptVersion | SuiteRecord | BaselineRecord | CaseRecord] = [
         *(prompt for sha, prompt in prompts.items() if known is None or sha not in known.prompts),
         *(suite for suite in plan.suite_records() if known is None or suite not in known.suites),
+        *old.baselines,
     ]
     seen = {(case.suite, case.case_id) for case in known.cases} if known else set()
     lines.extend(case.record for _, case in plan.cases if (case.record.suite, case.record.case_id) not in seen)

@@ -1,6 +1,6 @@
 """The only reader and writer of run folders and logs."""
 
-from evalkit.store.folders import RUN_FILE, find_run, last_run, new_run_id
+from evalkit.store.folders import REPORTS, RUN_FILE, find_run, last_run, new_run_id
 from evalkit.store.hashing import Hasher
 from evalkit.store.logs import LogWriter
 from evalkit.store.reader import OpenSession, RunReader
@@ -8,6 +8,7 @@ from evalkit.store.sessions import StoredSession, find_record, parse_line, read_
 from evalkit.store.writer import RunWriter
 
 __all__ = [
+    "REPORTS",
     "RUN_FILE",
     "Hasher",
     "LogWriter",

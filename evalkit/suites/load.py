@@ -200,4 +200,5 @@ def _gate(gate: GateFile | None) -> Gate:
     if gate is None:
         return Gate()
     seconds: Any = float(gate.time[:-1]) * _SECONDS[gate.time[-1]] if gate.time else None
-    return Gate(gate.pass_rate, gate.cost_usd, seconds)
+    limits = gate.max_increase.model_dump(exclude_none=True) if gate.max_increase else None
+    return Gate(gate.pass_rate, gate.cost_usd, seconds, gate.max_regressions, limits, gate.trade_offs)

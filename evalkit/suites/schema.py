@@ -6,7 +6,7 @@ checked is in `load.py` and `check.py`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -54,6 +54,16 @@ class FixtureFile(FileModel):
 Fixtures = dict[str, list[FixtureFile]]
 
 
+MissReason = Literal[
+    "model_changed",
+    "system_changed",
+    "tools_changed",
+    "messages_changed",
+    "previous_message_not_found",
+    "unavailable",
+]
+
+
 class BudgetFile(FileModel):
     """Limits of one trial; a case overrides the suite's key by key."""
 
@@ -65,6 +75,33 @@ class BudgetFile(FileModel):
         None, ge=0, le=1, description="At least this share of input is read from the cache, from request 2 on.",
         examples=[0.6],
     )  # fmt: skip
+    cold_cache_hit: Number | None = Field(
+        None, ge=0, le=1, description="At least this share of the first request's input is read from the cache.",
+        examples=[0.8],
+    )  # fmt: skip
+    cache_kept: Number | None = Field(
+        None, ge=0, le=1, description="At least this share of what earlier requests left in the cache is read again.",
+        examples=[0.95],
+    )  # fmt: skip
+    turn_cache_kept: Number | None = Field(
+        None, ge=0, le=1, description="The same in each turn by itself.", examples=[0.9]
+    )
+    prefix_kept: Flag | None = Field(
+        None, description="Each request begins with what the one before left in the cache.", examples=[True]
+    )
+    miss_reasons: list[MissReason] | None = Field(
+        None, description="Reasons for cache misses that are fine; the API must give no other.",
+        examples=[["messages_changed"]],
+    )  # fmt: skip
+    turn_cost_usd: Number | None = Field(
+        None, gt=0, description="Each turn costs at most this many US dollars.", examples=[0.01]
+    )
+    cost_as_first_usd: Number | None = Field(
+        None, gt=0, description="With an empty cache the trial would cost at most this.", examples=[0.05]
+    )
+    turn_cost_as_first_usd: Number | None = Field(
+        None, gt=0, description="With an empty cache each turn would cost at most this.", examples=[0.02]
+    )
     first_token_ms: Number | None = Field(
         None, gt=0, description="The first word comes within this time; a warning unless `strict`.", examples=[2500]
     )
@@ -74,17 +111,40 @@ class BudgetFile(FileModel):
     strict: Flag | None = Field(None, description="Whether times fail a trial like every other limit.", examples=[True])
 
 
+class IncreaseFile(FileModel):
+    """How much more than the baseline a case may use on average, as a share: 0.1 is ten percent.
+
+    The run fails when the increase is proven to be larger.
+    """
+
+    called: ClassVar[str] = "max_increase"
+    cost_usd: Number | None = Field(None, ge=0, description="Dollars a conversation.", examples=[0.1])
+    output_tokens: Number | None = Field(None, ge=0, description="Tokens written a conversation.", examples=[0.2])
+    total_ms: Number | None = Field(
+        None, ge=0, description="Time a conversation; only where both versions are played side by side.", examples=[0.5]
+    )
+
+
 class GateFile(FileModel):
     """When a run of this suite fails as a whole."""
 
     called: ClassVar[str] = "gate"
-    refused: ClassVar[dict[str, str]] = {
-        "max_regressions": "not built yet: 'max_regressions' (the comparison with a baseline). Remove it."
-    }
     pass_rate: Number | None = Field(None, ge=0, le=1, description="Share of cases that must pass.", examples=[0.9])
     cost_usd: Number | None = Field(None, gt=0, description="The whole run costs at most this.", examples=[0.6])
     time: Text | None = Field(
         None, pattern=r"^[0-9]+(\.[0-9]+)?(s|m|h)$", description="The whole run takes at most this.", examples=["10m"]
+    )
+    max_regressions: Count | None = Field(
+        None,
+        ge=0,
+        description="How many cases may be clearly worse than the baseline; the suite then needs one (evalkit bless).",
+        examples=[0],
+    )
+    max_increase: IncreaseFile | None = Field(
+        None, description="How much more than the baseline a case may use on average.", examples=[{"cost_usd": 0.1}]
+    )
+    trade_offs: Flag | None = Field(
+        None, description="true: cases may break as long as the suite as a whole is not worse.", examples=[True]
     )
 
 

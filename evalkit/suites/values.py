@@ -68,11 +68,18 @@ class Case:
 
 @dataclass(frozen=True)
 class Gate:
-    """The limits of a suite: share of cases that must pass (0 to 1), dollars and seconds of a whole run."""
+    """The limits of a suite: share of cases that must pass (0 to 1), dollars and seconds of a whole run.
+
+    Against a baseline: how many cases may be clearly worse, how much more of each metric is allowed (0.1 for 10 %), and
+    whether cases may break when the suite as a whole is not worse.
+    """
 
     pass_rate: float | None = None
     cost_usd: float | None = None
     time_s: float | None = None
+    max_regressions: int | None = None
+    max_increase: Mapping[str, float] | None = None
+    trade_offs: bool | None = None
 
 
 @dataclass(frozen=True)

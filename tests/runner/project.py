@@ -75,6 +75,9 @@ class Silent:
     def trial(self, planned: PlannedTrial, score: TrialScore) -> None:
         """Hear of a trial."""
 
+    def added(self, trials: int) -> None:
+        """Hear of more trials."""
+
     def close(self) -> None:
         """Hear of the end."""
 

@@ -1,0 +1,167 @@
+"""What a run is compared with: blessed baselines, a finished run, or another prompt version; and its old prompts.
+
+Finds and matches before anything is played, so that a missing, foreign or stale baseline is told first. Must not play.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from evalkit.analysis import ArmTrials, collect_arms
+from evalkit.baseline import Baseline, baseline_name, conditions_of, load_baseline, make_baseline, match_baseline
+from evalkit.errors import EvalkitError
+from evalkit.prompts import find_version, load_prompt
+from evalkit.records import Arm, BaselineRecord, CaseRecord, PromptVersion, RunHeader, Source, SuiteRecord
+from evalkit.runner.plan import Plan
+from evalkit.runner.settings import RunSettings
+from evalkit.store import REPORTS, RUN_FILE, RunReader, find_run
+from evalkit.suites import Suite
+
+RUNS_SEARCHED = 20
+
+
+@dataclass(frozen=True)
+class OldVersions:
+    """The baselines of a run's suites, and the prompt version of each as far as it can be played."""
+
+    baselines: tuple[BaselineRecord, ...] = ()
+    prompts: Mapping[str, PromptVersion] = field(default_factory=dict)
+
+
+def find_opponents(plan: Plan, settings: RunSettings, root: Path, source: Source) -> OldVersions:
+    """Return what each suite of the plan is compared with; nothing when the settings say so.
+
+    UsageError for a run or a baseline file that can't be used.
+    """
+    if not settings.compare:
+        return OldVersions()
+    if settings.against_prompt is not None:
+        return _other_version(plan, settings, root, settings.against_prompt)
+    finder = _Finder(plan, settings, root, source)
+    found = [finder.find(suite) for suite in plan.suites]
+    return OldVersions(
+        tuple(record for record, _ in found),
+        {record.suite: prompt for record, prompt in found if prompt is not None},
+    )
+
+
+def _other_version(plan: Plan, settings: RunSettings, root: Path, ref: str) -> OldVersions:
+    """Compare with another prompt reference: nothing is stored, both are played."""
+    records, prompts = [], {}
+    for suite in plan.suites:
+        prompt = load_prompt(ref, {**suite.inputs, **dict(settings.inputs)}, root)
+        prompts[suite.path] = prompt
+        records.append(BaselineRecord(suite.path, prompt.ref, "fresh", prompt.ref, prompt.sha, required=True))
+    return OldVersions(tuple(records), prompts)
+
+
+class _Finder:
+    """Finds the baseline of one suite after the other."""
+
+    def __init__(self, plan: Plan, settings: RunSettings, root: Path, source: Source) -> None:
+        self._plan, self._settings, self._root, self._source = plan, settings, root, source
+        self._today = datetime.now(UTC).date()
+        self._run = _ReadRun.of(find_run(settings.against, root)) if settings.against else None
+
+    def find(self, suite: Suite) -> tuple[BaselineRecord, PromptVersion | None]:
+        required = suite.gate.max_regressions is not None or self._run is not None
+        name = self._run.name if self._run else baseline_name(suite.path)
+        baseline = self._run.baseline(suite.path) if self._run else load_baseline(self._root / name, name)
+        if baseline is None:
+            note = f"{name} does not exist; make the last run the baseline: evalkit bless"
+            if self._run:
+                note = f"run {name} has no trials of {suite.path}"
+            return BaselineRecord(suite.path, name, "none", note=note, required=required), None
+        prompt = self._plan.prompts[suite.path]
+        record = next(each for each in self._plan.suite_records() if each.path == suite.path)
+        now = conditions_of(prompt, self._source, record.judge, version("evalkit"))
+        cases = [case.record for each, case in self._plan.cases if each.path == suite.path]
+        found = match_baseline(baseline, name, cases, now, self._today)
+        found = replace(found, required=required, vanished=self._vanished(found, suite))
+        old = self._old_prompt(baseline, suite) if found.use != "none" else None
+        if found.use == "fresh" and old is None:
+            note = (
+                f"{found.note}; but the text of {baseline.prompt_ref} ({baseline.prompt_sha[:7]}) is neither in the "
+                "files nor in git's history here: bless a new one with evalkit run && evalkit bless"
+            )
+            return replace(found, use="none", note=note, cases={}), None
+        return found, old
+
+    def _vanished(self, found: BaselineRecord, suite: Suite) -> tuple[str, ...]:
+        """Return the cases that are gone from the suite; those that were only not selected are not."""
+        there = {case.record.case_id for case in suite.cases}
+        return tuple(case_id for case_id in found.vanished if case_id not in there)
+
+    def _old_prompt(self, baseline: Baseline, suite: Suite) -> PromptVersion | None:
+        current = self._plan.prompts[suite.path]
+        if current.sha == baseline.prompt_sha:
+            return current
+        if self._run and baseline.prompt_sha in self._run.prompts:
+            return self._run.prompts[baseline.prompt_sha]
+        inputs = {**suite.inputs, **dict(self._settings.inputs)}
+        found = find_version(baseline.prompt_sha, baseline.prompt_ref, inputs, self._root, baseline.commit)
+        return found or _prompt_of_runs(baseline.prompt_sha, self._root)
+
+
+@dataclass(frozen=True)
+class _ReadRun:
+    """A finished run as a baseline."""
+
+    header: RunHeader
+    name: str
+    suites: Sequence[SuiteRecord]
+    cases: Sequence[CaseRecord]
+    prompts: Mapping[str, PromptVersion]
+    arms: ArmTrials
+    source: Source
+
+    @classmethod
+    def of(cls, folder: Path) -> _ReadRun:
+        reader = RunReader(folder)
+        arms = collect_arms(reader.trials())
+        source = source_of_replies(reader)
+        return cls(reader.header, folder.name, reader.suites, reader.cases, reader.prompts, arms, source)
+
+    def baseline(self, path: str) -> Baseline | None:
+        suite = next((suite for suite in self.suites if suite.path == path), None)
+        if suite is None or suite.prompt_sha not in self.prompts:
+            return None
+        prompt = self.prompts[suite.prompt_sha]
+        conditions = conditions_of(prompt, self.source, suite.judge, str(self.header.versions.get("evalkit", "")))
+        made = make_baseline(suite, self.cases, prompt, conditions, self.arms)
+        return replace(made, blessed=self.header.started[:10], rules=dict(self.arms.rules[Arm.CANDIDATE]))
+
+
+def recorded_opponents(reader: RunReader) -> OldVersions:
+    """Return what a run that is taken up again was compared with when it began."""
+    known = [record for record in reader.baselines if record.prompt_sha in reader.prompts]
+    prompts = {record.suite: reader.prompts[record.prompt_sha] for record in known}
+    return OldVersions(tuple(reader.baselines), prompts)
+
+
+def source_of_replies(reader: RunReader) -> Source:
+    """Return where a run's replies came from first; a replay names the kind of its origin: `RUN (live)`."""
+    source = reader.header.source
+    kind = re.search(r"\((live|stand-in|imported)\)$", source.detail)
+    if source.kind != "replayed" or kind is None:
+        return source
+    return Source("live" if kind[1] == "live" else "stand-in" if kind[1] == "stand-in" else "imported")
+
+
+def _prompt_of_runs(sha: str, root: Path) -> PromptVersion | None:
+    """Return a prompt version that a recent run of this project was made with."""
+    folders = [folder for folder in (root / REPORTS).glob("*") if (folder / RUN_FILE).is_file()]
+    folders.sort(key=lambda folder: folder.name, reverse=True)
+    for folder in folders[:RUNS_SEARCHED]:
+        try:
+            found = RunReader(folder).prompts.get(sha)
+        except EvalkitError:
+            continue  # a damaged run must not stop another one
+        if found is not None:
+            return found
+    return None
