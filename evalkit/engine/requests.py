@@ -17,6 +17,7 @@ from evalkit.engine.door import Door, DoorError
 from evalkit.engine.events import RequestEvent, RequestFinished, Retrying
 from evalkit.engine.limiter import RateLimiter, Ticket
 from evalkit.engine.retry import RetryPolicy, wait_before_retry
+from evalkit.prefix import cache_lifetime
 from evalkit.records import Attempt as FailedAttempt
 from evalkit.records import Failure, JsonObject, Request, Usage
 
@@ -165,6 +166,7 @@ class ApiReplies:
             "usage": attempt.usage,
             "request_id": attempt.request_id,
             "cost_usd": self._cost(ask, attempt),
+            "cost_as_first_usd": self._cost_as_first(ask, attempt),
             "waited_ms": _ms(sum(tries.waits_s)),
         }
 
@@ -178,6 +180,13 @@ class ApiReplies:
         """Return dollars; a try that never got usage was not charged for tokens."""
         usage = attempt.usage
         return 0.0 if usage is None else self._price(attempt.message.model or str(ask.body["model"]), usage)
+
+    def _cost_as_first(self, ask: Ask, attempt: Attempt) -> float | None:
+        """Return the dollars that the request would have cost with an empty cache; None without usage."""
+        if attempt.usage is None:
+            return None
+        usage = attempt.usage.as_first(cache_lifetime(ask.body))
+        return self._price(attempt.message.model or str(ask.body["model"]), usage)
 
 
 def _ms(seconds: float) -> float:

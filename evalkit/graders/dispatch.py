@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from evalkit.errors import EvalkitError
 from evalkit.graders import (
+    cost,
     counts,
     form,
     grounding,
@@ -94,6 +95,14 @@ _TRANSCRIPT_GRADERS: Mapping[str, TranscriptGrader] = {
     "budget.requests": usage.requests,
     "budget.output_tokens": usage.output_tokens,
     "budget.cache_hit": usage.cache_hit,
+    "budget.cold_cache_hit": cost.cold_cache_hit,
+    "budget.cache_kept": cost.cache_kept,
+    "budget.turn_cache_kept": cost.turn_cache_kept,
+    "budget.prefix_kept": cost.prefix_kept,
+    "budget.miss_reasons": cost.miss_reasons,
+    "budget.turn_cost_usd": cost.turn_cost_usd,
+    "budget.cost_as_first_usd": cost.cost_as_first_usd,
+    "budget.turn_cost_as_first_usd": cost.turn_cost_as_first_usd,
     "budget.first_token_ms": usage.first_token_ms,
     "budget.time_ms": usage.time_ms,
 }

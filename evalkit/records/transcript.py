@@ -8,7 +8,8 @@ survive and a request can be sent again byte for byte.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 JsonObject = Mapping[str, Any]
@@ -40,6 +41,11 @@ class Usage:
     def prompt_tokens(self) -> int:
         """Tokens of the whole prompt: plain, written and read."""
         return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
+
+    def as_first(self, lifetime: Literal["5m", "1h"]) -> Usage:
+        """Return the usage that an empty cache would have made of the request: what was read would be written."""
+        name = "ephemeral_1h_input_tokens" if lifetime == "1h" else "ephemeral_5m_input_tokens"
+        return replace(self, cache_read_input_tokens=0, **{name: getattr(self, name) + self.cache_read_input_tokens})
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class Request:
     `body` is the JSON body as it was sent. `n` counts the requests of the session from 1. Times are of the final
     attempt, in milliseconds; waiting before it is in `waited_ms` only. `content` is empty and `failure` set when no
     complete reply came (`partial` then holds what had arrived). `cost_usd` is None when the model's price is unknown.
+    `cost_as_first_usd` is what it would have cost had the cache been empty.
     `purpose` says what the request was for: `reply`, or `summary` (the engine folds old turns into a memory block; the
     user never sees that text).
     """
@@ -96,6 +103,7 @@ class Request:
     failure: Failure | None = None
     partial: tuple[JsonObject, ...] = ()
     purpose: str = "reply"
+    cost_as_first_usd: float | None = None
 
 
 @dataclass(frozen=True)

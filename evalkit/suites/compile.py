@@ -18,7 +18,11 @@ from evalkit.suites.judged import compile_judge
 from evalkit.suites.schema import BudgetFile
 from evalkit.yamlsource import Source, ValuePath
 
-_LIMITS = {"cache_hit": "min"}
+_LIMITS = {
+    **dict.fromkeys(("cache_hit", "cold_cache_hit", "cache_kept", "turn_cache_kept"), "min"),
+    "prefix_kept": "kept",
+    "miss_reasons": "allowed",
+}
 _TIMES = frozenset({"first_token_ms", "time_ms"})
 
 
@@ -49,6 +53,8 @@ def compile_budget(
     for budget, path in ((suite, ("budget",)), (case, (*case_path, "budget"))):
         for name in budget.model_fields_set if budget else ():
             limits[name] = getattr(budget, name), source.key_place((*path, name))
+    if limits.get("prefix_kept", (None,))[0] is False:
+        del limits["prefix_kept"]
     strict = limits.pop("strict", (False, None))[0]
     return tuple(
         Assertion(
