@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-FORMATS = ("suite", "prompt", "voice", "record")
+FORMATS = ("suite", "prompt", "voice", "record", "summary")
 
 
 @click.command(
@@ -20,7 +20,7 @@ def schema(name: str) -> None:
     """Print the JSON Schema of a file format.
 
     suite and voice are the files in suites/, prompt is the front matter of a prompt file, record is one line of a
-    run's run.jsonl.
+    run's run.jsonl, summary is its summary.json.
     """
     import json
 
@@ -43,6 +43,10 @@ def schema_of(name: str) -> dict[str, Any]:
         from evalkit.prompts.header import Header
 
         return json_schema(Header, "evalkit prompt front matter")
+    if name == "summary":
+        from evalkit.reporting.summary_schema import summary_schema
+
+        return summary_schema()
     return _record_schema()
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from evalkit.records import (
+    CaseSummary,
     CaseVerdict,
     Details,
     GateResult,
@@ -88,6 +89,12 @@ def render_run(
     lines += _totals(summary, report)
     lines += _verdict(gate)
     return _render(lines, screen)
+
+
+def render_case(summary: Summary, case: CaseSummary, trial: Trial | None, screen: Screen | None = None) -> str:
+    """Return what the terminal shows of one case that did not pass; `trial` is the one that shows why."""
+    screen = screen or Screen()
+    return _render(_entry(summary, Entry(case), trial, screen.width), screen).rstrip("\n")
 
 
 def _render(lines: Iterable[Text], screen: Screen) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from evalkit.analysis import summarise
 from evalkit.gate import judge
 from evalkit.reporting.atomic import replacing
 from evalkit.reporting.summary_json import render_summary, write_summary
+from evalkit.reporting.summary_schema import SummaryFile, summary_schema
 from tests.made_up_run import run_of
 from tests.reporting.showcase import ON_ITS_WAY, showcase
 
@@ -57,3 +60,11 @@ def test_failed_writing_leaves_the_old_file(tmp_path: Path) -> None:
         raise RuntimeError
     assert out.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_the_file_keeps_its_published_schema() -> None:
+    """What is written has every key of the schema, in its order, and no other."""
+    summary = summarise(showcase())
+    read = json.loads(render_summary(summary, judge(summary)))
+    Draft202012Validator(summary_schema()).validate(read)
+    assert list(read) == [field.name for field in fields(SummaryFile)]

@@ -1,0 +1,99 @@
+"""What GitHub shows at the lines of a pull request: one annotation for each case that did not pass, worst first.
+
+GitHub keeps ten errors and ten warnings of a step and drops the rest in silence, so nine are given and the tenth says
+how many more there are. Source: docs.github.com, workflow commands, read November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from evalkit.records import CaseSummary, CaseVerdict, Details, GateResult, Place, RunVerdict, Score, Summary, Trial
+from evalkit.reporting.safe_text import one_line, shorten_middle
+from evalkit.reporting.wording import trials_in_words
+from evalkit.reporting.worst import list_broken
+
+SHOWN = 9
+LENGTH = 1000
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One remark at a line."""
+
+    severity: Literal["error", "warning"]
+    place: Place
+    title: str
+    message: str
+
+
+def render_annotations(summary: Summary, gate: GateResult, details: Details) -> str:
+    """Return the workflow commands, a line each: what turned the run red as errors, what is only shown as warnings."""
+    found = [_annotation(case, details.get(case.key)) for case in _broken(summary)]
+    errors = [each for each in found if each.severity == "error"]
+    warnings = [each for each in found if each.severity == "warning"]
+    if gate.verdict is not RunVerdict.PASSED and not errors:
+        errors = [Annotation("error", Place(""), "evalkit", gate.sentence)]
+    return "".join(f"{workflow_command(each)}\n" for each in (*_at_most(errors), *_at_most(warnings)))
+
+
+def workflow_command(annotation: Annotation) -> str:
+    """Return an annotation as GitHub's runner reads it; nothing in it can begin another command."""
+    place = annotation.place
+    listed = {
+        "file": place.file,
+        "line": str(place.line or ""),
+        "col": str(place.column or ""),
+        "title": one_line(annotation.title),
+    }
+    properties = ",".join(f"{key}={_property(value)}" for key, value in listed.items() if value)
+    return f"::{annotation.severity} {properties}::{_data(shorten_middle(one_line(annotation.message), LENGTH))}"
+
+
+def _broken(summary: Summary) -> Iterable[CaseSummary]:
+    for entry in list_broken(summary.cases):
+        yield entry.case
+        yield from entry.others
+
+
+def _annotation(case: CaseSummary, trial: Trial | None) -> Annotation:
+    weighs = case.gated and case.verdict is not CaseVerdict.UNSTABLE
+    score = first_failed(trial)
+    marks = "critical, " if case.critical else ""
+    why = f"{score.assertion.label}: {_seen(score)}" if score else case.why
+    return Annotation(
+        "error" if weighs else "warning",
+        score.assertion.place if score else case.place,
+        case.case_id,
+        f"{case.verdict}, {marks}{trials_in_words(case)}. {why}",
+    )
+
+
+def first_failed(trial: Trial | None) -> Score | None:
+    """Return the first score that made a trial fail."""
+    scores = trial.score.scores if trial and trial.score else ()
+    return next((score for score in scores if score.fails_trial), None)
+
+
+def _seen(score: Score) -> str:
+    finding = score.finding
+    wanted = f"; expected {finding.expected}" if finding.expected else ""
+    return f"{finding.observed or 'nothing of the kind'}{wanted}"
+
+
+def _at_most(annotations: Sequence[Annotation]) -> list[Annotation]:
+    """Return nine annotations, and a tenth that counts the rest."""
+    if len(annotations) <= SHOWN + 1:
+        return [*annotations]
+    rest = f"{len(annotations) - SHOWN} more cases like these did not pass; the report has them all."
+    return [*annotations[:SHOWN], Annotation(annotations[0].severity, Place(""), "evalkit", rest)]
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

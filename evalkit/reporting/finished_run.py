@@ -1,0 +1,34 @@
+"""What the reports for GitHub are made of: a finished run, its comparison, and the addresses to link to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from evalkit.records import Decision, Details, GateResult, Place, Summary
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where a reader gets more: `report` is the address of the page, `files` of the repository at this commit."""
+
+    report: str = ""
+    files: str = ""
+
+    def of(self, place: Place) -> str:
+        """Return the address of a line; empty where none is known."""
+        if not self.files or place.file.startswith(("/", "..")):
+            return ""
+        line = f"#L{place.line}" if place.line else ""
+        return f"{self.files}/{quote(place.file)}{line}"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run with its verdict, the trials that show why cases did not pass, and what comparing it has come to."""
+
+    summary: Summary
+    gate: GateResult
+    details: Details = field(default_factory=dict)
+    decision: Decision | None = None
+    links: Links = field(default_factory=Links)
