@@ -1,5 +1,6 @@
 """Versioned prompts: which file a reference names, what it renders to, and what is wrong with it."""
 
+from evalkit.prompts.git import changed_files
 from evalkit.prompts.history import find_version
 from evalkit.prompts.lint import lint_prompt
 from evalkit.prompts.refs import list_prompts
@@ -8,6 +9,7 @@ from evalkit.prompts.source import PromptSource, find_prompt
 
 __all__ = [
     "PromptSource",
+    "changed_files",
     "find_prompt",
     "find_version",
     "lint_prompt",

@@ -1,4 +1,4 @@
-"""What a folder of the project held at a git revision.
+"""What a folder of the project held at a git revision, and what changed since one.
 
 The one place that runs git for prompts. Reads objects only: no working tree, no filters, no hooks, and never longer
 than `TIMEOUT_S`.
@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.errors import EvalkitError, UsageError
+from evalkit.errors import EvalkitError, NoVerdict, UsageError
 
 TIMEOUT_S = 30.0
 
@@ -64,6 +64,29 @@ def content_of(root: Path, entry: GitEntry) -> bytes:
     if shown.returncode != 0:
         raise EvalkitError(f"git cat-file {entry.blob[:12]} failed: {_message(shown)}")
     return shown.stdout
+
+
+def changed_files(root: Path, revision: str) -> tuple[str, ...]:
+    """Return the files that differ between the working tree and the commit where it left `revision`, new ones too.
+
+    Paths are relative to `root` with forward slashes; those outside it begin with `../`. NoVerdict when git can't tell.
+    """
+    base = _told(root, f"where HEAD left {revision!r}", "merge-base", "--end-of-options", revision, "HEAD").strip()
+    top = Path(_told(root, "where the repository begins", "rev-parse", "--show-toplevel").rstrip("\n"))
+    changed = _told(root, f"what changed since {revision!r}", "diff", "--name-only", "--no-renames", "-z", base, "--")
+    fresh = _told(top, "which files are new", "ls-files", "--others", "--exclude-standard", "-z")
+    names = sorted({name for name in f"{changed}\0{fresh}".split("\0") if name})
+    return tuple(os.path.relpath(top / name, root.resolve()).replace(os.sep, "/") for name in names)
+
+
+def _told(root: Path, what: str, *arguments: str) -> str:
+    done = _git(root, *arguments)
+    if done.returncode != 0:
+        raise NoVerdict(
+            f"git can't tell {what}: {_message(done)}. A shallow clone lacks the history: fetch all of it "
+            "(actions/checkout: fetch-depth: 0)."
+        )
+    return done.stdout.decode("utf-8", "surrogateescape")
 
 
 def _message(done: subprocess.CompletedProcess[bytes]) -> str:
