@@ -13,11 +13,14 @@ from dataclasses import dataclass
 
 import orjson
 
-from evalkit.engine import ApiReplies, Limits, Price, RateLimiter, Replies
+from evalkit.engine import ApiReplies, Door, Limits, Price, RateLimiter, Replies
+from evalkit.engine.platforms import ANTHROPIC, check_platform, endpoint_name, is_configured
 from evalkit.engine.threads import run_in_thread
+from evalkit.errors import UsageError
 from evalkit.records import JsonObject, Source
-from evalkit.runner.source import OpenSource, describe_source, open_source
 
+LIVE = "live"
+STAND_IN = "stand-in"
 LIMITS = Limits(turn_s=300.0)  # a person is waiting
 
 
@@ -33,13 +36,13 @@ class Connection:
     """Replies for one chat over one pool of connections; `warm_up` early, close at the end."""
 
     def __init__(self, via: str, platform: str, price: Price) -> None:
-        self.source: Source = describe_source(via, platform)
+        self.source = Source("live", endpoint_name(platform)) if via == LIVE else Source("stand-in")
         self._via = via
         self._platform = platform
         self._price = price
         self._limiter = RateLimiter()
         self._stack = AsyncExitStack()
-        self._opening: asyncio.Task[OpenSource] | None = None
+        self._opening: asyncio.Task[Door] | None = None
 
     def warm_up(self) -> None:
         """Begin to load and open, and return at once."""
@@ -50,9 +53,9 @@ class Connection:
         """Return a source of replies; `trial` tells the stand-in which of several answers to give."""
         self.warm_up()
         assert self._opening is not None  # noqa: S101 - set by the line above
-        opened = await asyncio.shield(self._opening)
+        door = await asyncio.shield(self._opening)
         headers = _headers(self.source, trial, script or Script())
-        return ApiReplies(opened.door, self._price, headers=headers, limits=LIMITS, limiter=self._limiter)
+        return ApiReplies(door, self._price, headers=headers, limits=LIMITS, limiter=self._limiter)
 
     async def close(self) -> None:
         """Close what was opened."""
@@ -60,15 +63,41 @@ class Connection:
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._stack.aclose()
 
-    async def _open(self) -> OpenSource:
+    async def _open(self) -> Door:
         await run_in_thread(_loader(self._via))
-        return await self._stack.enter_async_context(open_source(self._via, self._platform))
+        from evalkit.engine.claude import STAND_IN_KEY, ClaudeDoor
+
+        if self._via == LIVE:
+            door = ClaudeDoor(platform=self._platform)
+        else:
+            from evalkit.standin import StandIn
+
+            stand_in = StandIn()
+            door = ClaudeDoor(stand_in.start(), STAND_IN_KEY)
+            self._stack.callback(stand_in.stop)
+        self._stack.push_async_callback(door.close)
+        return door
+
+
+def choose_source(asked: str | None, platform: str = ANTHROPIC) -> str:
+    """Return `live` or `stand-in`: what was asked for, else live where it is set up. UsageError when it can't be used.
+
+    Beside `runner.source`, which does the same for runs: importing the runner loads half a second of statistics.
+    """
+    via = asked or (LIVE if is_configured(platform) else STAND_IN)
+    if via not in {LIVE, STAND_IN}:
+        raise UsageError(f"--via {via}: a chat needs replies that are made now; expected live or stand-in.")
+    if via == LIVE and platform == ANTHROPIC and not is_configured(platform):
+        raise UsageError("--via live needs a key; set ANTHROPIC_API_KEY, or use --via stand-in.")
+    if via == LIVE:
+        check_platform(platform)
+    return via
 
 
 def _loader(via: str) -> Callable[[], None]:
     def load() -> None:
 
-        if via == "stand-in":
+        if via == STAND_IN:
             from evalkit.standin.server import build_server, default_answer
             from evalkit.standin.settings import Settings
 

@@ -16,7 +16,6 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
-from prompt_toolkit.input.defaults import create_input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.defaults import create_output
@@ -32,6 +31,11 @@ HINT = "Ctrl-C stops a reply. To leave: /exit or Ctrl-D"
 STYLE = Style.from_dict({"prompt": "bold", "continuation": "ansibrightblack", "notice": "ansiyellow"})
 
 
+def is_dumb() -> bool:
+    """Tell whether the terminal can only print line below line."""
+    return os.environ.get("TERM", "dumb") in {"", "dumb"}
+
+
 def history_file() -> Path:
     """Return where earlier messages are kept: below XDG_STATE_HOME, or ~/.local/state."""
     state = os.environ.get("XDG_STATE_HOME")
@@ -45,7 +49,7 @@ class LineEditor:
         self.complete = complete
         self._notice = notice
         depth = ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None
-        self._options: dict[str, Any] = {"input": create_input(), "output": create_output(always_prefer_tty=True)}
+        self._options: dict[str, Any] = {"output": create_output(always_prefer_tty=True)}
         self._session: PromptSession[str] = PromptSession(
             history=_history(history_file()),
             completer=_Completions(self),
@@ -62,9 +66,7 @@ class LineEditor:
 
     async def read(self, prompt: str, prefill: str = "") -> str:
         """Return what was entered; EOFError when the person leaves."""
-        return await self._session.prompt_async(
-            [("class:prompt", prompt)], default=prefill, rprompt=self._at_the_right, refresh_interval=1.0
-        )
+        return await self._session.prompt_async([("class:prompt", prompt)], default=prefill, rprompt=self._at_the_right)
 
     async def ask(self, question: str) -> str:
         """Return the answer to a question, which is kept out of the history; KeyboardInterrupt on Ctrl-C."""
@@ -72,6 +74,11 @@ class LineEditor:
             history=InMemoryHistory(), style=STYLE, color_depth=self._depth, **self._options
         )
         return await session.prompt_async(question)
+
+    def redraw(self) -> None:
+        """Draw the line again: what stands at its right is another text now."""
+        if self._session.app.is_running:
+            self._session.app.invalidate()
 
     async def above(self, write: Callable[[], None]) -> None:
         """Print something above the line that is being typed."""
@@ -87,7 +94,7 @@ class LineEditor:
             self._session.app.exit(exception=reason)
 
     def _at_the_right(self) -> AnyFormattedText:
-        return [("class:notice", self._notice())]
+        return [("class:notice", "" if self._session.app.is_done else self._notice())]
 
 
 class _Completions(Completer):

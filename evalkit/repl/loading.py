@@ -131,10 +131,16 @@ def _trial(name: str, folder: Path, wanted: str) -> Recorded:
 
 def _which(wanted: str, trials: list[Trial]) -> str:
     failed = list(dict.fromkeys(trial.key.case_id for trial in trials if is_failed(trial)))
-    names = failed or list(dict.fromkeys(trial.key.case_id for trial in trials))
+    every = dict.fromkeys(_name_of(trial) for trial in trials)
+    names = failed or list(every)
     shown = ", ".join(f"#{name}" for name in names[:8]) + (", …" if len(names) > 8 else "")
-    what = f"no session {wanted!r}" if wanted else "which conversation?"
-    return f"{what} {'These failed' if failed else 'There are'}: {shown or 'none'}."
+    what = f"no one conversation is named {wanted!r}" if wanted else "which conversation?"
+    return f"{what}; {'failed ones are' if failed else 'there are'} {shown or 'none'}."
+
+
+def _name_of(trial: Trial) -> str:
+    """Return how a trial is named behind `#`: by its case, in a chat by its session."""
+    return trial.transcript.session_id if not trial.key.suite else trial.key.case_id
 
 
 def _transcript(name: str, path: Path, wanted: str) -> Recorded:

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 from evalkit.repl.asked import ChatAsked
 from evalkit.repl.commands.names import LEAVE, read_command
 from evalkit.repl.completion import complete
-from evalkit.repl.line_editor import LineEditor
+from evalkit.repl.line_editor import LineEditor, is_dumb
+from evalkit.repl.plain_lines import PlainLines
 
 if TYPE_CHECKING:
     from evalkit.repl.chat import Chat
     from evalkit.repl.opening import Opened
 
 PROMPT = "you> "
+WATCH_S = 0.5  # how often the prompt's files are looked at
 
 
 def run_chat(asked: ChatAsked) -> int:
@@ -34,29 +36,37 @@ class _Loop:
         self._asked = asked
         self._chat: Chat | None = None
         self._ready = asyncio.Event()
+        self._notice = ""
         self._broken: BaseException | None = None
         self._opened: Opened | None = None
-        self._editor = LineEditor(lambda text: complete(text, asked.root, self._chat), self._notice)
+        self._editor = (
+            PlainLines()
+            if is_dumb()
+            else LineEditor(lambda text: complete(text, asked.root, self._chat), lambda: self._notice)
+        )
 
     async def run(self) -> int:
-        opening = asyncio.create_task(self._open())
+        tasks = [asyncio.create_task(self._open()), asyncio.create_task(self._watch())]
         try:
             await self._talk()
         except (EOFError, KeyboardInterrupt):
             pass
         finally:
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._close()
         if self._broken is not None:
             raise self._broken
         return 0
 
     async def _talk(self) -> None:
-        if self._asked.load:
-            await self._take_up()
+        if self._asked.load or is_dumb():  # a dumb terminal can't be written to above the line
+            await self._ready.wait()
+        await self._take_up()
         while not self._is_over():
             text = await self._editor.read(PROMPT, self._take_prefill())
+            self._notice = ""
             if text.strip().lower() in LEAVE:
                 return
             if text.strip():
@@ -68,11 +78,10 @@ class _Loop:
         return self._broken is not None or (self._chat is not None and self._chat.leaving)
 
     async def _take_up(self) -> None:
-        """Wait for what was asked to be loaded and go on from it; without it there is nothing to type yet."""
-        from evalkit.repl.taking_up import take_up
-
-        await self._ready.wait()
+        """Go on from what was asked to be loaded; without it there is nothing to type yet."""
         if self._chat is not None and self._opened is not None and self._opened.loaded is not None:
+            from evalkit.repl.taking_up import take_up
+
             await take_up(self._chat, self._opened.loaded)
 
     async def _handle(self, chat: Chat, text: str) -> None:
@@ -92,6 +101,7 @@ class _Loop:
 
             chat = self._chat = connect(opened, Screen(), self._editor.ask)
             await self._editor.above(lambda: greet(chat, opened))
+            chat.session.connection.warm_up()
             self._opened = opened
         except asyncio.CancelledError:
             raise
@@ -117,12 +127,16 @@ class _Loop:
         text, self._chat.prefill = self._chat.prefill, ""
         return text
 
-    def _notice(self) -> str:
-        """Return what stands at the right of the line: that the prompt's file was edited."""
-        if self._chat is None or self._chat.watched is None:
-            return ""
-        changed = self._chat.watched.changed()
-        return f"{changed} was edited. reload? Enter" if changed else ""
+    async def _watch(self) -> None:
+        """Look at the prompt's files now and then, and say at the right of the line that one was edited."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            watched = self._chat.watched if self._chat else None
+            changed = watched.changed() if watched else ""
+            notice = f"{changed} was edited. reload? Enter" if changed else ""
+            if notice != self._notice:
+                self._notice = notice
+                self._editor.redraw()
 
 
 async def _load(asked: ChatAsked) -> Opened:

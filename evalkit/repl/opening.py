@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.errors import UsageError
 from evalkit.pricing import parse_prices, price_table, price_with
 from evalkit.repl.asked import ChatAsked
 from evalkit.repl.chat import AskLine, Chat
 from evalkit.repl.commands.versions import start_versus
-from evalkit.repl.connection import Connection
+from evalkit.repl.connection import STAND_IN, Connection, choose_source
 from evalkit.repl.continuing import Earlier, last_chat
 from evalkit.repl.interrupts import Interrupts
 from evalkit.repl.loading import Loaded, load_conversation
@@ -21,8 +20,6 @@ from evalkit.repl.setting import Setting, load_setting, setting_of
 from evalkit.repl.taking_up import show_exchange
 from evalkit.repl.tools import ChatTools
 from evalkit.repl.watched import Watched
-from evalkit.runner import LIVE, STAND_IN, has_credential
-from evalkit.runner.source import require_credential
 
 SHOWN = 5
 """How many exchanges of an earlier chat are printed when it is gone on with."""
@@ -41,18 +38,14 @@ class Opened:
 
 def open_files(asked: ChatAsked) -> Opened:
     """Read everything a chat begins with; UsageError or FileProblems when that can't be done."""
-    platform = asked.config.get("platform", "anthropic")
-    via = asked.via or (LIVE if has_credential(platform) else STAND_IN)
-    if via not in {LIVE, STAND_IN}:
-        raise UsageError(f"--via {via}: a chat needs replies that are made now; expected live or stand-in.")
-    require_credential(via, platform)
+    via = choose_source(asked.via, asked.config.get("platform", "anthropic"))
     earlier = last_chat(asked.root) if asked.resume else None
     loaded = load_conversation(asked.load, asked.root) if asked.load else None
     return Opened(asked, _setting(asked, earlier, loaded), via, earlier, loaded)
 
 
 def connect(opened: Opened, screen: Screen, ask_line: AskLine | None) -> Chat:
-    """Return the chat; its connection is being opened from here on. Call it in the event loop."""
+    """Return the chat; nothing is connected before the first message, or before its connection is warmed up."""
     asked, setting = opened.asked, opened.setting
     prices = parse_prices(asked.config.get("prices", []))
     connection = Connection(opened.via, asked.config.get("platform", "anthropic"), price_with(prices))
@@ -62,7 +55,6 @@ def connect(opened: Opened, screen: Screen, ask_line: AskLine | None) -> Chat:
     session = Session(setting, connection, tools, record)
     chat = Chat(session, screen, Interrupts(), ask_line, watched=Watched(setting.prompt, asked.root))
     tools.ask_with(chat.result)
-    connection.warm_up()
     if opened.earlier:
         session.begin_with(opened.earlier.opening, opened.earlier.exchanges, opened.earlier.origin)
     return chat

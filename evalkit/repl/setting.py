@@ -104,7 +104,7 @@ def suites_of(ref: str, root: Path) -> tuple[tuple[Suite, ...], tuple[str, ...]]
 def find_suite_file(name: str, root: Path) -> Path:
     """Return the file that `returns`, `returns.yaml` or `suites/returns.yaml` means, whether it exists or not."""
     file = name if name.endswith((".yaml", ".yml")) else f"{name}.yaml"
-    candidates = [Path(file), root / file, root / "suites" / file]
+    candidates = [root / file, root / "suites" / file, Path(file)]
     existing = next((path for path in candidates if path.is_file()), None)
     return existing or (root / file if "/" in file else root / "suites" / file)
 

@@ -48,6 +48,8 @@ class TurnView:
         self._spent = spent
         self._with_footer = with_footer
         self._speaking = False
+        # what a pipe was given can't be taken back when a try fails and the reply begins again
+        self._held: list[str] | None = [] if screen.one_shot and not screen.out.isatty() else None
 
     def show(self, event: EngineEvent) -> None:
         """Show one event."""
@@ -63,8 +65,10 @@ class TurnView:
                     f"  ← {result_line(event.call, screen.columns - 5)}", "yellow" if event.call.is_error else "dim"
                 )
             case RequestFinished():
+                self._release()
                 self._pause()
             case Retrying():
+                self._held = None if self._held is None else []
                 again = "; the reply begins again" if self._speaking else ""
                 self._pause()
                 screen.note(f"  … {waiting(event.failure, event.wait_s)}{again}", "yellow")
@@ -77,10 +81,19 @@ class TurnView:
 
     def stopped(self) -> None:
         """Say that the person stopped the reply."""
+        self._release()
         self._pause()
         self._screen.note("  stopped; what came is kept. /retry asks again, /undo takes it back", "yellow")
 
+    def _release(self) -> None:
+        if self._held:
+            self._screen.reply("".join(self._held).lstrip("\n"))
+            self._held = []
+
     def _text(self, text: str) -> None:
+        if self._held is not None:
+            self._held.append(text)
+            return
         if not self._speaking:
             text = text.lstrip("\n")
             if not text:

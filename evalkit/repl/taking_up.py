@@ -32,7 +32,8 @@ async def take_up(chat: Chat, loaded: Loaded) -> None:
     for reason in loaded.reasons:
         screen.note(f"  why it failed: {one_line(reason)}", "yellow")
     chat.prefill = chat.waiting = loaded.waiting
-    screen.note("  the last message waits on the line: Enter or /retry gets a new reply")
+    if not screen.one_shot:
+        screen.note("  the last message waits on the line: Enter or /retry gets a new reply")
 
 
 def show_exchange(chat: Chat, exchange: Exchange) -> None:

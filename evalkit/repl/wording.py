@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from evalkit.records import Failure, Request, Turn, Usage
 from evalkit.repl.exchange import INTERRUPTED
 from evalkit.repl.voice import VoiceVerdict
+from evalkit.reporting.safe_text import one_line, shorten_middle
 from evalkit.reporting.wording import number, percent, usd
 
 _FRIENDLY = {
@@ -19,7 +20,7 @@ _FRIENDLY = {
     "permission_error": "The key may not use this model. /model changes it, /retry asks again",
     "not_found_error": "There is no such model at this endpoint. /model changes it, /retry asks again",
     "request_too_large": "The conversation has become too large to send. /undo takes some back, /clear begins anew",
-    "invalid_request_error": "The API refused the request as it is. /undo takes the message back",
+    "invalid_request_error": "The API refused the request. /prompt or /model change it, /undo takes the message back",
     "rate_limit_error": "Too many requests or tokens for this key just now. Wait a moment, then /retry",
     "overloaded_error": "The model is overloaded just now. /retry asks again",
     "api_error": "The API had a problem of its own. /retry asks again",
@@ -30,6 +31,8 @@ _FRIENDLY = {
     "malformed_stream": "What came was no reply of the API. A proxy in between? /retry asks again",
     "deadline_exceeded": "The turn took too long and was given up. /retry asks again",
 }
+_SAYS_WHY = frozenset({"invalid_request_error", "not_found_error"})
+LONGEST = 200  # characters of the API's own words
 _STOPS = {
     "max_tokens": "cut off: max_tokens reached",
     "refusal": "the model refused",
@@ -115,6 +118,9 @@ def friendly(failure: Failure) -> str:
     if failure.kind == INTERRUPTED:
         return "stopped; what came is kept. /retry asks again" if failure.mid_stream else "stopped before a word came"
     words = _FRIENDLY.get(failure.kind, "No reply came. /retry asks again")
+    if failure.kind in _SAYS_WHY:
+        what, _, then = words.partition(". ")
+        words = f"{what}: {shorten_middle(one_line(failure.message), LONGEST).rstrip('.')}. {then}"
     facts = [failure.kind, str(failure.status) if failure.status and failure.status != 200 else ""]
     facts += [f"request {failure.request_id}" if failure.request_id else ""]
     return f"{words}.  ({', '.join(fact for fact in facts if fact)})"

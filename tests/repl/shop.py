@@ -26,7 +26,10 @@ inputs:
 ---
 You are Tess, the assistant of a shop.
 
-Look an order up with lookup_order before you say anything about it. %s
+# How you work
+- Never state anything about an order before `lookup_order` has returned it.
+- If a tool fails, try it once more; then say so plainly.
+- %s
 
 {# evalkit: cache here #}
 Today is {{ today }}.
@@ -94,7 +97,7 @@ cases:
     stand_in: [{say: "Great lamps!"}]
     expect: {never_says: [great]}
 """
-STRICT = "Never use exclamation marks. Be brief."
+STRICT = "No exclamation marks. Keep replies under 60 words. Do not use emoji."
 FILES = {
     "prompts/support/CURRENT": "v2\n",
     "prompts/support/v1.md": PROMPT % "Be enthusiastic!",
