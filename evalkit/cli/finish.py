@@ -8,19 +8,19 @@ from pathlib import Path
 import click
 
 
-def finish_run(folder: Path, *, quiet: bool = False, open_report: bool = False) -> int:
+def finish_run(folder: Path, *, quiet: bool = False, open_report: bool = False, strict: bool = False) -> int:
     """Write report.html and summary.json beside the records, print the result, return the exit code."""
     from evalkit.analysis import analyse
-    from evalkit.gate import judge
+    from evalkit.gate import compare_run, judge
     from evalkit.reporting import render_html, render_run, write_summary
     from evalkit.store import RunReader
 
     reader = RunReader(folder)
     analysis = analyse(reader)
-    gate = judge(analysis.summary)
+    gate = judge(analysis.summary, compare_run(reader), strict=strict)
     page = folder / "report.html"
     write_summary(analysis.summary, gate, folder / "summary.json")
-    render_html(analysis.summary, gate, reader.trials(), page)
+    render_html(analysis.summary, gate, (trial for trial in reader.trials() if trial.key.is_own), page)
     if quiet:
         click.echo(gate.sentence)
     else:

@@ -21,11 +21,14 @@ from evalkit.errors import EvalkitError, ExitCode, FileProblems
 SECTIONS: dict[str, dict[str, str]] = {
     "Every day": {
         "run": "evalkit.cli.run:run",
+        "compare": "evalkit.cli.compare:compare",
         "chat": "evalkit.cli.chat:chat",
         "check": "evalkit.cli.check:check",
     },
     "Results": {
         "report": "evalkit.cli.report:report",
+        "bless": "evalkit.cli.bless:bless",
+        "power": "evalkit.cli.power:power",
         "add": "evalkit.cli.add:add",
         "replay": "evalkit.cli.replay:replay",
         "label": "evalkit.cli.label:label",

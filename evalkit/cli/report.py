@@ -33,19 +33,19 @@ def report(run: str, kind: str, out: Path | None, *, open_report: bool) -> None:
             click.launch(str(page))
         return
     from evalkit.analysis import analyse
-    from evalkit.gate import judge
+    from evalkit.gate import compare_run, judge
     from evalkit.reporting import render_html, write_summary
     from evalkit.store import RunReader, find_run
 
     reader = RunReader(find_run(run, _root(run)))
     summary = analyse(reader).summary
-    gate = judge(summary)
+    gate = judge(summary, compare_run(reader))
     if kind == "json":
         out = out or reader.folder / "summary.json"
         write_summary(summary, gate, out)
     else:
         out = out or reader.folder / "report.html"
-        render_html(summary, gate, reader.trials(), out)
+        render_html(summary, gate, (trial for trial in reader.trials() if trial.key.is_own), out)
     click.echo(str(out))
     if open_report:
         click.launch(str(out))

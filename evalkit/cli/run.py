@@ -33,6 +33,9 @@ Examples:
 @click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="Stop before spending more.")
 @click.option("--max-time", type=Duration(), metavar="10m", help="Stop after this long.")
 @click.option("-n", "--jobs", type=click.IntRange(1, 1000), metavar="N", help="Trials at once.  [8]")
+@click.option("--against", metavar="RUN", help="Compare with this run instead of the baseline.")
+@click.option("--strict", is_flag=True, help="Fail too when the comparison can't tell.")
+@click.option("--draw", type=click.IntRange(0), default=0, hidden=True, help="Let the stand-in draw anew.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="DIR", help="[reports/<time>-<hash>]")
 @click.option("--open", "open_report", is_flag=True, help="Open the report when done.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
@@ -49,16 +52,17 @@ def run(ctx: click.Context, /, **options: Any) -> None:
 
     root = find_root()
     config = load_config(root)
-    project = _project(root, config, quiet=options["quiet"])
+    project = make_project(root, config, quiet=options["quiet"])
     if options["resume"]:
         _refuse_beside_resume(options)
         folder = resume_run(project, options["resume"])
     else:
         folder = start_run(project, Asked(_settings(options, root, config), options["out"], ("evalkit", *sys.argv[1:])))
-    ctx.exit(finish_run(folder, quiet=options["quiet"], open_report=options["open_report"]))
+    ctx.exit(finish_run(folder, quiet=options["quiet"], open_report=options["open_report"], strict=options["strict"]))
 
 
-def _project(root: Path, config: Mapping[str, Any], *, quiet: bool) -> Project:
+def make_project(root: Path, config: Mapping[str, Any], *, quiet: bool) -> Project:
+    """Return the project with its prices and who hears of progress."""
     from evalkit.cli.progress import LineProgress, NoProgress, QuietProgress
     from evalkit.pricing import parse_prices, price_table, price_with
     from evalkit.runner import Project
@@ -86,13 +90,15 @@ def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any])
         max_time_s=Duration().convert(max_time, None, None) if max_time is not None else None,
         platform=platform,
         jobs=options["jobs"] or config.get("jobs", 8),
+        against=options["against"],
+        draw=options["draw"],
     )
 
 
 def _refuse_beside_resume(options: Mapping[str, Any]) -> None:
     """A resumed run keeps its settings; options that would change them are a mistake."""
-    harmless = {"resume", "open_report", "quiet"}
-    given = [name for name, value in options.items() if name not in harmless and value not in (None, (), False)]
+    harmless = {"resume", "open_report", "quiet", "strict"}
+    given = [name for name, value in options.items() if name not in harmless and value not in (None, (), False, 0)]
     if given:
         names = ", ".join(sorted(name.replace("_", "-") for name in given))
         msg = f"--resume goes on with the run's own settings; leave out: {names}."

@@ -1,26 +1,39 @@
 """Summary, and the trials of two arms -> verdicts with reasons. Calls no model and reads no file."""
 
-from evalkit.gate.absolute import judge
+from evalkit.gate.absolute import Compared, judge
 from evalkit.gate.cases import Opponents, gate_cases, gate_settings
 from evalkit.gate.evidence import Answer, Outcomes
+from evalkit.gate.outlook import Offer, Outlook, outlook, outlook_in_words
 from evalkit.gate.procedure import Ask, Procedure, decide, decide_finished
 from evalkit.gate.recorded import compare_finished, compare_recorded
+from evalkit.gate.recorded_run import compare_run, cost_per_trial
 from evalkit.gate.settings import GateCase, GateSettings, usual_rounds
+from evalkit.gate.words import decision_in_words, interval_in_words, remarks
 
 __all__ = [
     "Answer",
     "Ask",
+    "Compared",
     "GateCase",
     "GateSettings",
+    "Offer",
     "Opponents",
     "Outcomes",
+    "Outlook",
     "Procedure",
     "compare_finished",
     "compare_recorded",
+    "compare_run",
+    "cost_per_trial",
     "decide",
     "decide_finished",
+    "decision_in_words",
     "gate_cases",
     "gate_settings",
+    "interval_in_words",
     "judge",
+    "outlook",
+    "outlook_in_words",
+    "remarks",
     "usual_rounds",
 ]

@@ -1,4 +1,4 @@
-"""Judges a run: Summary -> GateResult. The absolute rules only; comparison with a baseline is another module's job.
+"""Judges a run: Summary and comparison -> GateResult. First the absolute rules, then whether it is worse.
 
 What was not measured never turns a run green. A proven failure stays a failure even when something else was not
 measured; otherwise a run that ended early, or measured too little, has no verdict.
@@ -10,7 +10,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evalkit.errors import ExitCode
-from evalkit.records import CaseSummary, CaseVerdict, EndReason, GateResult, RunVerdict, SuiteSummary, Summary, Tally
+from evalkit.gate.outlook import Outlook, outlook_in_words
+from evalkit.gate.words import decision_in_words, remarks
+from evalkit.records import (
+    BaselineRecord,
+    CaseSummary,
+    CaseVerdict,
+    Decision,
+    EndReason,
+    GateResult,
+    RunVerdict,
+    SuiteSummary,
+    Summary,
+    Tally,
+    Verdict,
+)
 
 NOT_MEASURED_LIMIT = 0.02
 """Share of the gated trials that may stay unmeasured before the run has no verdict."""
@@ -69,20 +83,87 @@ class _GatedSuite:
         return [case for case in self.cases if case.verdict is verdict]
 
 
-def judge(summary: Summary) -> GateResult:
-    """Return the verdict of a run with its exit code, one sentence for a chat, and the reasons, worst first."""
+@dataclass(frozen=True)
+class Compared:
+    """What a run was compared with and what came of it; no decision where there was nothing to compare with."""
+
+    decision: Decision | None
+    baselines: tuple[BaselineRecord, ...] = ()
+    outlook: Outlook | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call the other side."""
+        names = list(dict.fromkeys(baseline.name for baseline in self.baselines if baseline.use != "none"))
+        return names[0] if len(names) == 1 else "the baseline"
+
+
+def judge(summary: Summary, compared: Compared | None = None, *, strict: bool = False) -> GateResult:
+    """Return the verdict of a run with its exit code, one sentence for a chat, and the reasons, worst first.
+
+    `strict` fails a run whose comparison can't tell.
+    """
+    compared = compared or Compared(None)
     if not summary.cases:
         sentence = "Nothing selected: the selection matched no case, so nothing was measured."
         return GateResult(ExitCode.NOTHING_SELECTED, RunVerdict.NOTHING_SELECTED, sentence, ())
     gated = [case for case in summary.cases if case.gated and case.skip is None]
     suites = _gated_suites(summary, gated)
     grounds = _Grounds(
-        failures=(*_critical_failures(gated), *_suite_failures(suites)),
-        open_questions=(*_early_end(summary), *_unmeasured(gated), *_undecided_suites(suites)),
+        failures=(*_critical_failures(gated), *_suite_failures(suites), *_worse(compared, strict=strict)),
+        open_questions=(
+            *_early_end(summary),
+            *_unmeasured(gated),
+            *_undecided_suites(suites),
+            *_incomparable(compared),
+        ),
     )
     verdict = _verdict(summary, grounds)
     reasons = grounds.failures + grounds.open_questions
-    return GateResult(_EXIT_CODES[verdict], verdict, _sentence(summary, verdict, reasons), reasons)
+    sentence = _sentence(summary, verdict, reasons, compared)
+    return GateResult(_EXIT_CODES[verdict], verdict, sentence, reasons, _notes(compared))
+
+
+def _worse(compared: Compared, *, strict: bool) -> list[str]:
+    decision = compared.decision
+    if decision is None:
+        return []
+    failing = (Verdict.WORSE, Verdict.CANT_TELL) if strict else (Verdict.WORSE,)
+    return [decision_in_words(decision, compared.name)] if decision.verdict in failing else []
+
+
+def _incomparable(compared: Compared) -> list[str]:
+    """What keeps a comparison that was asked for from being made."""
+    reasons = [baseline.note for baseline in compared.baselines if baseline.use == "none" and baseline.required]
+    if compared.decision is not None and compared.decision.verdict is Verdict.NO_VERDICT:
+        reasons.append(decision_in_words(compared.decision, compared.name))
+    return reasons
+
+
+def _notes(compared: Compared) -> tuple[str, ...]:
+    """What a reader should know of the comparison beside the verdict."""
+    told = [b for b in compared.baselines if b.note and not (b.use == "none" and b.required)]
+    notes = [f"{b.suite}: {b.note}" for b in told if b.prompt_ref]
+    missing = [b.name for b in told if not b.prompt_ref]
+    if missing and not notes and len(missing) == len(compared.baselines):
+        notes.append("no baseline yet: evalkit bless makes this run the baseline")
+    elif missing:
+        notes.append(f"no baseline: {', '.join(missing[:NAMED_CASES])}{_more(missing)}; evalkit bless makes one")
+    for words, pick in (("gone since", "vanished"), ("changed since, not compared", "changed"), ("new", "new")):
+        for baseline in compared.baselines:
+            ids = getattr(baseline, pick)
+            if ids and baseline.use != "none":
+                notes.append(f"{baseline.suite}: {words} {baseline.name}: {', '.join(ids[:NAMED_CASES])}{_more(ids)}")
+    if compared.decision is None:
+        return tuple(notes)
+    notes = [*remarks(compared.decision), *notes]
+    if compared.outlook is not None and compared.decision.verdict is Verdict.CANT_TELL:
+        notes.insert(0, outlook_in_words(compared.outlook))
+    return tuple(notes)
+
+
+def _more(ids: Sequence[str]) -> str:
+    return f" and {len(ids) - NAMED_CASES} more" if len(ids) > NAMED_CASES else ""
 
 
 def _verdict(summary: Summary, grounds: _Grounds) -> RunVerdict:
@@ -152,10 +233,11 @@ def _unmeasured(gated: Sequence[CaseSummary]) -> list[str]:
     return reasons
 
 
-def _sentence(summary: Summary, verdict: RunVerdict, reasons: Sequence[str]) -> str:
+def _sentence(summary: Summary, verdict: RunVerdict, reasons: Sequence[str], compared: Compared) -> str:
     head = verdict.value.capitalize()
     why = f"{reasons[0]}" + (f" and {len(reasons) - 1} more" if len(reasons) > 1 else "") if reasons else ""
-    parts = [part for part in (why, _counts(summary), _source(summary)) if part]
+    told = decision_in_words(compared.decision, compared.name) if compared.decision else ""
+    parts = [part for part in (why, _counts(summary), "" if told in reasons else told, _source(summary)) if part]
     return f"{head}: " + "; ".join(parts) + "."
 
 

@@ -13,6 +13,7 @@ from evalkit.records.comparison import (
     MetricChange,
     Verdict,
 )
+from evalkit.records.contrast import Contrast, FirstDifference, Flips, Pair, PromptChange
 from evalkit.records.place import Place, Problem
 from evalkit.records.prompt import PromptVersion
 from evalkit.records.run import (
@@ -97,6 +98,7 @@ __all__ = [
     "CaseSummary",
     "CaseVerdict",
     "ComparedCase",
+    "Contrast",
     "Counts",
     "Decision",
     "Details",
@@ -105,6 +107,8 @@ __all__ = [
     "FailureSummary",
     "Finding",
     "GateResult",
+    "FirstDifference",
+    "Flips",
     "Ground",
     "Interval",
     "JsonObject",
@@ -117,8 +121,10 @@ __all__ = [
     "MetricChange",
     "ModelMoney",
     "Money",
+    "Pair",
     "Place",
     "Problem",
+    "PromptChange",
     "PromptVersion",
     "Request",
     "RequestLine",

@@ -269,6 +269,8 @@ class RunVerdict(StrEnum):
 class GateResult:
     """What the gate says: the exit code, one sentence to paste into a chat, and the reasons, worst first.
 
+    `notes` are what a reader should know of the comparison with a baseline beside the verdict.
+
     `exit_code` is an `errors.ExitCode`; it stands here as a number because this floor is below the errors.
     """
 
@@ -276,3 +278,4 @@ class GateResult:
     verdict: RunVerdict
     sentence: str
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -215,3 +215,5 @@ def _verdict(gate: GateResult) -> Iterator[Text]:
     if len(gate.reasons) > 1:
         for reason in gate.reasons:
             yield Text(f"  - {one_line(reason)}")
+    for note in gate.notes:
+        yield Text(f"  {one_line(note)}", style="dim")

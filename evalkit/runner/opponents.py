@@ -80,7 +80,8 @@ class _Finder:
         prompt = self._plan.prompts[suite.path]
         record = next(each for each in self._plan.suite_records() if each.path == suite.path)
         now = conditions_of(prompt, self._source, record.judge, version("evalkit"))
-        cases = [case.record for each, case in self._plan.cases if each.path == suite.path]
+        chosen = [case.record for each, case in self._plan.cases if each.path == suite.path]
+        cases = [case for case in chosen if case.skip is None]
         found = match_baseline(baseline, name, cases, now, self._today)
         found = replace(found, required=required, vanished=self._vanished(found, suite))
         old = self._old_prompt(baseline, suite) if found.use != "none" else None

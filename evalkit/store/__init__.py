@@ -1,5 +1,6 @@
 """The only reader and writer of run folders and logs."""
 
+from evalkit.store.excerpt import copy_sessions
 from evalkit.store.folders import REPORTS, RUN_FILE, find_run, last_run, new_run_id
 from evalkit.store.hashing import Hasher
 from evalkit.store.logs import LogWriter
@@ -16,6 +17,7 @@ __all__ = [
     "RunReader",
     "RunWriter",
     "StoredSession",
+    "copy_sessions",
     "find_record",
     "find_run",
     "last_run",

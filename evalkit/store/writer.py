@@ -95,9 +95,11 @@ def shallow(value: Any) -> dict[str, Any]:
 
 
 def plain(value: object) -> object:
-    """Turn what orjson does not know (a mapping that is no dict) into what it does."""
+    """Turn what orjson does not know (a mapping that is no dict, a named tuple) into what it does."""
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
+    if isinstance(value, tuple):
+        return list(value)
     if hasattr(value, "keys"):
         return {key: value[key] for key in value.keys()}  # type: ignore[index]  # noqa: SIM118
     raise TypeError

@@ -1,0 +1,115 @@
+"""`evalkit bless`: accept a run as the baseline, after showing what that changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from evalkit.baseline import Baseline
+    from evalkit.runner.blessing import Blessing
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  evalkit run && evalkit bless
+  evalkit bless reports/20261122-071455-7c1e --replies"""
+)
+@click.argument("run", default="last", metavar="[RUN]")
+@click.option("--replies", is_flag=True, help="Keep the replies too, beside the baseline: NAME.replies.jsonl.")
+@click.option("-y", "--yes", is_flag=True, help="Write without asking.")
+@click.option("--force", is_flag=True, help="Write even in CI, where nobody reviews it.")
+def bless(run: str, *, replies: bool, yes: bool, force: bool) -> None:
+    """Accept a run as the baseline.
+
+    Writes suites/NAME.baseline.json for each suite of RUN (a folder, a run id, or `last`): passes and trials of every
+    case, with hashes, in a form whose diff is the review. Plays more rounds when a case has fewer than five.
+    """
+    from evalkit.cli.config import load_config
+    from evalkit.cli.project_root import find_root
+    from evalkit.cli.run import make_project
+    from evalkit.errors import UsageError
+    from evalkit.runner.blessing import prepare_blessing
+    from evalkit.store import find_run
+
+    if os.environ.get("CI") and not force:
+        raise UsageError(
+            "bless: this is CI (the variable CI is set), where a baseline would be accepted unseen; "
+            "bless on a desk and commit the file, or use --force."
+        )
+    root = find_root()
+    project = make_project(root, load_config(root), quiet=False)
+    blessing = prepare_blessing(project, find_run(run, root))
+    for line in changes(blessing):
+        click.echo(line)
+    if not (yes or force) and not click.confirm("Write?", default=False):
+        click.echo("nothing written")
+        return
+    for path in write(blessing, root, replies=replies):
+        click.echo(f"{os.path.relpath(path)} written")
+
+
+def changes(blessing: Blessing) -> Iterator[str]:
+    """Yield what a blessing changes, a line for each suite and each case that differs."""
+    for name, new, old in blessing.baselines:
+        size = f"{len(new.cases)} cases × {new.rounds} rounds"
+        yield f"{name}   {new.prompt_ref} ({new.prompt_sha[:7]})   {size}   {new.conditions.source}"
+        if old is None:
+            yield f"  new baseline, pass rate {_rate(new):.2f}"
+            continue
+        better, worse = list(_moved(old, new, up=True)), list(_moved(old, new, up=False))
+        yield f"  {len(better)} cases better, {len(worse)} worse, pass rate {_rate(old):.2f} → {_rate(new):.2f}"
+        yield from (f"  ↓ {line}" for line in worse)
+        yield from (f"  ↑ {line}" for line in better)
+        yield from (f"  + {case_id} (new)" for case_id in new.cases if case_id not in old.cases)
+        yield from (f"  - {case_id} (gone)" for case_id in old.cases if case_id not in new.cases)
+        for word, before, after in _conditions(old, new):
+            yield f"  {word}: {before} → {after}"
+
+
+def _moved(old: Baseline, new: Baseline, *, up: bool) -> Iterator[str]:
+    for case_id, case in new.cases.items():
+        before = old.cases.get(case_id)
+        if before is None or not before.trials or not case.trials:
+            continue
+        change = case.passed / case.trials - before.passed / before.trials
+        if change and (change > 0) == up:
+            note = "" if before.sha == case.sha else "   the case itself changed"
+            yield f"{case_id}   {before.passed}/{before.trials} → {case.passed}/{case.trials}{note}"
+
+
+def _conditions(old: Baseline, new: Baseline) -> Iterator[tuple[str, str, str]]:
+    before: Mapping[str, str] = vars(old.conditions)
+    for key, after in vars(new.conditions).items():
+        if before[key] != after:
+            yield key.replace("_", " "), before[key] or "none", after or "none"
+    if old.prompt_sha != new.prompt_sha:
+        yield "prompt", f"{old.prompt_ref} ({old.prompt_sha[:7]})", f"{new.prompt_ref} ({new.prompt_sha[:7]})"
+
+
+def _rate(baseline: Baseline) -> float:
+    rates = [case.passed / case.trials for case in baseline.cases.values() if case.trials]
+    return sum(rates) / len(rates) if rates else 0.0
+
+
+def write(blessing: Blessing, root: Path, *, replies: bool) -> Iterator[Path]:
+    """Write the baselines, whole or not at all, and yield what was written."""
+    from evalkit.baseline import render_baseline
+    from evalkit.reporting.atomic import replacing
+    from evalkit.store import copy_sessions
+
+    for name, new, _ in blessing.baselines:
+        with replacing(root / name) as file:
+            file.write(render_baseline(new).encode())
+        yield root / name
+        if replies:
+            path = root / name.replace(".baseline.json", ".replies.jsonl")
+            with replacing(path) as file:
+                for line in copy_sessions(blessing.runs[0], new.suite):
+                    file.write(line)
+            yield path

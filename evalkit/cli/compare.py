@@ -1,0 +1,88 @@
+"""`evalkit compare`: two prompts side by side, or two finished runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalkit.cli.options import Duration, Pair
+
+if TYPE_CHECKING:
+    from evalkit.reporting.compare import CompareReport
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  evalkit compare support@v3 support@v4
+  evalkit compare reports/20261121-170200-91ab last --format md"""
+)
+@click.argument("baseline", metavar="A")
+@click.argument("candidate", metavar="B")
+@click.argument("targets", nargs=-1, metavar="[SUITE[::CASE]]...")
+@click.option("-k", "keyword", metavar="TEXT", help="Cases whose id contains TEXT.")
+@click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", help="Cases with this tag (repeatable).")
+@click.option("--trials", type=click.IntRange(1), metavar="N", help="Rounds of every case on both sides.")
+@click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Override a prompt input.")
+@click.option("--via", metavar="SOURCE", help="live or stand-in.  [auto: live if a key is set]")
+@click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="Stop before spending more.")
+@click.option("--max-time", type=Duration(), metavar="10m", help="Stop after this long.")
+@click.option("-n", "--jobs", type=click.IntRange(1, 1000), metavar="N", help="Trials at once.  [8]")
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json", "md"]), default="text", show_default=True)
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there.")
+@click.option("--words", is_flag=True, help="Show the prompts' difference word by word.")
+@click.option("--strict", is_flag=True, help="Fail too when the comparison can't tell.")
+@click.option("--draw", type=click.IntRange(0), default=0, hidden=True, help="Let the stand-in draw anew.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
+@click.pass_context
+def compare(ctx: click.Context, /, **options: Any) -> None:
+    """Compare two prompts, or two finished runs.
+
+    A is what was, B what is to be. Two prompt references (support@v3, support@main) are played side by side, case by
+    case and trial by trial; two finished runs are compared as they are, without calls. Exits 1 when B is worse.
+    """
+    from evalkit.cli.comparing import compare_prompts, compare_runs, names_a_run
+    from evalkit.cli.project_root import find_root
+    from evalkit.errors import UsageError
+
+    root = find_root()
+    runs = [names_a_run(options[side], root) for side in ("baseline", "candidate")]
+    if all(runs):
+        report = compare_runs(options["baseline"], options["candidate"], root, strict=options["strict"])
+    elif any(runs):
+        raise UsageError(
+            f"compare: {options['baseline']!r} and {options['candidate']!r} are a run and a prompt; "
+            "expected two prompts or two runs. To compare a prompt with a run: evalkit run -p PROMPT --against RUN."
+        )
+    else:
+        report = compare_prompts(options, root, ("evalkit", *sys.argv[1:]))
+    _show(report, options)
+    ctx.exit(report.exit_code)
+
+
+def _show(report: CompareReport, options: Mapping[str, Any]) -> None:
+    from evalkit.reporting.atomic import replacing
+    from evalkit.reporting.compare_files import render_compare_json, render_compare_markdown
+    from evalkit.reporting.compare_terminal import render_compare
+    from evalkit.reporting.terminal import Screen
+
+    out: Path | None = options["out"]
+    if options["form"] == "json":
+        text = render_compare_json(report).decode()
+    elif options["form"] == "md":
+        text = render_compare_markdown(report)
+    else:
+        text = render_compare(report, words=options["words"], screen=Screen() if out else None)
+    if out is not None:
+        with replacing(out) as file:
+            file.write(text.encode())
+        click.echo(f"{os.path.relpath(out)} written", err=True)
+    if options["quiet"]:
+        click.echo(report.sentence)
+    elif out is None:
+        click.echo(text, nl=False)

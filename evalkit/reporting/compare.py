@@ -1,0 +1,100 @@
+"""A comparison as one value for its reports, and the lines that every form of it shows.
+
+Knows how numbers beside each other read; nothing of terminals, Markdown or JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evalkit.records import ComparedCase, Contrast, Counts, Decision, FirstDifference, Pair
+from evalkit.reporting.wording import duration, percent, plural, usd
+
+CASES_SHOWN = 12
+RULES_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class CompareReport:
+    """What a compare report is made of.
+
+    `sentence` is the verdict in words, `remarks` what belongs to it, `run` the folder of the run that was played, empty
+    when two finished runs were compared. `exit_code` is the command's.
+    """
+
+    contrast: Contrast
+    decision: Decision | None
+    sentence: str
+    remarks: tuple[str, ...]
+    exit_code: int
+    run: str = ""
+
+    @property
+    def changed(self) -> tuple[ComparedCase, ...]:
+        """The cases whose passes differ, the strongest evidence first."""
+        cases = self.decision.cases if self.decision else ()
+        return tuple(case for case in cases if case.difference or case.confirm_candidate)
+
+    def difference_of(self, case: ComparedCase) -> FirstDifference | None:
+        """Return where the conversations of a case part."""
+        return next((each for each in self.contrast.differences if each.key == case.key), None)
+
+
+def counts_in_words(counts: Counts) -> str:
+    """Return passes of trials: `3/5`."""
+    return f"{counts.passed}/{counts.valid}"
+
+
+def case_in_words(case: ComparedCase) -> str:
+    """Return what a case was and is: `5/5 → 1/3, side by side 8/8 → 0/8: clearly worse`."""
+    words = f"{counts_in_words(case.baseline)} → {counts_in_words(case.candidate)}"
+    if case.confirm_baseline is not None and case.confirm_candidate is not None:
+        closer = f"{counts_in_words(case.confirm_baseline)} → {counts_in_words(case.confirm_candidate)}"
+        words += f", looked at again {closer}"
+    return f"{words}: {case.change.value}"
+
+
+def flips_in_words(report: CompareReport) -> str:
+    """Return the four fields of the flips in one line."""
+    flips = report.contrast.flips
+    better, worse = len(flips.better), len(flips.worse)
+    return f"{better} better, {worse} worse, {flips.both_pass} pass in both, {flips.both_fail} fail in both"
+
+
+def rule_lines(report: CompareReport) -> list[tuple[str, str]]:
+    """Return each rule that broke more or less often, with both shares; the largest changes first."""
+    moved = [(name, pair) for name, pair in report.contrast.rules if pair.baseline != pair.candidate]
+    return [(name, _pair(pair, percent)) for name, pair in moved[:RULES_SHOWN]]
+
+
+def use_lines(report: CompareReport) -> list[tuple[str, str]]:
+    """Return cost, cache and times of both sides."""
+    contrast = report.contrast
+    lines = [
+        ("cost of 100 conversations", _pair(contrast.cost_usd, usd) + _growth(contrast.cost_usd)),
+        ("input from the cache", _pair(contrast.cached, percent)),
+        ("first token", _pair(contrast.first_token_ms, duration)),
+        ("whole conversation", _pair(contrast.total_ms, duration)),
+    ]
+    return [(name, words) for name, words in lines if words]
+
+
+def size_in_words(report: CompareReport) -> str:
+    """Return how many cases were compared and how many trials were played for it."""
+    if report.decision is None:
+        return "nothing compared"
+    played = f", {plural(report.decision.calls, 'trial')} played" if report.decision.calls else ""
+    return f"{plural(len(report.decision.cases), 'case')}{played}"
+
+
+def _pair(pair: Pair, form: object) -> str:
+    if pair.baseline is None and pair.candidate is None:
+        return ""
+    words = form if callable(form) else str
+    return f"{words(pair.baseline)} → {words(pair.candidate)}"
+
+
+def _growth(pair: Pair) -> str:
+    if not pair.baseline or pair.candidate is None:
+        return ""
+    return f" ({(pair.candidate / pair.baseline - 1) * 100:+.0f} %)".replace("-", "−")
