@@ -75,6 +75,8 @@ class Rows:
     failures: dict[str, FailureCount] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     retries: int = 0
+    cached: int = 0
+    cached_usd: float = 0.0
     _requests: list[tuple[Cell, ...]] = field(default_factory=list)
     _turns: list[tuple[Cell, ...]] = field(default_factory=list)
     _scores: list[tuple[Cell, ...]] = field(default_factory=list)
@@ -119,6 +121,9 @@ class Rows:
                 self._turns.append((*where, turn.n, turn.first_token_ms, total))
 
     def _add_request(self, where: tuple[str, str, int], request: Request, *, own: bool) -> None:
+        if request.from_cache:
+            self.cached += 1
+            self.cached_usd += request.cost_usd or 0.0
         model = sys.intern(str(request.body.get("model", "unknown model")))
         for attempt in request.attempts:
             self.retries += 1

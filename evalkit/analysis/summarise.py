@@ -97,6 +97,8 @@ def _summary(run: RecordedRun, rows: Rows) -> Summary:
         turns=sum_turns(requests),
         requests=int(requests["final"].sum()),
         retries=rows.retries,
+        cached=rows.cached,
+        cached_usd=rows.cached_usd,
         failures=list_failures(rows.failures.values()),
     )
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from evalkit.records import Request, TrialScore, TrialVerdict
 from evalkit.runner.plan import Plan, PlannedTrial
 from evalkit.runner.settings import RunSettings
+from evalkit.runner.spending import cost_of_requests
 
 
 class LineProgress:
@@ -32,7 +33,7 @@ class LineProgress:
     def request(self, request: Request) -> None:
         """Count a request."""
         self._requests += 1
-        self._spent += sum(part.cost_usd or 0.0 for part in (request, *request.attempts))
+        self._spent += cost_of_requests([request])
 
     def trial(self, planned: PlannedTrial, score: TrialScore) -> None:
         """Count a trial."""

@@ -37,6 +37,7 @@ def side_request(request: Request) -> SideRequest:
         total_ms=request.total_ms,
         attempts=request.attempts,
         failure=request.failure,
+        from_cache=request.from_cache,
     )
 
 

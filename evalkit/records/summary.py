@@ -221,7 +221,10 @@ class FailureSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything about a run but the conversations. `end` is None when the run never came to its end."""
+    """Everything about a run but the conversations. `end` is None when the run never came to its end.
+
+    `cached` counts the replies that came from the cache; they are in all other numbers, and cost `cached_usd` then.
+    """
 
     header: RunHeader
     end: RunEnd | None
@@ -239,6 +242,8 @@ class Summary:
     requests: int
     retries: int
     failures: tuple[FailureSummary, ...]
+    cached: int = 0
+    cached_usd: float = 0.0
 
     @property
     def trials_planned(self) -> int:

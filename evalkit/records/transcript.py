@@ -82,7 +82,8 @@ class Request:
     complete reply came (`partial` then holds what had arrived). `cost_usd` is None when the model's price is unknown.
     `cost_as_first_usd` is what it would have cost had the cache been empty.
     `purpose` says what the request was for: `reply`, or `summary` (the engine folds old turns into a memory block; the
-    user never sees that text).
+    user never sees that text). `from_cache` says that an earlier run has asked and paid for this very reply; times and
+    cost are those of then.
     """
 
     n: int
@@ -103,6 +104,7 @@ class Request:
     failure: Failure | None = None
     partial: tuple[JsonObject, ...] = ()
     purpose: str = "reply"
+    from_cache: bool = False
     cost_as_first_usd: float | None = None
 
 
@@ -186,6 +188,7 @@ class SideRequest:
     total_ms: float | None = None
     attempts: tuple[Attempt, ...] = ()
     failure: Failure | None = None
+    from_cache: bool = False
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ def render_summary(summary: Summary, gate: GateResult) -> bytes:
         "turns": [asdict(turn) for turn in summary.turns],
         "requests": summary.requests,
         "retries": summary.retries,
+        "cached_replies": summary.cached,
+        "cached_usd": summary.cached_usd,
         "failures": [asdict(failure) for failure in summary.failures],
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -94,6 +94,8 @@ class SummaryFile:
     turns: list[TurnSummary]
     requests: int
     retries: int
+    cached_replies: int
+    cached_usd: float
     failures: list[FailureSummary]
 
 

@@ -125,6 +125,11 @@ def money_in_words(summary: Summary) -> str:
     cost = usd(money.cost_usd)
     if money.unknown and money.cost_usd is not None:
         cost = f"at least {cost} ({plural(money.unknown, 'request')} at an unknown price)"
+    if kind == "live" and summary.cached:
+        before = f"{plural(summary.cached, 'reply', 'replies')} of {number(summary.requests)} from the cache"
+        now = usd(max(0.0, (money.cost_usd or 0.0) - summary.cached_usd))
+        unknown = f" and {plural(money.unknown, 'request')} at an unknown price" if money.unknown else ""
+        return f"{now} spent{unknown}; {before}, which an earlier run paid {usd(summary.cached_usd)} for"
     if kind == "live":
         return f"cost {cost}" if money.unknown else f"{cost} spent"
     if money.cost_usd is None:

@@ -24,7 +24,7 @@ from evalkit.runner.source import OpenSource, open_source
 from evalkit.runner.spending import Spending, cost_of_requests
 from evalkit.runner.staged import Stages
 from evalkit.runner.warmup import WarmUp
-from evalkit.store import OpenSession, RunWriter
+from evalkit.store import OpenSession, ResponseCache, RunWriter
 
 
 class Progress(Protocol):
@@ -71,6 +71,7 @@ class Runner:
         progress: Progress,
         stages: Stages,
         state: RunState | None = None,
+        cache: ResponseCache | None = None,
     ) -> None:
         self._plan = plan
         self._settings = settings
@@ -79,6 +80,8 @@ class Runner:
         self._now = now
         self._progress = progress
         self._state = state or RunState()
+        self._cache = cache
+        self._failed_fast = False
         self._warm = WarmUp()
         tests = cost_of_requests(test.request for test in self._state.judge_tests)
         self._total = Spending(settings.max_cost_usd, sum(self._state.spent.values()) + tests)
@@ -110,7 +113,7 @@ class Runner:
                     with _cancelled_by_signals():
                         await self._test_judges(stage)
                         await self._play_queue(stage)
-                        while more := self._stages.more(self._fits):
+                        while not self._failed_fast and (more := self._stages.more(self._fits)):
                             self._queue.extend(more)
                             self._progress.added(len(more))
                             await self._play_queue(stage)
@@ -124,7 +127,7 @@ class Runner:
             return "interrupted"
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from group_error
-        return "finished"
+        return "fail_fast" if self._failed_fast else "finished"
 
     async def _play_queue(self, stage: Stage) -> None:
         async with asyncio.TaskGroup() as group:
@@ -143,6 +146,7 @@ class Runner:
             paid_aside=self._paid_aside,
             patience=Patience(self._settings.retry, self._settings.limits, RateLimiter()),
             draw=self._settings.draw,
+            cache=self._cache,
         )
 
     async def _test_judges(self, stage: Stage) -> None:
@@ -151,7 +155,7 @@ class Runner:
             return
         for model in dict.fromkeys(planned.suite.judge.model for planned in self._queue if planned.suite.judge):
             known = [*self._state.judge_tests]
-            async with aclosing(run_self_test(model, stage.replies({}), known)) as tests:
+            async with aclosing(run_self_test(model, stage.asking("judge's test", {}), known)) as tests:
                 async for test in tests:
                     known.append(test)
                     self._writer.append(JudgementLine("", test, self._now()))
@@ -178,7 +182,16 @@ class Runner:
                 for spending in self._purses(planned):
                     spending.settle(session_id)
             self._stages.told(planned, score.verdict)
+            self._stop_if_failed(planned, score)
             self._progress.trial(planned, score)
+
+    def _stop_if_failed(self, planned: PlannedTrial, score: TrialScore) -> None:
+        """Begin no other trial once a critical case is lost, if that was asked for; what is running may end."""
+        case = planned.case.record
+        lost = case.critical and case.gated and planned.key.is_own and score.verdict is TrialVerdict.FAILED
+        if self._settings.fail_fast and lost:
+            self._failed_fast = True
+            self._queue.clear()
 
     def _fits(self, planned: PlannedTrial, count: int) -> bool:
         """Whether so many more trials can be paid for, as far as is known now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ from evalkit.engine import (
     Limits,
     Price,
     RateLimiter,
+    Replies,
     ReplyBegan,
     RequestFinished,
     RetryPolicy,
@@ -40,13 +41,14 @@ from evalkit.records import (
     Turn,
 )
 from evalkit.records import Stage as Purpose
+from evalkit.runner.cached import CachedReplies
 from evalkit.runner.fixtures import FixtureTools
 from evalkit.runner.plan import PlannedTrial
 from evalkit.runner.recorder import Now, SessionRecorder
 from evalkit.runner.simulate import SimulatedUser, UserSide, WrittenUser, script_headers
 from evalkit.runner.stored import StoredReplies
 from evalkit.scoring import score_trial
-from evalkit.store import OpenSession, RunWriter
+from evalkit.store import OpenSession, ResponseCache, RunWriter
 
 _APART = {
     (arm, stage): 3 * place + {Purpose.CONFIRM: 1, Purpose.DRIFT: 2}.get(stage, 0)
@@ -86,6 +88,14 @@ class Stage:
     paid_aside: Callable[[PlannedTrial, SideRequest], None]
     patience: Patience
     draw: int = 0
+    cache: ResponseCache | None = None
+
+    def asking(self, trial: str, headers: Mapping[str, str], asked: Iterable[str] = ()) -> Replies:
+        """Return replies for one conversation: from the cache where the run has one, else from the API."""
+        replies = self.replies(headers)
+        if self.cache is None:
+            return replies
+        return CachedReplies(self.cache, replies, endpoint=self.source.detail, trial=trial, asked=asked)
 
     def replies(self, headers: Mapping[str, str]) -> ApiReplies:
         """Return replies from the API for one conversation, as patient as the run is."""
@@ -150,7 +160,8 @@ def _start(planned: PlannedTrial, ts: str) -> TrialStart:
 async def _play_turns(
     stage: Stage, planned: PlannedTrial, recorder: SessionRecorder, played: _Played, stored: OpenSession | None
 ) -> None:
-    replies = StoredReplies(stored.requests if stored else (), stage.replies(_headers(stage, planned)))
+    asking = stage.asking(_asker(stage, planned), _headers(stage, planned))
+    replies = StoredReplies(stored.requests if stored else (), asking)
     bot = Chatbot(planned.prompt, replies, FixtureTools(planned.case.fixtures))
     user = _user(stage, planned, recorder, played, stored)
     conversation = Conversation(messages=tuple(planned.case.history))
@@ -184,9 +195,8 @@ def _user(
             recorder.simulated(message)
             stage.paid_aside(planned, message.request)
 
-    return SimulatedUser(
-        simulation, history, stage.replies(headers), stored=stored.simulated if stored else (), said=said
-    )
+    asking = stage.asking(_asker(stage, planned), headers)
+    return SimulatedUser(simulation, history, asking, stored=stored.simulated if stored else (), said=said)
 
 
 async def _ask_judges(
@@ -197,7 +207,9 @@ async def _ask_judges(
     if stage.source.kind != "live":
         return
     assertions = planned.case.record.assertions
-    async with aclosing(run_judges(played.transcript, assertions, stage.replies({}))) as judgements:
+    before = [judgement.request.body_sha for judgement in played.judgements]
+    asking = stage.asking(_asker(stage, planned), {}, before)
+    async with aclosing(run_judges(played.transcript, assertions, asking)) as judgements:
         async for judgement in judgements:
             played.judgements.append(judgement)
             recorder.judgement(judgement)
@@ -221,6 +233,12 @@ def _headers(stage: Stage, planned: PlannedTrial) -> dict[str, str]:
         plan = {"steps": script, "from": _replies(planned.case.history)}
         headers["x-evalkit-script"] = base64.b64encode(orjson.dumps(plan)).decode()
     return headers
+
+
+def _asker(stage: Stage, planned: PlannedTrial) -> str:
+    """Return who asks, for the cache: the trial of the case, whatever its prompt version is called."""
+    key = planned.key
+    return f"{key.suite}::{key.case_id}#{_draw(key, stage.draw)}"
 
 
 def _draw(key: TrialKey, draw: int) -> int:

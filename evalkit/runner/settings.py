@@ -26,6 +26,9 @@ class RunSettings:
     `compare` False leaves baselines alone; else the run is compared with the blessed ones, with the finished run
     `against`, or with the prompt reference `against_prompt`. `draw` moves the stand-in's dice, so that a run with
     another number draws anew; a model needs no such thing.
+
+    `fresh` asks again for replies that a live run finds in the cache. `fail_fast` stops at the first failed trial of a
+    critical case.
     """
 
     targets: tuple[str, ...] = ()
@@ -44,6 +47,8 @@ class RunSettings:
     against: str | None = None
     against_prompt: str | None = None
     draw: int = 0
+    fresh: bool = False
+    fail_fast: bool = False
     retry: RetryPolicy = RETRY
     limits: Limits = LIMITS
 

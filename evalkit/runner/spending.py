@@ -9,9 +9,14 @@ from evalkit.records import Request, SideRequest
 
 
 def cost_of_requests(requests: Iterable[Request | SideRequest]) -> float:
-    """Return what requests cost with their abandoned tries, in US dollars; an unknown price counts nothing."""
+    """Return what requests cost with their abandoned tries, in US dollars.
+
+    An unknown price counts nothing, nor does a reply from the cache: an earlier run has paid for it.
+    """
     return sum(
-        (request.cost_usd or 0.0) + sum(attempt.cost_usd or 0.0 for attempt in request.attempts) for request in requests
+        (request.cost_usd or 0.0) + sum(attempt.cost_usd or 0.0 for attempt in request.attempts)
+        for request in requests
+        if not request.from_cache
     )
 
 

@@ -21,7 +21,7 @@ from evalkit.runner.run import Runner, RunState
 from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
 from evalkit.runner.source import describe_source, require_credential
 from evalkit.runner.staged import Stages
-from evalkit.store import RUN_FILE, RunReader, RunWriter, find_run, new_run_id
+from evalkit.store import CACHE, RUN_FILE, ResponseCache, RunReader, RunWriter, find_run, new_run_id
 from evalkit.suites import Suite
 
 
@@ -67,9 +67,18 @@ def _play(
     stages: Stages,
     state: RunState | None = None,
 ) -> None:
+    cache = ResponseCache(project.root / CACHE, fresh=settings.fresh) if settings.via == LIVE else None
     with closing(project.progress(plan, settings)) as progress:
         runner = Runner(
-            plan, settings, writer, price=project.price, now=utc_now, progress=progress, stages=stages, state=state
+            plan,
+            settings,
+            writer,
+            price=project.price,
+            now=utc_now,
+            progress=progress,
+            stages=stages,
+            state=state,
+            cache=cache,
         )
         asyncio.run(runner.run())
 

@@ -5,18 +5,22 @@ from evalkit.store.folders import REPORTS, RUN_FILE, find_run, last_run, new_run
 from evalkit.store.hashing import Hasher
 from evalkit.store.logs import LogWriter
 from evalkit.store.reader import OpenSession, RunReader
+from evalkit.store.response_cache import CACHE, ResponseCache, cache_key
 from evalkit.store.sessions import StoredSession, find_record, parse_line, read_lines, read_session, record_files
 from evalkit.store.writer import RunWriter
 
 __all__ = [
+    "CACHE",
     "REPORTS",
     "RUN_FILE",
     "Hasher",
     "LogWriter",
     "OpenSession",
+    "ResponseCache",
     "RunReader",
     "RunWriter",
     "StoredSession",
+    "cache_key",
     "copy_sessions",
     "find_record",
     "find_run",
