@@ -11,6 +11,7 @@ from evalkit.records import (
     CaseRecord,
     Failure,
     Finding,
+    Judgement,
     Level,
     Place,
     PromptVersion,
@@ -211,6 +212,11 @@ class MadeUpRun:
     def prompts(self) -> Mapping[str, PromptVersion]:
         """The one prompt."""
         return {self.prompt.sha: self.prompt}
+
+    @property
+    def judge_tests(self) -> Sequence[Judgement]:
+        """No judge was tried."""
+        return ()
 
     def trials(self) -> Iterator[Trial]:
         """The trials, one by one."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evalkit.analysis.metrics import prompt_tokens, total_cost, unpriced
+from evalkit.analysis.rates import case_rate, rate_over, share_interval
 from evalkit.analysis.rows import Rows
 from evalkit.analysis.verdicts import case_verdict, required_passes
 from evalkit.records import (
@@ -27,11 +28,9 @@ from evalkit.records import (
     TrialOutcome,
     TrialVerdict,
 )
-from evalkit.stats import percentile, share, wilson_interval
+from evalkit.stats import percentile, share
 
 KEY = ["suite", "case_id"]
-INTERVAL_FROM = 10
-"""Below this many independent cases a 95 % interval is all width and no information."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,7 @@ def _summarise_case(case: CaseRecord, recorded: Sequence[TrialOutcome], numbers:
         cached_share=numbers.cached_share,
         first_token_ms=numbers.first_token_ms,
         total_ms=numbers.total_ms,
+        trial_rate=case_rate(counts[TrialVerdict.PASSED], counts[TrialVerdict.FAILED]),
     )
 
 
@@ -194,7 +194,10 @@ def tally(cases: Iterable[CaseSummary]) -> Tally:
 def summarise_suites(
     suites: Iterable[SuiteRecord], cases: Sequence[CaseSummary], requests: pd.DataFrame
 ) -> tuple[SuiteSummary, ...]:
-    """Return each suite with its tally; its cost is None as soon as one price is unknown."""
+    """Return each suite with its tally; its cost is None as soon as one price is unknown.
+
+    `requests` holds everything that was paid, judges and simulated users too: a suite's cost limit is for all of it.
+    """
     summaries = []
     for suite in suites:
         own = requests[requests["suite"] == suite.path]
@@ -223,8 +226,7 @@ def _lowest_first(tag: TagSummary) -> tuple[float, str]:
 def _rate(tag: str, cases: Sequence[CaseSummary]) -> TagSummary:
     passed = sum(case.verdict in (CaseVerdict.PASS, CaseVerdict.UNSTABLE) for case in cases)
     units = len({(case.suite, case.cluster or f"case {case.case_id}") for case in cases})
-    interval = wilson_interval(passed / len(cases) * units, units) if units >= INTERVAL_FROM else None
-    return TagSummary(tag, passed, len(cases), units, interval)
+    return TagSummary(tag, passed, len(cases), units, share_interval(passed / len(cases), units), rate_over(cases))
 
 
 def critical_keys(cases: Iterable[CaseRecord]) -> frozenset[CaseKey]:

@@ -11,6 +11,7 @@ from typing import get_args
 
 import pandas as pd
 
+from evalkit.analysis.rates import share_interval
 from evalkit.analysis.rows import FailureCount
 from evalkit.records import (
     CacheSummary,
@@ -53,10 +54,14 @@ def total_cost(requests: pd.DataFrame) -> float | None:
 
 def sum_money(requests: pd.DataFrame) -> Money:
     """Return what the run cost, by model and token kind; the dearest model first."""
+    return Money(total_cost(requests), int(unpriced(requests).sum()), model_moneys(requests))
+
+
+def model_moneys(requests: pd.DataFrame) -> tuple[ModelMoney, ...]:
+    """Return what each model cost; the dearest first."""
     billed = requests[requests["usage"]]
     models = [_model_money(str(model), rows) for model, rows in billed.groupby("model", sort=True)]
-    models.sort(key=lambda model: -(model.cost_usd or 0))
-    return Money(total_cost(requests), int(unpriced(requests).sum()), tuple(models))
+    return tuple(sorted(models, key=lambda model: -(model.cost_usd or 0)))
 
 
 def _model_money(model: str, rows: pd.DataFrame) -> ModelMoney:
@@ -118,7 +123,9 @@ def _rule(name: str, level: Level, rows: pd.DataFrame, places: dict[str, Place])
         (str(label), _trials(hits), places[str(place)]) for (label, place), hits in broken.groupby(["label", "place"])
     ]
     labels.sort(key=lambda label: (-label[1], label[2], label[0]))
-    return RuleSummary(name, level, _trials(broken), measured, _trials(rows) - measured, tuple(labels))
+    cases = len(rows.loc[rows["verdict"] != TrialVerdict.NOT_MEASURED.value, ["suite", "case_id"]].drop_duplicates())
+    interval = share_interval(1 - _trials(broken) / measured, cases) if measured else None
+    return RuleSummary(name, level, _trials(broken), measured, _trials(rows) - measured, tuple(labels), interval)
 
 
 def _trials(rows: pd.DataFrame) -> int:

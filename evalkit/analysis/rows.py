@@ -19,6 +19,7 @@ from evalkit.records import (
     Place,
     Request,
     Score,
+    SideRequest,
     Transcript,
     Trial,
     TrialKey,
@@ -78,6 +79,7 @@ class Rows:
     cached: int = 0
     cached_usd: float = 0.0
     _requests: list[tuple[Cell, ...]] = field(default_factory=list)
+    _asides: list[tuple[Cell, ...]] = field(default_factory=list)
     _turns: list[tuple[Cell, ...]] = field(default_factory=list)
     _scores: list[tuple[Cell, ...]] = field(default_factory=list)
     _seen: set[TrialKey] = field(default_factory=set)
@@ -93,11 +95,29 @@ class Rows:
         self._seen.add(key)
         where = (sys.intern(key.suite), sys.intern(key.case_id), key.trial)
         self._add_requests(where, trial.transcript, own=key.is_own)
+        for message in trial.transcript.simulated:
+            self.add_aside(where, "simulated user", message.request)
+        for judgement in trial.transcript.judgements:
+            self.add_aside(where, "judge", judgement.request)
         if not key.is_own:
             return
         self.outcomes.setdefault((where[0], where[1]), []).append(outcome_of(trial))
         for score in trial.score.scores if trial.score else ():
             self._add_score(where, score)
+
+    def add_aside(self, where: tuple[str, str, int], purpose: str, request: SideRequest) -> None:
+        """Take in a paid request beside the conversations; an empty suite stands for the run as a whole."""
+        model = sys.intern(request.model)
+        for attempt in request.attempts:
+            if attempt.usage is not None:
+                money = self._money(model, attempt.usage, attempt.cost_usd)
+                self._asides.append((*where, 0, 0, model, True, False, False, *money, None, purpose))
+        money = self._money(model, request.usage, request.cost_usd)
+        self._asides.append((*where, 0, 0, model, True, True, request.failure is None, *money, None, purpose))
+
+    def asides(self) -> pd.DataFrame:
+        """Return the requests beside the conversations, one row for each that was billed, with their purpose."""
+        return _table(self._asides, {**REQUEST_COLUMNS, "purpose": "object"})
 
     def requests(self) -> pd.DataFrame:
         """Return the billed attempts, one row each."""
@@ -162,6 +182,11 @@ class Rows:
 def _table(rows: list[tuple[Cell, ...]], columns: Mapping[str, str]) -> pd.DataFrame:
     """Return rows as a table whose types hold even when it is empty."""
     return pd.DataFrame(rows, columns=list(columns)).astype(dict(columns))
+
+
+def with_asides(requests: pd.DataFrame, asides: pd.DataFrame) -> pd.DataFrame:
+    """Return everything that was paid: the requests of the conversations and those beside them."""
+    return pd.concat([requests, asides[list(REQUEST_COLUMNS)]], ignore_index=True) if len(asides) else requests
 
 
 def rule_name(score: Score) -> str:

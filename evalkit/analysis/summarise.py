@@ -6,7 +6,7 @@ Knows the order of the work; the numbers come from `cases.py` and `metrics.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -19,10 +19,24 @@ from evalkit.analysis.cases import (
     with_strangers,
 )
 from evalkit.analysis.details import WhyTrials
+from evalkit.analysis.judges import CriterionCounts, sum_side_money
 from evalkit.analysis.metrics import count_rules, list_failures, measure_times, sum_cache, sum_money, sum_turns
-from evalkit.analysis.rows import CostSplit, Rows
+from evalkit.analysis.rates import rate_over
+from evalkit.analysis.rows import CostSplit, Rows, with_asides
+from evalkit.labels import Label
 from evalkit.pricing import cost_of
-from evalkit.records import CaseRecord, Details, PromptVersion, RunEnd, RunHeader, SuiteRecord, Summary, Trial, Usage
+from evalkit.records import (
+    CaseRecord,
+    Details,
+    Judgement,
+    PromptVersion,
+    RunEnd,
+    RunHeader,
+    SuiteRecord,
+    Summary,
+    Trial,
+    Usage,
+)
 
 
 @dataclass(frozen=True)
@@ -56,21 +70,31 @@ class RecordedRun(Protocol):
     def end(self) -> RunEnd | None:
         """Why the run ended, or None when it never came to its end."""
 
+    @property
+    def judge_tests(self) -> Sequence[Judgement]:
+        """The answers of the judges' own tests."""
+
     def trials(self) -> Iterable[Trial]:
         """Yield every finished trial, one at a time."""
 
 
-def analyse(run: RecordedRun) -> Analysis:
+def analyse(run: RecordedRun, labels: Mapping[str, Sequence[Label]] | None = None) -> Analysis:
     """Summarise a run and keep the trials that show why cases did not pass; each trial is read once and let go.
 
-    Raises EvalkitError when a trial stands in the record twice.
+    `labels` are what people said about judged replies, by suite. Raises EvalkitError when a trial stands in the record
+    twice.
     """
     rows = Rows(_price_split(run.header))
     why = WhyTrials(critical_keys(run.cases))
+    criteria = CriterionCounts()
+    for test in run.judge_tests:
+        rows.add_aside(("", "", 0), "judge", test.request)
     for trial in run.trials():
         rows.add(trial)
+        criteria.add(trial)
         why.offer(trial)
-    return Analysis(_summary(run, rows), why.trials)
+    summary = _summary(run, rows)
+    return Analysis(replace(summary, criteria=criteria.summaries(run.suites, labels or {})), why.trials)
 
 
 def summarise(run: RecordedRun) -> Summary:
@@ -79,12 +103,12 @@ def summarise(run: RecordedRun) -> Summary:
 
 
 def _summary(run: RecordedRun, rows: Rows) -> Summary:
-    requests, turns = rows.requests(), rows.turns()
+    requests, turns, asides = rows.requests(), rows.turns(), rows.asides()
     cases = summarise_cases(with_strangers(run.cases, rows), rows)
     return Summary(
         header=run.header,
         end=run.end,
-        suites=summarise_suites(run.suites, cases, requests),
+        suites=summarise_suites(run.suites, cases, with_asides(requests, asides)),
         prompts=tuple(run.prompts.values()),
         cases=cases,
         tally=tally(cases),
@@ -100,6 +124,8 @@ def _summary(run: RecordedRun, rows: Rows) -> Summary:
         cached=rows.cached,
         cached_usd=rows.cached_usd,
         failures=list_failures(rows.failures.values()),
+        side_money=sum_side_money(asides),
+        trial_rate=rate_over(cases),
     )
 
 

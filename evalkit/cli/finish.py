@@ -11,12 +11,13 @@ import click
 def finish_run(folder: Path, *, quiet: bool = False, open_report: bool = False, strict: bool = False) -> int:
     """Write report.html and summary.json beside the records, print the result, return the exit code."""
     from evalkit.analysis import analyse
+    from evalkit.cli.project_root import labels_of
     from evalkit.gate import compare_run, judge
     from evalkit.reporting import render_html, render_run, write_summary
     from evalkit.store import RunReader
 
     reader = RunReader(folder)
-    analysis = analyse(reader)
+    analysis = analyse(reader, labels_of(suite.path for suite in reader.suites))
     gate = judge(analysis.summary, compare_run(reader), strict=strict)
     page = folder / "report.html"
     write_summary(analysis.summary, gate, folder / "summary.json")

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from evalkit.labels import Label
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -19,6 +24,17 @@ def find_root(start: Path | None = None) -> Path:
         if _is_project(folder):
             return folder
     raise UsageError(f"{start}: no project here or above; expected a folder with suites/ or prompts/.")
+
+
+def labels_of(suites: Iterable[str]) -> dict[str, tuple[Label, ...]]:
+    """Return what people said about the judged replies of these suites; nothing outside of a project."""
+    from evalkit.labels import labels_file, read_labels
+
+    try:
+        root = find_root()
+    except UsageError:
+        return {}
+    return {suite: read_labels(root, labels_file(suite)) for suite in suites if not Path(suite).is_absolute()}
 
 
 def _is_project(folder: Path) -> bool:

@@ -33,12 +33,13 @@ def report(run: str, kind: str, out: Path | None, *, open_report: bool) -> None:
             click.launch(str(page))
         return
     from evalkit.analysis import analyse
+    from evalkit.cli.project_root import labels_of
     from evalkit.gate import compare_run, judge
     from evalkit.reporting import render_html, write_summary
     from evalkit.store import RunReader, find_run
 
     reader = RunReader(find_run(run, _root(run)))
-    summary = analyse(reader).summary
+    summary = analyse(reader, labels_of(suite.path for suite in reader.suites)).summary
     gate = judge(summary, compare_run(reader))
     if kind == "json":
         out = out or reader.folder / "summary.json"

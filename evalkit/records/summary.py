@@ -14,7 +14,7 @@ from typing import Literal
 from evalkit.records.place import Place
 from evalkit.records.prompt import PromptVersion
 from evalkit.records.run import RunEnd, RunHeader, SuiteRecord, Trial
-from evalkit.records.score import CaseVerdict, Level, TrialVerdict
+from evalkit.records.score import Agreement, CaseVerdict, Level, TrialVerdict
 
 CaseKey = tuple[str, str]
 """Suite path and case id."""
@@ -33,6 +33,23 @@ class TrialOutcome:
     verdict: TrialVerdict
     reason: str = ""
     recorded: bool = True
+
+
+@dataclass(frozen=True)
+class PassRate:
+    """How often single trials passed: `passed` of the `trials` that were measured, in `cases` cases.
+
+    `interval` is the 95 % Wilson interval, None below ten independent units (trials of one case, else clusters of
+    cases). `pass_k` holds pass^1, pass^2, ...: the chance that k trials of a case all pass, C(c, k) / C(n, k) averaged
+    over the cases with k trials or more. `flaky` counts cases that passed and failed.
+    """
+
+    passed: int
+    trials: int
+    cases: int
+    flaky: int
+    interval: tuple[float, float] | None = None
+    pass_k: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,12 @@ class CaseSummary:
     cached_share: float | None = None
     first_token_ms: float | None = None
     total_ms: float | None = None
+    trial_rate: PassRate | None = None
+
+    @property
+    def flaky(self) -> bool:
+        """Whether the same conversation passed once and failed once."""
+        return self.passed > 0 and self.failed > 0
 
     @property
     def key(self) -> CaseKey:
@@ -119,7 +142,8 @@ class RuleSummary:
     """How often one rule broke: a brand-voice rule by its name, other assertions by their kind.
 
     Counted in trials: `broken` of `measured`, and `not_measured` beside them. `labels` are the assertions that broke,
-    with the number of trials, most broken first; `places` says where they stand.
+    with the number of trials, most broken first, and where they stand. `interval` is the 95 % Wilson interval of the
+    share that holds, over cases; None below ten of them.
     """
 
     name: str
@@ -128,6 +152,7 @@ class RuleSummary:
     measured: int
     not_measured: int
     labels: tuple[tuple[str, int, Place], ...] = ()
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +168,7 @@ class TagSummary:
     cases: int
     units: int
     interval: tuple[float, float] | None
+    trial_rate: PassRate | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +198,34 @@ class Money:
     cost_usd: float | None
     unknown: int
     models: tuple[ModelMoney, ...] = ()
+
+
+@dataclass(frozen=True)
+class SideMoney:
+    """What models cost beside the conversations: those that judge them, and those that play their users."""
+
+    purpose: Literal["judge", "simulated user"]
+    models: tuple[ModelMoney, ...]
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Dollars together; None when a price is unknown."""
+        costs = [model.cost_usd for model in self.models]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if len(known) == len(costs) and not any(model.unknown for model in self.models) else None
+
+
+@dataclass(frozen=True)
+class CriterionSummary:
+    """What a judge said about one criterion, in trials, and how far people agree with it."""
+
+    suite: str
+    criterion: str
+    model: str
+    yes: int
+    no: int
+    not_measured: int
+    agreement: Agreement
 
 
 @dataclass(frozen=True)
@@ -244,6 +298,9 @@ class Summary:
     failures: tuple[FailureSummary, ...]
     cached: int = 0
     cached_usd: float = 0.0
+    side_money: tuple[SideMoney, ...] = ()
+    criteria: tuple[CriterionSummary, ...] = ()
+    trial_rate: PassRate | None = None
 
     @property
     def trials_planned(self) -> int:

@@ -36,7 +36,10 @@ def render_summary(summary: Summary, gate: GateResult) -> bytes:
         "cases": [_case(case) for case in summary.cases],
         "rules": [asdict(rule) for rule in summary.rules],
         "tags": [asdict(tag) for tag in summary.tags],
+        "trial_rate": asdict(summary.trial_rate) if summary.trial_rate else None,
+        "criteria": [asdict(criterion) for criterion in summary.criteria],
         "money": asdict(summary.money),
+        "side_money": [{**asdict(side), "cost_usd": side.cost_usd} for side in summary.side_money],
         "cache": asdict(summary.cache),
         "first_token_ms": asdict(replace(summary.first_token, values=())),
         "whole_reply_ms": asdict(replace(summary.whole_reply, values=())),
@@ -75,5 +78,6 @@ def _prompt(prompt: PromptVersion) -> dict[str, Any]:
 
 
 def _case(case: CaseSummary) -> dict[str, Any]:
-    counts = {"passed": case.passed, "failed": case.failed, "not_measured": case.not_measured}
+    counts: dict[str, Any] = {"passed": case.passed, "failed": case.failed, "not_measured": case.not_measured}
+    counts["flaky"] = case.flaky
     return {**asdict(case), **counts}

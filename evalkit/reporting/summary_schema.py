@@ -13,11 +13,14 @@ from pydantic import TypeAdapter
 from evalkit.records import (
     CacheSummary,
     CaseSummary,
+    CriterionSummary,
     FailureSummary,
     Money,
+    PassRate,
     RuleSummary,
     RunEnd,
     RunVerdict,
+    SideMoney,
     Source,
     TagSummary,
     Tally,
@@ -65,6 +68,14 @@ class CaseFile(CaseSummary):
     passed: int = 0  # a property of the summary is a number in the file
     failed: int = 0
     not_measured: int = 0
+    flaky: bool = False
+
+
+@dataclass(frozen=True)
+class SideMoneyFile(SideMoney):
+    """What models beside the conversations cost."""
+
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,10 @@ class SummaryFile:
     cases: list[CaseFile]
     rules: list[RuleSummary]
     tags: list[TagSummary]
+    trial_rate: PassRate | None
+    criteria: list[CriterionSummary]
     money: Money
+    side_money: list[SideMoneyFile]
     cache: CacheSummary
     first_token_ms: Times
     whole_reply_ms: Times

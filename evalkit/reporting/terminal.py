@@ -32,19 +32,24 @@ from evalkit.reporting.rerun import rerun_command
 from evalkit.reporting.safe_text import excerpt, one_line, shorten_middle
 from evalkit.reporting.wording import (
     RUN_SYMBOLS,
+    agreement_in_words,
+    answers_in_words,
     duration,
     money_in_words,
     number,
     percent,
     plural,
+    side_money_in_words,
     source_in_words,
     tally_in_words,
+    trial_rate_in_words,
     trials_in_words,
 )
 from evalkit.reporting.worst import Entry, list_broken
 
 FAILURES_SHOWN = 12
 CHECKS_SHOWN = 3
+CRITERIA_SHOWN = 8
 INDENT = " " * 6
 STYLES = {
     CaseVerdict.FAIL: "bold red",
@@ -189,12 +194,28 @@ def _totals(summary: Summary, report: str) -> Iterator[Text]:
         told = ", ".join(f"{one_line(rule.name)} ×{rule.broken}" for rule in warnings[:6])
         more = f" and {len(warnings) - 6} more" if len(warnings) > 6 else ""
         line.append(f"  Warnings: {told}{more}")
+    if summary.trial_rate:
+        yield Text(trial_rate_in_words(summary.trial_rate))
     yield line
+    yield from _judges(summary)
     elapsed = duration(summary.end.elapsed_s * 1000) if summary.end else "never ended"
     facts = [money_in_words(summary), plural(summary.requests, "request"), *_extras(summary), elapsed]
     yield Text("   ".join([*facts, *([f"report: {report}"] if report else [])]))
     for note in summary.end.notes if summary.end else ():
         yield Text(f"note: {one_line(note)}")
+
+
+def _judges(summary: Summary) -> Iterator[Text]:
+    """What judges said, how far people agree with them, and what they and simulated users cost."""
+    for side in summary.side_money:
+        yield Text(one_line(side_money_in_words(side)))
+    for criterion in summary.criteria[:CRITERIA_SHOWN]:
+        agreement = agreement_in_words(criterion.agreement)
+        yield Text(f"  {one_line(criterion.criterion)}: {answers_in_words(criterion)}; {agreement}", style="dim")
+    if len(summary.criteria) > CRITERIA_SHOWN:
+        yield Text(
+            f"  … and {len(summary.criteria) - CRITERIA_SHOWN} more criteria; the report has them all", style="dim"
+        )
 
 
 def _extras(summary: Summary) -> list[str]:

@@ -11,8 +11,11 @@ from evalkit.records import (
     Agreement,
     CaseSummary,
     CaseVerdict,
+    CriterionSummary,
+    PassRate,
     RunEnd,
     RunVerdict,
+    SideMoney,
     Summary,
     Tally,
     TrialOutcome,
@@ -149,6 +152,29 @@ def end_in_words(end: RunEnd | None) -> str:
         "max_time": "time limit reached",
         "fail_fast": "stopped at a failure",
     }.get(end.reason, end.reason)
+
+
+def trial_rate_in_words(rate: PassRate) -> str:
+    """Return how often single trials passed, with interval, pass^k of the longest k, and the flaky cases."""
+    words = f"{number(rate.passed)} of {plural(rate.trials, 'trial')} passed"
+    if rate.interval is not None:
+        words += f" ({percent(rate.interval[0])} to {percent(rate.interval[1])})"
+    if len(rate.pass_k) > 1:
+        words += f", pass^{len(rate.pass_k)} {rate.pass_k[-1]:.2f}"
+    return f"{words}, {plural(rate.flaky, 'flaky case')}" if rate.flaky else words
+
+
+def side_money_in_words(side: SideMoney) -> str:
+    """Return what judges, or simulated users, cost beside the conversations."""
+    requests = sum(model.requests for model in side.models)
+    models = ", ".join(model.model for model in side.models)
+    return f"{side.purpose}: {usd(side.cost_usd)} for {plural(requests, 'request')} to {models}"
+
+
+def answers_in_words(criterion: CriterionSummary) -> str:
+    """Return what a judge answered about one criterion, in trials."""
+    words = f"{number(criterion.yes)} yes, {number(criterion.no)} no"
+    return f"{words}, {number(criterion.not_measured)} not measured" if criterion.not_measured else words
 
 
 def agreement_in_words(found: Agreement) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evalkit.analysis import analyse, summarise
 from evalkit.engine.aside import body_sha
 from evalkit.errors import NoVerdict
+from evalkit.gate import judge
 from evalkit.graders.judge_question import build_question, exhibit_id, exhibit_of
 from evalkit.judging.self_test import SELF_TEST_CASES
+from evalkit.labels import Label
 from evalkit.records import Finding, Judgement, TrialVerdict
+from evalkit.reporting import Screen, render_html, render_run, render_summary
 from evalkit.runner import resume_run
 from evalkit.standin import StandIn
 from evalkit.store import RUN_FILE, RunReader
@@ -136,14 +141,15 @@ def test_a_no_is_advice_unless_it_is_enforced(tmp_path: Path, monkeypatch: pytes
 
 def test_a_cut_run_asks_only_the_judges_that_have_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut after each line in turn, a resumed run ends with the same answers and repeats none that was stored."""
-    project = make_project(tmp_path, cases=[{**CASE, "expect": {"judge": ["Asks", "Is kind"]}}], trials=1)
+    cases = [{**CASE, "expect": {"judge": ["Asks", "Is kind"]}}]
     model = JudgeModel(strict)
     with StandIn(model.answer) as server:
         use(monkeypatch, server)
-        whole = run(project, tmp_path / "whole", via="live")
+        whole = run(make_project(tmp_path / "whole", cases=cases, trials=1), via="live")
         lines = (whole / RUN_FILE).read_bytes().splitlines(keepends=True)
         for count in range(1, len(lines)):
-            folder = tmp_path / f"cut-{count}"
+            project = make_project(tmp_path / f"cut-{count}", cases=cases, trials=1)  # its own: nothing is cached
+            folder = project.root / "run"
             folder.mkdir()
             (folder / RUN_FILE).write_bytes(b"".join(lines[:count]))
             model.questions.clear()
@@ -184,3 +190,42 @@ def test_brand_voice_is_judged_reply_by_reply(tmp_path: Path, monkeypatch: pytes
     assert [(one.criterion, one.turn) for one in judgements(folder)] == [("Answers first", 1), ("Answers first", 2)]
     assert "And now?" not in model.questions[3]
     assert "And now?" in model.questions[4]
+
+
+def test_judges_have_a_price_line_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The conversations' cost is without the judge's; the suite's cost, which is limited, is with it."""
+    with StandIn(JudgeModel(strict).answer) as server:
+        use(monkeypatch, server)
+        folder = run(make_project(tmp_path, cases=[CASE], trials=2), via="live")
+
+    reader = RunReader(folder)
+    summary = summarise(reader)
+    chat = sum(r.cost_usd or 0 for trial in reader.trials() for r in trial.transcript.requests)
+    votes = sum(one.request.cost_usd or 0 for one in judgements(folder))
+    tests = sum(one.request.cost_usd or 0 for one in reader.judge_tests)
+    (side,) = summary.side_money
+    assert summary.money.cost_usd == pytest.approx(chat)
+    assert (side.purpose, side.cost_usd) == ("judge", pytest.approx(votes + tests))
+    assert summary.suites[0].cost_usd == pytest.approx(chat + votes)
+
+
+def test_reports_show_each_criterion_with_what_people_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers, labels, agreement, kappa and base rates stand in the terminal, the page and summary.json."""
+    with StandIn(JudgeModel(strict).answer) as server:
+        use(monkeypatch, server)
+        folder = run(make_project(tmp_path, cases=[CASE], trials=2), via="live")
+    (one, _) = judgements(folder)
+    label = Label(one.exhibit, one.criterion, "no", one.model, one.wording, "yes")
+
+    reader = RunReader(folder)
+    summary = analyse(reader, {"suites/a.yaml": [label]}).summary
+    gate = judge(summary)
+    page = tmp_path / "page.html"
+    render_html(summary, gate, reader.trials(), page)
+
+    said = "1 label, agreement 0.00, kappa 0.00 (0.00 to 0.00), people say yes to 0 %, the judge to 100 %: advice only"
+    text = render_run(summary, gate, {}, screen=Screen(200))
+    assert f"Asks for the order number: 2 yes, 0 no; {said}" in text
+    assert "judge: $" in text
+    assert said in page.read_text("utf-8")
+    assert json.loads(render_summary(summary, gate))["criteria"][0]["agreement"]["labels"] == 1
