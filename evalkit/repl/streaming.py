@@ -24,7 +24,7 @@ from evalkit.records import Assertion, JsonObject, PromptVersion, ToolCall, Turn
 from evalkit.repl.screen import Screen
 from evalkit.repl.tools import BROKEN, NOBODY, RECORDED, TYPED, file_and_line
 from evalkit.repl.voice import judge_voice
-from evalkit.repl.wording import footer, friendly, waiting
+from evalkit.repl.wording import folded, footer, friendly, waiting
 from evalkit.reporting.safe_text import one_line, shorten_middle
 
 _PERSONA = re.compile(r"You are ([A-Z][\w'’-]{1,20})[,.]")
@@ -115,7 +115,8 @@ class TurnView:
         if not turn.reply.strip():
             self._screen.note("  (the reply is empty. /retry asks again)", "yellow")
         if self._with_footer:
-            self._screen.note("  " + footer(turn, judge_voice(turn, self._rules), spent=self._spent))
+            line = footer(turn, judge_voice(turn, self._rules), spent=self._spent)
+            self._screen.note(folded(line, self._screen.columns))
 
 
 def call_line(name: str, tool_input: JsonObject, room: int) -> str:

@@ -84,6 +84,18 @@ def footer(turn: Turn, voice: VoiceVerdict | None, *, spent: bool = True) -> str
     return "  ".join(part for part in parts if part)
 
 
+def folded(line: str, width: int, indent: str = "  ") -> str:
+    """Return a line of parts with two spaces between them, broken between parts where the terminal ends."""
+    lines = [""]
+    for part in line.split("  "):
+        longer = f"{lines[-1]}  {part}" if lines[-1] else f"{indent}{part}"
+        if lines[-1] and len(longer) > width:
+            lines.append(f"{indent}{part}")
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
 def tokens(usage: Usage) -> str:
     """Return the four kinds of tokens, leaving out what is zero."""
     kinds = [

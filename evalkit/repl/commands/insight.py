@@ -12,7 +12,7 @@ from evalkit.repl.chat import Chat
 from evalkit.repl.session import Session
 from evalkit.repl.streaming import origin_words
 from evalkit.repl.voice import judge_voice
-from evalkit.repl.wording import friendly, miss_reason, money, sum_up, tokens
+from evalkit.repl.wording import folded, friendly, miss_reason, money, sum_up, tokens
 from evalkit.reporting.wording import duration, percent
 from evalkit.yamlsource import did_you_mean
 
@@ -44,8 +44,11 @@ def _why(chat: Chat, session: Session) -> None:
     elif not setting.rules:
         screen.say("no voice file: a suite of this prompt names one as `voice: voice.yaml`")
     voice = judge_voice(turn, setting.rules)
-    for score in voice.scores if voice else ():
-        _show_score(chat, score, turn.reply)
+    if voice is not None:
+        for score in voice.scores:
+            _show_unkept(chat, score, turn.reply)
+        kept = [str(one.assertion.rule) for one in voice.scores if one.finding.verdict is TrialVerdict.PASSED]
+        screen.say(folded(f"✓ kept:  {',  '.join(kept) or 'none'}", screen.columns), "dim")
     for request in turn.requests:
         share = sum_up([request]).cache_share
         missed = str(request.cache_miss_reason or "")
@@ -58,11 +61,12 @@ def _why(chat: Chat, session: Session) -> None:
         screen.say(f"  nothing was read from the cache: {_no_cache(session)}", "dim")
 
 
-def _show_score(chat: Chat, score: Score, reply: str) -> None:
-    broken = score.finding.verdict is TrialVerdict.FAILED
-    if not broken:
-        mark = "✓" if score.finding.verdict is TrialVerdict.PASSED else "?"
-        chat.screen.say(f"  {mark} {score.assertion.rule}", "dim")
+def _show_unkept(chat: Chat, score: Score, reply: str) -> None:
+    """Show a rule that is broken or could not be measured, with the words that broke it."""
+    if score.finding.verdict is TrialVerdict.PASSED:
+        return
+    if score.finding.verdict is TrialVerdict.NOT_MEASURED:
+        chat.screen.say(f"  ? {score.assertion.rule}   {score.finding.note}", "dim")
         return
     warning = score.assertion.level is Level.WARNING
     found = ", ".join(f'"{reply[span.start : span.end]}"' for span in score.finding.spans[:5])
