@@ -9,24 +9,30 @@ import click
 
 
 def finish_run(folder: Path, *, quiet: bool = False, open_report: bool = False, strict: bool = False) -> int:
-    """Write report.html and summary.json beside the records, print the result, return the exit code."""
+    """Write the reports beside the records, print the result, tell GitHub, return the exit code."""
     from evalkit.analysis import analyse
+    from evalkit.cli.ci_files import links_of, no_commands, tell_github, write_ci_files
     from evalkit.cli.project_root import labels_of
     from evalkit.gate import compare_run, judge
-    from evalkit.reporting import render_html, render_run, write_summary
+    from evalkit.reporting import FinishedRun, render_html, render_run, write_summary
     from evalkit.store import RunReader
 
     reader = RunReader(folder)
     analysis = analyse(reader, labels_of(suite.path for suite in reader.suites))
-    gate = judge(analysis.summary, compare_run(reader), strict=strict)
+    compared = compare_run(reader)
+    gate = judge(analysis.summary, compared, strict=strict)
+    finished = FinishedRun(analysis.summary, gate, analysis.details, compared.decision, links_of())
     page = folder / "report.html"
     write_summary(analysis.summary, gate, folder / "summary.json")
     render_html(analysis.summary, gate, (trial for trial in reader.trials() if trial.key.is_own), page)
-    if quiet:
-        click.echo(gate.sentence)
-    else:
-        text = render_run(analysis.summary, gate, analysis.details, report=os.path.relpath(page))
-        click.echo(text, nl=False)
+    write_ci_files(finished, folder)
+    with no_commands():
+        if quiet:
+            click.echo(gate.sentence)
+        else:
+            text = render_run(analysis.summary, gate, analysis.details, report=os.path.relpath(page))
+            click.echo(text, nl=False)
+    tell_github(finished)
     if open_report:
         click.launch(str(page))
     return int(gate.exit_code)

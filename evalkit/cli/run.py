@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalkit.cli.changed import narrow_targets
 from evalkit.cli.options import Duration, Pair
+from evalkit.errors import ExitCode
 
 if TYPE_CHECKING:
     from evalkit.runner import Project, RunSettings
@@ -26,18 +28,23 @@ Examples:
 @click.option("-k", "keyword", metavar="TEXT", help="Cases whose id contains TEXT.")
 @click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", help="Cases with this tag (repeatable).")
 @click.option("--lf", "last_failed", is_flag=True, help="Only what did not pass last time.")
+@click.option("--changed-since", metavar="REV", help="Only suites whose inputs changed since REV.")
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Override trials.")
 @click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Override a prompt input.")
 @click.option("--via", metavar="SOURCE", help="live, stand-in, or a finished run.  [auto: live if a key is set]")
+@click.option("--fresh", is_flag=True, help="Ask again instead of taking replies from .evalkit_cache.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was cut off (last, or its folder).")
 @click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="Stop before spending more.")
 @click.option("--max-time", type=Duration(), metavar="10m", help="Stop after this long.")
 @click.option("-n", "--jobs", type=click.IntRange(1, 1000), metavar="N", help="Trials at once.  [8]")
 @click.option("--against", metavar="RUN", help="Compare with this run instead of the baseline.")
 @click.option("--strict", is_flag=True, help="Fail too when the comparison can't tell.")
+@click.option("-x", "--fail-fast", is_flag=True, help="Stop at the first failed critical case.")
+@click.option("--exit-zero", is_flag=True, help="Report, but end with 0 whatever the verdict is.")
 @click.option("--draw", type=click.IntRange(0), default=0, hidden=True, help="Let the stand-in draw anew.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="DIR", help="[reports/<time>-<hash>]")
 @click.option("--open", "open_report", is_flag=True, help="Open the report when done.")
+@click.option("--dry-run", is_flag=True, help="List cases, requests and cost; ask nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
 @click.pass_context
 def run(ctx: click.Context, /, **options: Any) -> None:
@@ -45,10 +52,12 @@ def run(ctx: click.Context, /, **options: Any) -> None:
 
     Without an argument every suite in suites/ runs.
     """
+    from evalkit.cli.ci_files import tell_unaffected
     from evalkit.cli.config import load_config
     from evalkit.cli.finish import finish_run
     from evalkit.cli.project_root import find_root
     from evalkit.runner import Asked, resume_run, start_run
+    from evalkit.runner.changed import find_affected
 
     root = find_root()
     config = load_config(root)
@@ -57,8 +66,36 @@ def run(ctx: click.Context, /, **options: Any) -> None:
         _refuse_beside_resume(options)
         folder = resume_run(project, options["resume"])
     else:
-        folder = start_run(project, Asked(_settings(options, root, config), options["out"], ("evalkit", *sys.argv[1:])))
-    ctx.exit(finish_run(folder, quiet=options["quiet"], open_report=options["open_report"], strict=options["strict"]))
+        if options["changed_since"] is not None:
+            affected = find_affected(root, options["changed_since"], options["prompt"])
+            options["targets"] = narrow_targets(options["targets"], affected, root)
+            if not options["targets"]:
+                tell_unaffected(affected.sentence, options["out"])
+                return
+            click.echo(affected.sentence, err=True)
+        settings = _settings(options, root, config)
+        if options["dry_run"]:
+            _tell_forecast(project, settings, quiet=options["quiet"])
+            return
+        folder = start_run(project, Asked(settings, options["out"], ("evalkit", *sys.argv[1:])))
+    code = finish_run(folder, quiet=options["quiet"], open_report=options["open_report"], strict=options["strict"])
+    ctx.exit(_told_zero(code) if options["exit_zero"] else code)
+
+
+def _tell_forecast(project: Project, settings: RunSettings, *, quiet: bool) -> None:
+    from evalkit.cli.dry_run import dry_run_lines
+    from evalkit.runner.dry_run import forecast_run
+
+    for line in dry_run_lines(forecast_run(project, settings), settings.via, cases=not quiet):
+        click.echo(line)
+
+
+def _told_zero(code: int) -> int:
+    """Return 0 for every verdict, and say what it stands for; an interruption is no verdict and stays."""
+    if code in (ExitCode.PASSED, ExitCode.INTERRUPTED):
+        return code
+    click.echo(f"exit code 0 because of --exit-zero; it would be {code}.", err=True)
+    return ExitCode.PASSED
 
 
 def make_project(root: Path, config: Mapping[str, Any], *, quiet: bool) -> Project:
@@ -92,12 +129,14 @@ def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any])
         jobs=options["jobs"] or config.get("jobs", 8),
         against=options["against"],
         draw=options["draw"],
+        fresh=options["fresh"],
+        fail_fast=options["fail_fast"],
     )
 
 
 def _refuse_beside_resume(options: Mapping[str, Any]) -> None:
     """A resumed run keeps its settings; options that would change them are a mistake."""
-    harmless = {"resume", "open_report", "quiet", "strict"}
+    harmless = {"resume", "open_report", "quiet", "strict", "exit_zero"}
     given = [name for name, value in options.items() if name not in harmless and value not in (None, (), False, 0)]
     if given:
         names = ", ".join(sorted(name.replace("_", "-") for name in given))

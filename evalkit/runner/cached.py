@@ -38,8 +38,8 @@ class CachedReplies:
         key = cache_key(self._endpoint, ask.body, ask.headers, f"{self._trial}#{self._asked[sha]}")
         known = self._cache.load(key)
         if known is not None:
-            place = {"n": ask.n, "turn": ask.turn, "body": ask.body, "purpose": ask.purpose}
-            yield RequestFinished(replace(known, **place, from_cache=True))
+            here = replace(known, n=ask.n, turn=ask.turn, body=ask.body, purpose=ask.purpose, from_cache=True)
+            yield RequestFinished(here)
             return
         async with aclosing(self._onwards.ask(ask)) as events:
             async for event in events:
