@@ -12,7 +12,7 @@ from typing import get_args
 import pandas as pd
 
 from evalkit.analysis.rates import share_interval
-from evalkit.analysis.rows import FailureCount
+from evalkit.analysis.rows import CacheTotals, FailureCount
 from evalkit.records import (
     CacheSummary,
     FailureSummary,
@@ -77,7 +77,7 @@ def prompt_tokens(requests: pd.DataFrame) -> pd.Series[int]:
     return requests["input"] + requests["write"] + requests["read"]
 
 
-def sum_cache(requests: pd.DataFrame) -> CacheSummary:
+def sum_cache(requests: pd.DataFrame, totals: CacheTotals) -> CacheSummary:
     """Return how much of the prompts came from the cache, and why requests missed it, most frequent first."""
     done = requests[requests["complete"] & requests["usage"]]
     later = done[done["n"] > 1]
@@ -85,7 +85,18 @@ def sum_cache(requests: pd.DataFrame) -> CacheSummary:
     whole, read = int(prompt_tokens(done).sum()), int(done["read"].sum())
     counted = sorted(((str(reason), int(count)) for reason, count in misses.items()), key=lambda m: (-m[1], m[0]))
     later_share = share(float(later["read"].sum()), float(prompt_tokens(later).sum()))
-    return CacheSummary(whole, read, share(read, whole), later_share, tuple(counted))
+    known_costs = [cost for cost in totals.as_first if cost is not None]
+    complete = bool(known_costs) and len(known_costs) == len(totals.as_first)
+    return CacheSummary(
+        whole,
+        read,
+        share(read, whole),
+        later_share,
+        tuple(counted),
+        cold_share=share(totals.cold_read, totals.cold_prompt),
+        kept_share=share(totals.kept, totals.expected),
+        cost_as_first_usd=sum(known_costs) if complete else None,
+    )
 
 
 def measure_times(values: pd.Series[float]) -> Times:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from evalkit.errors import EvalkitError
+from evalkit.graders.cost import CacheUse, cache_use
 from evalkit.records import (
     CaseKey,
     Failure,
@@ -68,6 +69,26 @@ class FailureCount:
 
 
 @dataclass
+class CacheTotals:
+    """Tokens that the cache could have served and did, and the cost of each request as if it were the first."""
+
+    cold_prompt: int = 0
+    cold_read: int = 0
+    expected: int = 0
+    kept: int = 0
+    as_first: list[float | None] = field(default_factory=list)
+
+    def add(self, use: CacheUse) -> None:
+        """Take in one request's use of the cache."""
+        if use.is_warm:
+            self.expected += use.expected
+            self.kept += min(use.read, use.expected)
+        else:
+            self.cold_prompt += use.prompt
+            self.cold_read += use.read
+
+
+@dataclass
 class Rows:
     """The tables as they grow."""
 
@@ -78,6 +99,7 @@ class Rows:
     retries: int = 0
     cached: int = 0
     cached_usd: float = 0.0
+    cache: CacheTotals = field(default_factory=CacheTotals)
     _requests: list[tuple[Cell, ...]] = field(default_factory=list)
     _asides: list[tuple[Cell, ...]] = field(default_factory=list)
     _turns: list[tuple[Cell, ...]] = field(default_factory=list)
@@ -95,6 +117,7 @@ class Rows:
         self._seen.add(key)
         where = (sys.intern(key.suite), sys.intern(key.case_id), key.trial)
         self._add_requests(where, trial.transcript, own=key.is_own)
+        self._add_cache(trial.transcript)
         for message in trial.transcript.simulated:
             self.add_aside(where, "simulated user", message.request)
         for judgement in trial.transcript.judgements:
@@ -118,6 +141,12 @@ class Rows:
     def asides(self) -> pd.DataFrame:
         """Return the requests beside the conversations, one row for each that was billed, with their purpose."""
         return _table(self._asides, {**REQUEST_COLUMNS, "purpose": "object"})
+
+    def _add_cache(self, transcript: Transcript) -> None:
+        for use in cache_use(transcript.turns):
+            self.cache.add(use)
+        for request in transcript.requests:
+            self.cache.as_first.append(request.cost_as_first_usd if request.usage else 0.0)
 
     def requests(self) -> pd.DataFrame:
         """Return the billed attempts, one row each."""

@@ -115,7 +115,7 @@ def _summary(run: RecordedRun, rows: Rows) -> Summary:
         rules=count_rules(rows.scores(), rows.places),
         tags=rate_tags(cases),
         money=sum_money(requests),
-        cache=sum_cache(requests),
+        cache=sum_cache(requests, rows.cache),
         first_token=measure_times(turns["first_token_ms"]),
         whole_reply=measure_times(turns["total_ms"]),
         turns=sum_turns(requests),

@@ -52,6 +52,9 @@ def label(run: str, tags: tuple[str, ...], keyword: str | None) -> None:
             "compared with; run a suite with judge criteria with --via live first."
         )
         raise UsageError(msg)
+    outside = [item.suite for item in items if not (root / item.suite).resolve().is_relative_to(root.resolve())]
+    if outside:
+        raise UsageError(f"{outside[0]}: lies outside the project {root}; labels are kept beside suites in it only.")
     desk = _Desk(root)
     desk.work(items)
     click.echo(agreement_table(desk.agreements(items)))

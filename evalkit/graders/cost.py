@@ -20,14 +20,19 @@ from evalkit.records import Assertion, Finding, Request, Transcript, TrialVerdic
 class CacheUse:
     """What one request was expected to read from the cache and what it read, in tokens.
 
-    `lost` is where its prompt left the cached prefix of the one before; `reason` is the API's word for a miss.
+    `before` is the reply request before it in the session.
     """
 
     request: Request
     expected: int
     read: int
     prompt: int
-    lost: Difference | None
+    before: Request | None = None
+
+    @property
+    def lost(self) -> Difference | None:
+        """Where its prompt left what the request before had cached; None when it goes on with it."""
+        return first_difference(self.before.body, self.request.body) if self.before is not None else None
 
     @property
     def is_warm(self) -> bool:
@@ -49,9 +54,8 @@ def cache_use(turns: Sequence[Turn]) -> tuple[CacheUse, ...]:
         usage, model = request.usage, str(request.body.get("model"))
         if usage is None or request.failure is not None:
             continue
-        lost = first_difference(before.body, request.body) if before is not None else None
         read = usage.cache_read_input_tokens
-        uses.append(CacheUse(request, min(left.get(model, 0), usage.prompt_tokens), read, usage.prompt_tokens, lost))
+        uses.append(CacheUse(request, min(left.get(model, 0), usage.prompt_tokens), read, usage.prompt_tokens, before))
         left[model] = read + usage.cache_creation_input_tokens or left.get(model, 0)
         before = request
     return tuple(uses)

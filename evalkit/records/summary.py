@@ -230,13 +230,21 @@ class CriterionSummary:
 
 @dataclass(frozen=True)
 class CacheSummary:
-    """Share of prompt tokens read from the cache: overall, and from the second request of a session on."""
+    """Share of prompt tokens read from the cache: overall, and from the second request of a session on.
+
+    `cold_share` is that of the requests for which nothing of their own session was in the cache, `kept_share` what was
+    read of the tokens that earlier requests had left there. `cost_as_first_usd` is what the conversations would have
+    cost with an empty cache; None when it is not known of every request.
+    """
 
     prompt_tokens: int
     read_tokens: int
     read_share: float | None
     later_share: float | None
     misses: tuple[tuple[str, int], ...] = ()
+    cold_share: float | None = None
+    kept_share: float | None = None
+    cost_as_first_usd: float | None = None
 
 
 @dataclass(frozen=True)

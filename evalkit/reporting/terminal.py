@@ -221,13 +221,19 @@ def _judges(summary: Summary) -> Iterator[Text]:
 def _extras(summary: Summary) -> list[str]:
     extras = []
     if summary.cache.read_share is not None:
-        extras.append(f"{percent(summary.cache.read_share)} of input cached")
+        extras.append(f"{percent(summary.cache.read_share)} of input cached{_kept(summary)}")
     if summary.retries:
         extras.append(plural(summary.retries, "retry", "retries"))
     failed = sum(failure.final for failure in summary.failures)
     if failed:
         extras.append(f"{number(failed)} failed")
     return extras
+
+
+def _kept(summary: Summary) -> str:
+    """Return how much was read of what earlier requests had left in the cache, where that is not all of it."""
+    kept = summary.cache.kept_share
+    return f" ({percent(kept)} of what could be)" if kept is not None and kept < 1 else ""
 
 
 def _verdict(gate: GateResult) -> Iterator[Text]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from evalkit.analysis import summarise
 from evalkit.graders.cost import cache_use
 from evalkit.records import Request, Transcript, TrialVerdict, Turn, Usage
+from evalkit.store import RunReader
 from tests.graders.build import finding, verdict
 from tests.runner.project import make_project, run, trials_of
 
@@ -141,3 +143,15 @@ def test_sessions_on_the_stand_in_keep_their_prefix(tmp_path: Path) -> None:
     assert warm.cost_usd is not None
     assert warm.cost_as_first_usd is not None
     assert warm.cost_as_first_usd > warm.cost_usd
+
+
+def test_a_run_tells_what_the_cache_could_have_served(tmp_path: Path) -> None:
+    """Cold and warm requests apart, what was kept of what could be read, and the cost with an empty cache."""
+    summary = summarise(RunReader(run(make_project(tmp_path), jobs=1)))
+
+    assert summary.cache.kept_share == 1
+    assert summary.cache.cold_share is not None
+    assert 0 < summary.cache.cold_share < 1  # the first of four sessions found an empty cache
+    assert summary.cache.cost_as_first_usd is not None
+    assert summary.money.cost_usd is not None
+    assert summary.cache.cost_as_first_usd > summary.money.cost_usd
