@@ -28,9 +28,11 @@ clients: $(READY)
 faults: $(READY)
 	FAULT_TRIALS=200 FAULT_KILLS=50 $(BIN)/python -m pytest tests/faults -s
 
-# What a reply costs the client beside the SDK's helper, and how a run keeps a rate limit. About three minutes.
+# What a reply costs the client beside the SDK's helper, what scoring stored replies again costs, and how a run keeps a
+# rate limit. About four minutes.
 bench: $(READY)
 	$(BIN)/python -m tests.bench.engine_cost
+	$(BIN)/python -m tests.bench.rescore
 	$(BIN)/python -m tests.bench.rate_limits
 
 # Needs the folder with the recorded verdicts of other checkers: EVALKIT_AGREEMENT_DATA=DIR make agreement

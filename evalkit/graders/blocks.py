@@ -26,7 +26,7 @@ _LIST = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
 _QUOTE = re.compile(r"\s*>\s?")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _RULE = frozenset(" 	:|-")
-_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
+_TICKS = re.compile(r"`+")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _sentences(blocks: Sequence[Block]) -> Iterator[Block]:
 
 @lru_cache(maxsize=256)
 def _prose(reply: str) -> tuple[Block, ...]:
-    covered = _CODE.sub(lambda match: "*" * len(match.group()), _without_fences(reply))
+    covered = _without_code(_without_fences(reply))
     blocks: list[Block] = []
     lines = list(re.finditer(r"[^\n]*\n?", covered))
     for index, line in enumerate(lines):
@@ -104,7 +104,7 @@ def _prose(reply: str) -> tuple[Block, ...]:
 
 
 def _line_blocks(line: str, start: int, following: str) -> Iterator[Block]:
-    heading = _HEADING.match(line)
+    heading = _HEADING.match(line) if "#" in line else None
     if heading:
         text = line[heading.end() :].rstrip().rstrip("#")
         yield _stripped(Block(start + heading.end(), text, f"heading.h{len(heading.group(1))}"))
@@ -152,8 +152,27 @@ def _joined(blocks: Sequence[Block], reply: str) -> Iterator[Block]:
         yield open_block
 
 
+def _without_code(text: str) -> str:
+    """Return a text with inline code covered by asterisks: from a run of backticks to the next one just as long."""
+    runs = [match.span() for match in _TICKS.finditer(text)]
+    next_alike: dict[int, int] = {}
+    closing: list[int] = []
+    for start, end in reversed(runs):
+        closing.append(next_alike.get(end - start, 0))
+        next_alike[end - start] = end
+    kept: list[str] = []
+    done = 0
+    for (start, _), end in zip(runs, reversed(closing), strict=True):
+        if end and start >= done:
+            kept += [text[done:start], "*" * (end - start)]
+            done = end
+    return "".join([*kept, text[done:]])
+
+
 def _without_fences(reply: str) -> str:
     """Return the reply with fenced code replaced by as many spaces."""
+    if "```" not in reply and "~~~" not in reply:
+        return reply
     kept: list[str] = []
     fence = ""
     for line in re.findall(r"[^\n]*\n?", reply):

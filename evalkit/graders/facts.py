@@ -1,7 +1,8 @@
 """The facts a text states: dates, times, amounts, identifiers and names, where each stands and what it means.
 
 Formats are read away: `$1,497.65` and `1497.65 USD` are the same amount, `24 November` the same day as `2026-11-24`.
-Knows only text.
+Knows only text. Patterns take time in proportion to the text, whatever it is, so what could be long (an address, an
+identifier) has a bound.
 """
 
 from __future__ import annotations
@@ -21,25 +22,35 @@ _WORDS = "zero one two three four five six seven eight nine ten eleven twelve"
 NUMBER_WORDS = {name: float(number) for number, name in enumerate(_WORDS.split())}
 _TOKEN = re.compile(
     rf"""(?<!\w)(?:
-      (?P<link> (?:https?://|www\.)[^\s<>"'`)\]}}]+ | [\w.+-]+@[\w-]+(?:\.[\w-]+)+ )
-    | (?P<iso> \b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})(?:T(?=\d\d:))? )
-    | (?P<slashed> \b(?P<s1>\d{{1,2}})/(?P<s2>\d{{1,2}})/(?P<s3>\d{{4}})\b )
-    | (?P<named> \b(?P<nm>{_MONTH})\.?\ (?P<nd>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\ (?P<ny>\d{{4}})\b)? )
-    | (?P<dayfirst> \b(?P<dd>\d{{1,2}})(?:st|nd|rd|th)?\ (?:of\ )?(?P<dm>{_MONTH})\b\.?(?:,?\ (?P<dy>\d{{4}})\b)? )
-    | (?P<time> \b(?P<h>\d{{1,2}}):(?P<min>\d{{2}})(?::\d{{2}})?(?:\s?(?P<half>[ap])\.?m\b\.?)?
-        | \b(?P<h2>\d{{1,2}})\s?(?P<half2>[ap])\.?m\b )
-    | (?P<ident> \#?\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z_])[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*\b | \#\w+ )
-    | (?P<number> (?<![\w.])\d+(?:[.,'\ ]\d{{3}})*(?:[.,]\d+)?(?![\w]) )
+      (?P<link> (?=[hw])(?:https?://|www\.)[^\s<>"'`)\]}}]+ | [\w.+-]{{1,64}}+@[\w-]++(?:\.[\w-]++)+ )
+    | (?=\d)(?:
+        (?P<iso> \b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})(?:T(?=\d\d:))? )
+      | (?P<slashed> \b(?P<s1>\d{{1,2}})/(?P<s2>\d{{1,2}})/(?P<s3>\d{{4}})\b )
+      | (?P<dayfirst> \b(?P<dd>\d{{1,2}})(?:st|nd|rd|th)?\ (?:of\ )?(?P<dm>{_MONTH})\b\.?(?:,?\ (?P<dy>\d{{4}})\b)? )
+      | (?P<time> \b(?P<h>\d{{1,2}}):(?P<min>\d{{2}})(?::\d{{2}})?(?:\s?(?P<half>[ap])\.?m\b\.?)?
+          | \b(?P<h2>\d{{1,2}})\s?(?P<half2>[ap])\.?m\b )
+      )
+    | (?=[jfmasond])(?P<named> \b(?P<nm>{_MONTH})\.?\ (?P<nd>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\ (?P<ny>\d{{4}})\b)? )
+    | (?P<ident> \#?\b(?=(?:-?[^\W\d]{{0,64}}+){{0,8}}+\d)(?=(?:-?\d{{0,64}}+){{0,8}}+[A-Za-z_])
+        [A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*\b | \#\w+ )
+    | (?=\d)(?P<number> (?<![\w.])\d+(?:[.,'\ ]\d{{3}})*(?:[.,]\d+)?(?![\w]) )
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+"""What is looked for in turn; looking ahead at the first character spares the engine most of it."""
+
 _GLUED = re.compile(r"(\d+(?:\.\d+)?)-?([a-z]{1,12}|[A-Za-z]{1,3})")
 _UNIT = re.compile(r"(?:\s?(?:-|–|to|or|and)\s?\d[\d.,]*)?\+?\s?(%|[A-Za-z]+)")
-_SOME_FACT = re.compile(r"[\d#@]|://|www\.", re.IGNORECASE)
-_LIST_MARKER = re.compile(r"^[ \t]*(?:[*_#>-]+[ \t]*)*(\d{1,2})[.)](?=\s)", re.MULTILINE)
+_FACTUAL = re.compile(r"(?<!\S)(?:[^\s\d#@:wW]++|:(?!//)|[wW](?![wW]{2}\.))*+[\d#@:wW]\S*+")
+"""A run of characters that a fact may begin in, or (a month's name) may end in."""
+
+_MOST_BEFORE, _MOST_AFTER = 12, 24
+"""How far a fact may begin before such a run (`September. 24`) and end after it (`24th of September, 2026`)."""
+
+_LIST_MARKER = re.compile(r"^[ \t*_#>-]*(\d{1,2})[.)](?=\s)", re.MULTILINE)
 _RANGE = re.compile(r"(?<![\w.,-])(\d{1,4})\s?(?:-|–|to)\s?(\d{1,4})\s+([A-Za-z]+)")
 _LABEL = re.compile(r"\b([A-Z][a-z]+)[ #:]{1,2}\Z")
-_NAME = re.compile(r"\b[A-Z][a-z]+(?:[-'’][A-Z]?[a-z]+)*(?: [A-Z][a-z]+(?:[-'’][A-Z]?[a-z]+)*)+")
+_NAME = re.compile(r"\b[A-Z][a-z]+(?:[-'’][A-Z]?[a-z]+){0,4}(?: [A-Z][a-z]+(?:[-'’][A-Z]?[a-z]+){0,4})+")
 
 
 @dataclass(frozen=True)
@@ -58,13 +69,15 @@ class Fact:
     label: str = ""
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def facts_in(text: str) -> tuple[Fact, ...]:
     """Return the facts a text states in digits, in order."""
-    markers = {match.start(1): match for match in _LIST_MARKER.finditer(text)}
-    if not _SOME_FACT.search(text):
+    parts = _factual_parts(text)
+    if not parts:
         return ()
-    found = [_fact(match) for match in _TOKEN.finditer(text) if match.start() not in markers]
+    markers = {match.start(1): match for match in _LIST_MARKER.finditer(text)}
+    tokens = (match for part in parts for match in _TOKEN.finditer(text, *part))
+    found = [_fact(match) for match in tokens if match.start() not in markers]
     found += [Fact("marker", *match.span(1), (int(match[1]),)) for match in markers.values()]
     for match in _RANGE.finditer(text):
         low, high = _amounts(match[1])[0], _amounts(match[2])[0]
@@ -72,6 +85,19 @@ def facts_in(text: str) -> tuple[Fact, ...]:
     return tuple(sorted(found, key=lambda fact: fact.start))
 
 
+def _factual_parts(text: str) -> list[tuple[int, int]]:
+    """Return the parts of a text outside which no fact stands; most of a reply is plain words."""
+    parts: list[tuple[int, int]] = []
+    for run in _FACTUAL.finditer(text):
+        start, end = max(0, run.start() - _MOST_BEFORE), min(len(text), run.end() + _MOST_AFTER)
+        if parts and start <= parts[-1][1]:
+            parts[-1] = (parts[-1][0], end)
+        else:
+            parts.append((start, end))
+    return parts
+
+
+@lru_cache(maxsize=512)
 def names_in(text: str) -> tuple[Fact, ...]:
     """Return runs of at least two capitalised words that do not begin a line or sentence."""
     found = []
@@ -143,6 +169,7 @@ def _time(match: re.Match[str], span: tuple[int, int]) -> Fact:
     return Fact("time", *span, ((hour, minute),))
 
 
+@lru_cache(maxsize=1024)
 def _amounts(text: str) -> tuple[float, ...]:
     """Return what a written number may be: separators are read both ways where they allow it."""
     if text.isdigit():

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, combinations
 
 from evalkit.graders.facts import NUMBER_WORDS, Fact, facts_in, names_in, shifted
+from evalkit.graders.kept import once_per_transcript
 from evalkit.graders.text import to_spans
 from evalkit.records import Finding, JsonObject, Transcript, TrialVerdict, Turn
 
@@ -49,12 +51,34 @@ class _Known:
     dates: set[tuple[int, int, int]] = field(default_factory=set)
     times: set[tuple[int, int]] = field(default_factory=set)
     identifiers: set[str] = field(default_factory=set)
-    words: frozenset[str] = frozenset()
+    words: list[frozenset[str]] = field(default_factory=list)
 
-    @property
-    def endings(self) -> set[str]:
-        """What a masked number may end with: identifiers and amounts as they are written."""
-        return self.identifiers | {f"{value:g}" for value in self.amounts} | self.words
+    def has_word(self, word: str) -> bool:
+        """Return whether a source has a word."""
+        return any(word in some for some in self.words)
+
+    def has_ending(self, text: str) -> bool:
+        """Return whether an identifier, an amount as it is written or a word ends with a text."""
+        amounts = (f"{value:g}" for value in self.amounts)
+        return any(one.endswith(text) for one in chain(self.identifiers, amounts, *self.words))
+
+    def copy(self) -> _Known:
+        """Return a value of its own that knows the same."""
+        by_unit, by_label = (
+            {name: set(values) for name, values in one.items()} for one in (self.by_unit, self.by_label)
+        )
+        return _Known(
+            amounts=set(self.amounts),
+            by_unit=by_unit,
+            by_label=by_label,
+            ranges=set(self.ranges),
+            totals=set(self.totals),
+            today=self.today,
+            dates=set(self.dates),
+            times=set(self.times),
+            identifiers=set(self.identifiers),
+            words=list(self.words),
+        )
 
 
 def grounded(params: JsonObject, turn: Turn, transcript: Transcript) -> Finding:
@@ -65,7 +89,7 @@ def grounded(params: JsonObject, turn: Turn, transcript: Transcript) -> Finding:
     capitalised words inside a sentence. Instead of one number that must be there, use `says`.
     """
     kinds = frozenset(params.get("kinds") or KINDS)
-    known = _known(transcript, turn)
+    known = _known_by_turn(transcript)[turn.n]
     stated = [*facts_in(turn.reply), *(names_in(turn.reply) if "names" in kinds else ())]
     amounts = [value for fact in stated if fact.kind == "amount" for value in fact.values if isinstance(value, float)]
     sure = _sure(amounts, known)
@@ -83,42 +107,53 @@ def _sure(amounts: list[float], known: _Known) -> list[float]:
     """Return the stated amounts that a source has or that follow from such, in order."""
     sure = {value for value in amounts if value in known.amounts}
     for _ in range(2):
-        stated = [value for value in amounts if value in sure]
-        sure |= {value for value in amounts if value not in sure and _is_computed(value, stated, known)}
+        loose = {value for value in amounts if value not in sure}
+        if not loose:
+            break
+        stated = _Stated([value for value in amounts if value in sure], known)
+        sure |= {value for value in loose if stated.gives(value)}
     return [value for value in amounts if value in sure]
 
 
-def _known(transcript: Transcript, turn: Turn) -> _Known:
-    known = _Known()
-    texts = list(_sources(transcript, turn))
-    for text in texts:
-        source = _read(text)
-        known.amounts |= source.amounts
-        known.totals |= source.totals
-        for unit, values in source.by_unit:
-            known.by_unit.setdefault(unit, set()).update(values)
-        for label, values in source.by_label:
-            known.by_label.setdefault(label, set()).update(values)
-        for fact in source.others:
-            _add(fact, known)
-    today = known.today = _today(transcript.system_text)
-    if today:
-        spoken = " ".join(one.user.casefold() for one in transcript.turns if one.n <= turn.n)
-        away = [days for word, days in _DAYS_AWAY.items() if word == "today" or word in spoken]
-        known.dates.update(day for days in away if (day := shifted(today, days)))
-    known.words = frozenset().union(*map(_words, texts))
-    return known
+@once_per_transcript
+def _known_by_turn(transcript: Transcript) -> Mapping[int, _Known]:
+    """Return what is known at the end of each turn; each turn adds its own sources to what was known before."""
+    known = _Known(today=_today(transcript.system_text))
+    for text in _told_before(transcript):
+        _learn(known, text)
+    by_turn: dict[int, _Known] = {}
+    for turn in sorted(transcript.turns, key=lambda one: one.n):
+        known = known.copy()
+        for text in (turn.user, *(call.output for call in turn.tool_calls)):
+            _learn(known, text)
+        if known.today:
+            said = turn.user.casefold()
+            away = [days for word, days in _DAYS_AWAY.items() if word == "today" or word in said]
+            known.dates.update(day for days in away if (day := shifted(known.today, days)))
+        by_turn[turn.n] = known
+    return by_turn
 
 
-def _sources(transcript: Transcript, turn: Turn) -> Iterator[str]:
+def _told_before(transcript: Transcript) -> Iterator[str]:
+    """Yield what was said before the first turn."""
     yield transcript.system_text
     for message in transcript.history:
         content = message.get("content")
         yield content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-    for one in transcript.turns:
-        if one.n <= turn.n:
-            yield one.user
-            yield from (call.output for call in one.tool_calls)
+
+
+def _learn(known: _Known, text: str) -> None:
+    """Add what a source states."""
+    source = _read(text)
+    known.amounts |= source.amounts
+    known.totals |= source.totals
+    for unit, values in source.by_unit:
+        known.by_unit.setdefault(unit, set()).update(values)
+    for label, values in source.by_label:
+        known.by_label.setdefault(label, set()).update(values)
+    for fact in source.others:
+        _add(fact, known)
+    known.words.append(_words(text))
 
 
 @dataclass(frozen=True)
@@ -132,7 +167,7 @@ class _Source:
     totals: frozenset[float]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _read(text: str) -> _Source:
     facts = facts_in(text)
     amounts = {value for fact in facts for value in fact.values if isinstance(value, float)}
@@ -200,7 +235,7 @@ def _loaded(text: str) -> object:
         return None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text.casefold()))
 
@@ -232,10 +267,10 @@ def _is_known(fact: Fact, known: _Known, reply: str, sure: list[float]) -> bool:
                 for one in facts_in(reply)
             )
         case "name":
-            return all(word in known.words for value in fact.values for word in _WORD.findall(str(value)))
+            return all(known.has_word(word) for value in fact.values for word in _WORD.findall(str(value)))
     if _ENDING.search(before):
         text = reply[fact.start : fact.end].lstrip("#").casefold()
-        return any(one.endswith(text) for one in known.endings)
+        return known.has_ending(text)
     return any(_has_source(fact, value, known, reply, sure) for value in fact.values)
 
 
@@ -293,25 +328,41 @@ def _is_time_away(fact: Fact, value: float, known: _Known) -> bool:
     return any(day in known.dates for days in (int(value), -int(value)) if (day := shifted(known.today, days)))
 
 
-def _is_computed(value: float, sure: list[float], known: _Known) -> bool:
-    """Return whether an amount follows from others.
+class _Stated:
+    """The stated amounts that are sure, and what may be computed from them.
 
     A total over a list of records, a sum of stated amounts, a product of two, or a sum or difference of a stated amount
     and a known one; whole amounts only from stated ones, since they are found by chance too easily.
     """
-    if any(abs(total - value) < _CENT for total in (*known.totals, *_sums(sure))):
-        return True
-    stated = set(sure)
-    cents = value != int(value)
-    others = known.amounts | known.totals if cents else known.totals | stated
-    return any(
-        any(abs(one * other - value) < _CENT for other in stated)
-        or any(
-            round(other, 2) in others for other in (one - value, value - one, one + value) if other >= _SMALL or cents
-        )
-        for one in stated
-        if cents or (value >= _SMALL and one >= _SMALL)
-    )
+
+    def __init__(self, amounts: list[float], known: _Known) -> None:
+        self._known = known
+        self._amounts = sorted(set(amounts))
+        self._sums = sorted({*known.totals, *_sums(amounts)})
+
+    def gives(self, value: float) -> bool:
+        """Return whether an amount follows from the others."""
+        if _has_near(self._sums, value, 1.0):
+            return True
+        cents = value != int(value)
+        ones = [one for one in self._amounts if cents or (value >= _SMALL and one >= _SMALL)]
+        return any(_has_near(self._amounts, value, one) or self._is_apart(value, one, cents=cents) for one in ones)
+
+    def _is_apart(self, value: float, one: float, *, cents: bool) -> bool:
+        """Return whether a known amount is the sum or difference of these two."""
+        others = (round(other, 2) for other in (one - value, value - one, one + value) if cents or other >= _SMALL)
+        if cents:
+            return any(other in self._known.amounts or other in self._known.totals for other in others)
+        return any(other in self._known.totals or other in self._amounts for other in others)
+
+
+def _has_near(values: list[float], wanted: float, factor: float) -> bool:
+    """Return whether one of the sorted values, times a factor that is not negative, is the wanted one to the cent."""
+    if factor <= 0:
+        return bool(values) and wanted < _CENT
+    low, high = (wanted - 2 * _CENT) / factor, (wanted + 2 * _CENT) / factor
+    near = values[bisect_left(values, low) : bisect_right(values, high)]
+    return any(abs(factor * value - wanted) < _CENT for value in near)
 
 
 def _sums(values: list[float]) -> Iterator[float]:

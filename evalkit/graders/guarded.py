@@ -21,6 +21,9 @@ _BARE = re.compile(
     r"(?<![\w@.-])(?:[a-z0-9](?:[a-z0-9-]{0,62})\.)+(?:com|org|net|io|co|uk|de|fr|eu|us|info|biz|shop|app|dev|ai)(?![\w-])(?:/[^\s<>\"'`)\]}]*)?",
     re.IGNORECASE,
 )
+_DOMAIN = re.compile(r"\.(?:com|org|net|io|co|uk|de|fr|eu|us|info|biz|shop|app|dev|ai)(?![\w-])", re.IGNORECASE)
+"""What every bare link has; most replies don't, and this is found much faster."""
+
 _HOST = re.compile(r"(?:https?://)?(?:[^/@\s]*@)?([^/:?#\s]+)", re.IGNORECASE)
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[a-zA-Z]{2,24}(?!\w)")
@@ -30,6 +33,13 @@ _PHONE = re.compile(
 )
 _CARD = re.compile(r"(?<![\w-])(?:\d[ -]?){12,18}\d(?![\w-])")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)")
+_LEAST_PHONE, _LEAST_CARD = 7, 13
+_NEEDED = {
+    "mail": re.compile("@"),
+    "phone": re.compile(rf"\d(?:[() ./-]{{0,3}}\d){{{_LEAST_PHONE - 1}}}"),
+    "card": re.compile(rf"\d(?:[ -]?\d){{{_LEAST_CARD - 1}}}"),
+    "iban": re.compile(r"[A-Z]{2}\d{2}"),
+}
 DATA_KINDS = ("mail", "phone", "card", "iban")
 
 
@@ -65,15 +75,19 @@ def personal_data(params: JsonObject, turn: Turn, transcript: Transcript) -> Fin
     system prompt holds may be repeated, and `exceptions` too; card numbers never. Instead of other numbers, use
     existence.
     """
-    known = _squeezed("\n".join([transcript.system_text, *(one.user for one in transcript.turns if one.n <= turn.n)]))
-    allowed = frozenset(_squeezed(str(text)) for text in params.get("exceptions") or ())
-    found: list[Range] = []
-    for kind in params.get("kinds") or DATA_KINDS:
-        for at in _data(kind, turn.reply):
-            text = _squeezed(turn.reply[slice(*at)])
-            if text not in allowed and (kind == "card" or text not in known):
-                found.append(at)
-    return _given_away(params, turn, tuple(sorted(found)), "no personal data")
+    found = [(kind, at) for kind in params.get("kinds") or DATA_KINDS for at in _data(kind, turn.reply)]
+    if found:
+        known = _squeezed(
+            "\n".join([transcript.system_text, *(one.user for one in transcript.turns if one.n <= turn.n)])
+        )
+        allowed = frozenset(_squeezed(str(text)) for text in params.get("exceptions") or ())
+        found = [(kind, at) for kind, at in found if not _may_be_said(kind, turn.reply[slice(*at)], allowed, known)]
+    return _given_away(params, turn, tuple(sorted(at for _, at in found)), "no personal data")
+
+
+def _may_be_said(kind: str, text: str, allowed: frozenset[str], known: str) -> bool:
+    squeezed = _squeezed(text)
+    return squeezed in allowed or (kind != "card" and squeezed in known)
 
 
 def spoken_language(params: JsonObject, turn: Turn, transcript: Transcript) -> Finding:
@@ -97,7 +111,8 @@ def _given_away(params: JsonObject, turn: Turn, found: tuple[Range, ...], expect
 
 def _links(reply: str) -> Iterator[Range]:
     end = 0
-    for match in sorted([*_LINK.finditer(reply), *_BARE.finditer(reply)], key=lambda found: found.span()):
+    bare = _BARE.finditer(reply) if _DOMAIN.search(reply) else ()
+    for match in sorted([*_LINK.finditer(reply), *bare], key=lambda found: found.span()):
         text = match.group().rstrip(".,;:!?*_")
         if match.start() >= end and text:
             end = match.start() + len(text)
@@ -115,12 +130,13 @@ def _is_allowed(host: str, allowed: tuple[str, ...]) -> bool:
 
 def _shared_runs(reply: str, prompt: str, least: int) -> tuple[Range, ...]:
     """Return where the reply has `least` words in a row as they stand in the prompt; overlapping runs are one."""
-    words = [(match.group().casefold(), match.span()) for match in _WORD.finditer(reply)]
+    words = list(_WORD.finditer(reply))
+    said = [match.group().casefold() for match in words]
     known = _runs(prompt, least)
     runs: list[Range] = []
     for index in range(len(words) - least + 1):
-        if " ".join(word for word, _ in words[index : index + least]) in known:
-            start, end = words[index][1][0], words[index + least - 1][1][1]
+        if tuple(said[index : index + least]) in known:
+            start, end = words[index].start(), words[index + least - 1].end()
             if runs and start <= runs[-1][1]:
                 runs[-1] = (runs[-1][0], end)
             else:
@@ -129,16 +145,19 @@ def _shared_runs(reply: str, prompt: str, least: int) -> tuple[Range, ...]:
 
 
 @lru_cache(maxsize=32)
-def _runs(prompt: str, least: int) -> frozenset[str]:
+def _runs(prompt: str, least: int) -> frozenset[tuple[str, ...]]:
     words = [word.casefold() for word in _WORD.findall(prompt)]
-    return frozenset(" ".join(words[index : index + least]) for index in range(len(words) - least + 1))
+    return frozenset(tuple(words[index : index + least]) for index in range(len(words) - least + 1))
 
 
 def _data(kind: str, text: str) -> Iterator[Range]:
+    """Yield where data of a kind stands; what every such text has is looked for first, as most replies have none."""
+    if not _NEEDED[kind].search(text):
+        return
     if kind == "mail":
         yield from (match.span() for match in _MAIL.finditer(text))
     elif kind == "phone":
-        yield from (match.span() for match in _PHONE.finditer(text) if 7 <= _digits(match.group()) <= 15)
+        yield from (match.span() for match in _PHONE.finditer(text) if _LEAST_PHONE <= _digits(match.group()) <= 15)
     elif kind == "card":
         yield from (match.span() for match in _CARD.finditer(text) if is_card(match.group()))
     elif kind == "iban":

@@ -63,7 +63,7 @@ def find_all(source: str, text: str, *, ignore_case: bool = False) -> tuple[Rang
     """Return every match in `text`, empty ones included. Raises Undecided after `MATCH_SECONDS`."""
     pattern = compile_pattern(source, ignore_case=ignore_case)
     try:
-        return tuple(match.span() for match in pattern.finditer(text, timeout=MATCH_SECONDS))
+        return tuple([match.span() for match in pattern.finditer(text, timeout=MATCH_SECONDS)])
     except TimeoutError as exc:
         raise _too_slow(source) from exc
 

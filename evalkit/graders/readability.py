@@ -12,6 +12,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import repeat
 
 from evalkit.graders.blocks import prose
 from evalkit.graders.findings import not_measured
@@ -74,7 +75,8 @@ def readability(params: JsonObject, reply: str, turn: int) -> Finding:
     Why: customers read in a hurry. Example: `metrics: [Flesch-Kincaid]`, `grade: 8`. Instead of a grade for replies of
     a few words, for which it says little, use `max_sentence_words`.
     """
-    found = [evaluate(GRADES[name], counts(reply)) for name in params["metrics"] if counts(reply)["words"]]
+    counted = counts(reply)
+    found = [evaluate(GRADES[name], counted) for name in params["metrics"] if counted["words"]]
     values = [value for value in found if value is not None]
     if not values:
         return not_measured("the reply has no word to compute with", turn)
@@ -95,24 +97,29 @@ def _finding(params: JsonObject, reply: str, turn: int, result: tuple[float, str
 def counts(reply: str) -> Mapping[str, float]:
     """Return how many words, sentences, syllables and so on the prose of a reply has."""
     blocks = prose(reply)
-    found = [word for block in blocks for word in _WORD.findall(block.text)]
-    parts = [syllables(word) for word in found]
-    many = [word for word, number in zip(found, parts, strict=True) if number > 2]
+    found = [_measured(word) for block in blocks for word in _WORD.findall(block.text)]
     kinds = [block.kind for block in blocks]
     return {
         "words": len(found),
         "sentences": sum(len(sentences(block.text)) for block in blocks),
         "paragraphs": kinds.count("paragraph"),
-        "characters": sum(char.isalnum() for word in found for char in word),
-        "syllables": sum(parts),
-        "polysyllabic_words": len(many),
-        "complex_words": sum(not word[0].isupper() and "-" not in word and not _is_inflected(word) for word in many),
-        "long_words": sum(len(word) > 6 for word in found),
+        **dict(zip(_OF_WORDS, map(sum, zip(*found, strict=True)) if found else repeat(0), strict=False)),
         "list": kinds.count("list"),
         "blockquote": kinds.count("blockquote"),
         "pre": reply.count("```") // 2,
         **{f"heading_h{level}": kinds.count(f"heading.h{level}") for level in range(1, 7)},
     }
+
+
+_OF_WORDS = ("characters", "syllables", "polysyllabic_words", "complex_words", "long_words")
+
+
+@lru_cache(maxsize=8192)
+def _measured(word: str) -> tuple[int, ...]:
+    """Return what a word adds to each of these counts; kept, since the words of a language are few."""
+    number = syllables(word)
+    is_complex = number > 2 and not word[0].isupper() and "-" not in word and not _is_inflected(word)
+    return sum(char.isalnum() for char in word), number, number > 2, is_complex, len(word) > 6
 
 
 def syllables(word: str) -> int:

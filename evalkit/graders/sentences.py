@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 Range = tuple[int, int]
 
 _WORD = re.compile(r"\w+")
 _LINE = re.compile(r"[^\n\r]+")
 _LINE_MARKER = re.compile(r"\s*(?:(?:[-*+•–]|\(?\d{1,3}[.)]|#{1,6}|>)\s+)*")
-_STOP = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_`]*+(?=\s|$)|[。！？]++[」』”’）]*+")
+_STOP = re.compile(
+    r"[.!?…。！？](?:(?<=[。！？])[。！？]*+[」』”’）]*+"
+    r"|(?<=[.!?…])(?<![.!?…][.!?…])[.!?…]*+[\"'”’»)\]*_`]*+(?=\s|$))"
+)
+_AFTER = re.compile(r"\s*+(?=(.?))\W*+(\w?)", re.DOTALL)
+"""The first character after a full stop, and the first that belongs to a word."""
+
+_ALWAYS = frozenset("!?。！？")
+_LONGEST = len("approx")
+"""No abbreviation below is longer."""
+
 _OPENING = "([\"'“‘*_"
 _NEAR = 80
 """How many characters around a full stop tell what it is; a bound, so that no reply takes long."""
@@ -25,6 +36,7 @@ _BEFORE_A_NUMBER = re.compile(
 """Abbreviations when a digit follows, whole sentences or last words otherwise ("No. We can't.")."""
 
 
+@lru_cache(maxsize=512)
 def words(text: str) -> tuple[Range, ...]:
     r"""Return where the words stand: runs of `\w`.
 
@@ -34,6 +46,7 @@ def words(text: str) -> tuple[Range, ...]:
     return tuple([match.span() for match in _WORD.finditer(text)])
 
 
+@lru_cache(maxsize=512)
 def sentences(text: str) -> tuple[Range, ...]:
     """Return where the sentences stand, without list markers and outer white space.
 
@@ -58,18 +71,22 @@ def _marker(line: str) -> str:
 
 
 def _ends_sentence(text: str, start: int, stop: re.Match[str], line_end: int) -> bool:
-    after = text[stop.end() : min(line_end, stop.end() + _NEAR)].lstrip()
-    if not after or not _WORD.search(after) or set(stop.group()) & set("!?。！？"):
+    after = _AFTER.match(text, stop.end(), min(line_end, stop.end() + _NEAR))
+    first, has_word = (after.group(1), after.group(2)) if after else ("", "")
+    marks = stop.group()
+    if not has_word or (marks != "." and not _ALWAYS.isdisjoint(marks)):
         return True
-    if after[0].islower():
+    if first.islower():
         return False
-    before = text[max(start, stop.start() - _NEAR) : stop.start()].split()
-    if not before or not stop.group().startswith(".") or stop.group().startswith(".."):
+    before = text[max(start, stop.start() - _NEAR) : stop.start()].rsplit(None, 1)
+    if not before or not marks.startswith(".") or marks.startswith(".."):
         return True
-    return not _is_abbreviation(before[-1].lstrip(_OPENING), next_is_digit=after[0].isdigit())
+    return not _is_abbreviation(before[-1].lstrip(_OPENING), next_is_digit=first.isdigit())
 
 
 def _is_abbreviation(word: str, *, next_is_digit: bool) -> bool:
+    if len(word) > _LONGEST:
+        return False
     is_initial = len(word) == 1 and word.isalpha() and word.isupper() and word != "I"
     needs_more = _NEVER_LAST.fullmatch(word) or (next_is_digit and _BEFORE_A_NUMBER.fullmatch(word))
     return is_initial or bool(needs_more)

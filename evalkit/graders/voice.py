@@ -6,6 +6,7 @@ Each rule judges one reply, part by part as its scope says. Semantics are those 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from evalkit.graders.blocks import Block, scoped
@@ -109,8 +110,10 @@ def length(params: JsonObject, reply: str, turn: int) -> Finding:
         expected.append(f"at least {low} words")
         observed += [f"{len(counted)} words"] if len(counted) < low else []
     if per_sentence is not None:
-        long = [found for found in sentences(reply) if len(words(reply[slice(*found)])) > per_sentence]
-        observed += [f"a sentence of {len(words(reply[slice(*found)]))} words" for found in long]
+        starts = [start for start, _ in counted]
+        in_each = [(found, _between(starts, *found)) for found in sentences(reply)]
+        long = [found for found, number in in_each if number > per_sentence]
+        observed += [f"a sentence of {number} words" for _, number in in_each if number > per_sentence]
         expected.append(f"at most {per_sentence} words a sentence")
         ranges += long
     if not observed:
@@ -119,6 +122,11 @@ def length(params: JsonObject, reply: str, turn: int) -> Finding:
     return Finding(
         TrialVerdict.FAILED, joined(observed), ", ".join(expected), spans, turn, message(params, joined(observed))
     )
+
+
+def _between(starts: Sequence[int], start: int, end: int) -> int:
+    """Return how many of the words that start there stand in a sentence; none is cut by a sentence's end."""
+    return bisect_left(starts, end) - bisect_left(starts, start)
 
 
 def blocks_of(params: JsonObject, reply: str) -> Sequence[Block]:

@@ -140,17 +140,26 @@ class Turn:
     @property
     def reply(self) -> str:
         """All text of the turn that the user saw, paragraphs apart; spans of scores count in it."""
+        return self._reply
+
+    @property
+    def replies(self) -> tuple[Request, ...]:
+        """The requests that answered the user; the others were the engine's own."""
+        return self._replies
+
+    # Every grader asks for these two, so they are made once. Underscores keep them out of JSON, where they'd be keys.
+    @cached_property
+    def _reply(self) -> str:
         texts = (
             str(block["text"])
-            for request in self.replies
+            for request in self._replies
             for block in request.content
             if block.get("type") == "text" and block.get("text")
         )
         return "\n\n".join(texts)
 
-    @property
-    def replies(self) -> tuple[Request, ...]:
-        """The requests that answered the user; the others were the engine's own."""
+    @cached_property
+    def _replies(self) -> tuple[Request, ...]:
         return tuple(request for request in self.requests if request.purpose == "reply")
 
     @property
@@ -166,8 +175,7 @@ class Turn:
     @property
     def failure(self) -> Failure | None:
         """Why the turn has no complete reply, or None."""
-        replies = self.replies
-        return replies[-1].failure if replies else None
+        return self._replies[-1].failure if self._replies else None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
 
 from evalkit.records import (
     JudgementLine,
@@ -33,25 +33,24 @@ def replay(plan: Plan, reader: RunReader, writer: RunWriter, now: Now, progress:
     suite, of any when it does not (imported conversations). Trials that served a comparison stay where they are.
     """
     waiting = {planned.key: planned for planned in plan.trials}
+    alike: dict[tuple[str, int], list[PlannedTrial]] = defaultdict(list)
+    for planned in plan.trials:
+        alike[planned.key.case_id, planned.key.trial].append(planned)
     known_suites = {suite.path for suite in reader.suites}
     for stored in reader.trials():
         if not stored.key.is_own:
             continue
-        for planned in _belonging(stored, waiting, known_suites):
+        for planned in alike[stored.key.case_id, stored.key.trial]:
+            if planned.key not in waiting or not _is_of_suite(stored, planned, known_suites):
+                continue
             del waiting[planned.key]
             progress.trial(planned, _replay_trial(planned, stored, writer, now()))
     for planned in waiting.values():
         progress.trial(planned, _replay_trial(planned, None, writer, now()))
 
 
-def _belonging(stored: Trial, waiting: Mapping[TrialKey, PlannedTrial], known_suites: set[str]) -> list[PlannedTrial]:
-    return [
-        planned
-        for key, planned in waiting.items()
-        if key.case_id == stored.key.case_id
-        and key.trial == stored.key.trial
-        and (key.suite == stored.key.suite or key.suite not in known_suites)
-    ]
+def _is_of_suite(stored: Trial, planned: PlannedTrial, known_suites: set[str]) -> bool:
+    return planned.key.suite == stored.key.suite or planned.key.suite not in known_suites
 
 
 def _replay_trial(planned: PlannedTrial, stored: Trial | None, writer: RunWriter, now: str) -> TrialScore:

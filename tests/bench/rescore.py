@@ -1,0 +1,213 @@
+"""What scoring stored replies again costs: CPU a trial, all in and by grader, each held against twenty assertions.
+
+Run with `make bench`. Made-up conversations of realistic length (see `conversations.py`); where EVALKIT_AGREEMENT_DATA
+names the folder with recorded verdicts, tau-bench's long ones too, their digits changed from one reading to the next,
+so that nothing computed for one trial serves another. The goal is 20 s of CPU for 10,000 trials: 2 ms a trial.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from evalkit.graders import grade
+from evalkit.pricing import price_with
+from evalkit.records import (
+    Assertion,
+    RequestLine,
+    RunHeader,
+    ScoreLine,
+    Source,
+    SuiteRecord,
+    ToolLine,
+    Transcript,
+    TrialEnd,
+    TrialKey,
+    TrialScore,
+    TrialStart,
+    TrialVerdict,
+    TurnStart,
+)
+from evalkit.runner import Asked, Project, RunSettings, start_run
+from evalkit.scoring import score_trial
+from evalkit.store import RunWriter
+from evalkit.suites import load_suites
+from tests.bench.conversations import PROMPT, conversation
+from tests.runner.project import Silent
+
+TRIALS = int(os.environ.get("RESCORE_TRIALS", "1000"))
+PER_CASE = 20
+EXPECT: dict[str, Any] = {
+    "says": ["30 days", "/deliver(ed|y)/"],
+    "says_any": ["your card", "anything else"],
+    "never_says": ["refund has been issued", "as an AI", "/guaranteed? to arrive/"],
+    "max_words": 160,
+    "grounded": True,
+    "tools": {
+        "calls": [{"lookup_order": {}}, {"start_return": {"reason": "/longer/"}}],
+        "never": ["cancel_order"],
+        "max_calls": 6,
+        "after": {"start_return": "lookup_order"},
+        "max_redundant": 2,
+    },
+    "outcome": {
+        "write_tools": ["start_return"],
+        "writes": [{"start_return": {"order_id": "/^TN/", "reason": "/longer/"}}],
+        "ended": {"user_says": "thank you"},
+    },
+}
+BUDGET = {"cost_usd": 0.5}
+WORDS = [
+    "sorry for any inconvenience",
+    "rest assured",
+    "kindly",
+    "please do not hesitate",
+    "(?:very|really) (?:good|happy)",
+]
+SWAP = {"utili[sz]e": "use", "in order to": "to", "prior to": "before", "purchase": "buy", "assist": "help"}
+RULES: list[dict[str, Any]] = [
+    {"id": "no-empty-words", "extends": "existence", "message": "%s", "tokens": WORDS},
+    {"id": "plain-words", "extends": "substitution", "message": "%s, not %s", "swap": SWAP},
+    {"id": "calm", "extends": "occurrence", "message": "%s", "token": "!", "max": 2},
+    {"id": "short", "extends": "length", "message": "%s", "max_words": 160, "max_sentence_words": 40},
+    {"id": "easy", "extends": "readability", "message": "%s", "grade": 14},
+    {"id": "own-links", "extends": "links", "message": "%s", "allow": ["tandle.example"]},
+    {"id": "private", "extends": "personal_data", "message": "%s"},
+    {"id": "secret", "extends": "leak", "message": "%s", "words": 12},
+]  # fmt: skip
+
+
+def write_project(root: Path, cases: int) -> None:
+    """Write a suite of cases without user messages, each with the assertions above."""
+    (root / "suites").mkdir()
+    (root / "suites/voice.yaml").write_text(json.dumps({"rules": RULES}))
+    suite = {
+        "prompt": "shop",
+        "voice": "voice.yaml",
+        "trials": PER_CASE,
+        "min_pass": 1,
+        "budget": BUDGET,
+        "expect": EXPECT,
+        "cases": [{"id": f"talk-{number}"} for number in range(cases)],
+    }
+    (root / "suites/shop.yaml").write_text(json.dumps(suite))
+
+
+def assertions_of(root: Path) -> Sequence[Assertion]:
+    """Return the assertions of the project's first case."""
+    (suite,) = load_suites([root / "suites/shop.yaml"], root)
+    return suite.cases[0].record.assertions
+
+
+def write_run(root: Path, trials: int) -> None:
+    """Write a finished run of that many trials, round by round as a real one is."""
+    with RunWriter(root / "reports/2026-11-22-stored") as writer:
+        writer.append(RunHeader("2026-11-22-stored", "2026-11-22T09:00:00Z", Source("live", "api"), settings={}))
+        writer.append(SuiteRecord("suites/shop.yaml", "ab" * 32, "", PROMPT.ref, PROMPT.sha, PER_CASE))
+        writer.append(PROMPT)
+        cases = trials // PER_CASE
+        for number in range(trials):
+            key = TrialKey("suites/shop.yaml", f"talk-{number % cases}", PROMPT.ref, number // cases + 1)
+            write_trial(writer, key, conversation(number))
+
+
+def write_trial(writer: RunWriter, key: TrialKey, told: Transcript) -> None:
+    """Write the lines of one trial."""
+    name = key.session_id
+    writer.append(TrialStart(key, name, PROMPT.sha))
+    for turn in told.turns:
+        writer.append(TurnStart(name, turn.n, turn.user))
+        for request in turn.requests:
+            writer.append(RequestLine(name, request))
+            for call in turn.tool_calls:
+                if call.request_n == request.n:
+                    writer.append(ToolLine(name, turn.n, call))
+    writer.append(TrialEnd(name))
+    writer.append(ScoreLine(name, TrialScore(TrialVerdict.PASSED)))
+
+
+def cpu_by_kind(transcripts: Iterable[Transcript], assertions: Sequence[Assertion]) -> dict[str, float]:
+    """Return the CPU milliseconds a trial: all in (under the empty name), and by kind for every other trial.
+
+    Trials come one after another, as they do from a stored run: none is still there when the next one is scored.
+    """
+    kinds: dict[str, list[Assertion]] = defaultdict(list)
+    for assertion in assertions:
+        kinds[assertion.kind].append(assertion)
+    spent: dict[str, float] = defaultdict(float)
+    counts = [0, 0]
+    for number, transcript in enumerate(transcripts):
+        counts[number % 2] += 1
+        for kind, some in kinds.items() if number % 2 else [("", assertions)]:
+            began = time.process_time()
+            if kind:
+                for assertion in some:
+                    grade(transcript, assertion)
+            else:
+                score_trial(transcript, assertions)
+            spent[kind] += time.process_time() - began
+    return {kind: seconds * 1000 / counts[bool(kind)] for kind, seconds in spent.items()}
+
+
+def tau_conversations(folder: Path, readings: int) -> Iterator[Transcript]:
+    """Yield the recorded conversations several times, with other digits each time."""
+    from tests.agreement.ours import read, transcript
+
+    systems = json.loads((folder / "tau/domains.json").read_text("utf-8"))["systems"]
+    rows = list(read(folder, "tau/transcripts.jsonl"))
+    for reading in range(readings):
+        digits = str.maketrans("123456789", "".join(str((digit + reading) % 9 + 1) for digit in range(9)))
+        for row in rows:
+            told = json.loads(
+                json.dumps({key: row[key] for key in ("id", "messages")}, ensure_ascii=False).translate(digits)
+            )
+            yield replace(transcript(told), system_text=systems[row["system_ref"]])
+
+
+def print_scoring(title: str, transcripts: Iterable[Transcript], assertions: Sequence[Assertion]) -> None:
+    """Print what scoring these trials costs."""
+    score_trial(conversation(-1), assertions)
+    spent = cpu_by_kind(transcripts, assertions)
+    print(f"{title}: {shown(spent.pop(''))}, {len(assertions)} assertions each, by kind")
+    for kind, milliseconds in sorted(spent.items(), key=lambda item: -item[1]):
+        print(f"  {kind:<24}{milliseconds:8.3f} ms")
+
+
+def shown(milliseconds: float) -> str:
+    """Return a time per trial in words."""
+    return f"{milliseconds:.2f} ms of CPU a trial, {milliseconds * 10:.0f} s for 10,000"
+
+
+def rescore_ms(root: Path, trials: int) -> float:
+    """Return the CPU milliseconds a trial of `evalkit run --via RUN` without its report, loading included."""
+    write_run(root, trials)
+    began = time.process_time()
+    start_run(Project(root, price_with(), Silent), Asked(RunSettings(via="2026-11-22-stored"), root / "reports/again"))
+    return (time.process_time() - began) * 1000 / trials
+
+
+def main() -> None:
+    """Print the figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_project(root, TRIALS // PER_CASE)
+        assertions = assertions_of(root)
+        print_scoring(
+            "scoring made-up trials", [conversation(number) for number in range(min(TRIALS, 1000))], assertions
+        )
+        recorded = os.environ.get("EVALKIT_AGREEMENT_DATA")
+        if recorded:
+            print_scoring("scoring tau conversations", tau_conversations(Path(recorded), 6), assertions)
+        spent = rescore_ms(root, TRIALS)
+        print(f"a stored run of {TRIALS} trials scored again, reading and writing included: {shown(spent)}")
+
+
+if __name__ == "__main__":
+    main()
