@@ -61,7 +61,10 @@ class Chat:
         if self.versus is not None:
             await self.versus.send(self, user)
             return
+        before = len(self.session.exchanges)
         await self.play(self.session.send(user))
+        if len(self.session.exchanges) == before:  # stopped before it was sent
+            self.prefill = user
 
     async def retry(self) -> None:
         """Ask again for the last reply and say which one it is."""

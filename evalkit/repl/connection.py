@@ -51,6 +51,8 @@ class Connection:
 
     async def replies(self, trial: int = 1, script: Script | None = None) -> Replies:
         """Return a source of replies; `trial` tells the stand-in which of several answers to give."""
+        if self._opening is not None and self._opening.done() and self._opening.exception() is not None:
+            self._opening = None  # what was missing may be there now
         self.warm_up()
         assert self._opening is not None  # noqa: S101 - set by the line above
         door = await asyncio.shield(self._opening)

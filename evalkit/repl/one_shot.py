@@ -12,6 +12,7 @@ import orjson
 from evalkit.errors import ExitCode, UsageError
 from evalkit.repl.asked import ChatAsked
 from evalkit.repl.commands.versions import start_versus
+from evalkit.repl.exchange import INTERRUPTED
 from evalkit.repl.opening import Opened, close_chat, connect, open_files
 from evalkit.repl.screen import Screen
 from evalkit.repl.session import Session
@@ -46,7 +47,9 @@ async def _play(opened: Opened, message: str, *, as_json: bool) -> int:
             sys.stdout.write(orjson.dumps(described(chat.session)).decode() + "\n")
     finally:
         await close_chat(chat)
-    answered = turn is not None and turn.failure is None and bool(turn.reply.strip())
+    if turn is None or (turn.failure is not None and turn.failure.kind == INTERRUPTED):
+        return ExitCode.INTERRUPTED
+    answered = turn.failure is None and bool(turn.reply.strip())
     return ExitCode.PASSED if answered else ExitCode.NO_VERDICT
 
 

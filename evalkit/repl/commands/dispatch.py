@@ -23,6 +23,8 @@ async def handle(chat: Chat, text: str) -> None:
             await chat.send(message)
     except EvalkitError as exc:
         chat.screen.problem(f"  {exc}")
+    except OSError as exc:  # the disk is full, a folder is not ours: the conversation goes on
+        chat.screen.problem(f"  {exc.filename or 'the record'}: {exc.strerror or exc}. Nothing was lost on the screen.")
 
 
 async def _run(chat: Chat, typed: Typed) -> None:
