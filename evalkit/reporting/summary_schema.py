@@ -6,9 +6,9 @@ Says what `summary_json.py` writes: a test holds the two to each other.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from evalkit.records import (
     CacheSummary,
@@ -82,35 +82,35 @@ class SideMoneyFile(SideMoney):
 class SummaryFile:
     """The whole file. Costs are US dollars, times milliseconds, shares 0 to 1; null means unknown, never zero."""
 
-    summary_version: int
-    run_id: str
-    started: str
-    source: Source
-    exit_code: int
-    verdict: RunVerdict
-    sentence: str
-    reasons: list[str]
-    end: RunEnd | None
-    trials: TrialsFile
-    cases_by_verdict: Tally
-    suites: list[SuiteFile]
-    prompts: list[PromptFile]
-    cases: list[CaseFile]
-    rules: list[RuleSummary]
-    tags: list[TagSummary]
-    trial_rate: PassRate | None
-    criteria: list[CriterionSummary]
-    money: Money
-    side_money: list[SideMoneyFile]
-    cache: CacheSummary
-    first_token_ms: Times
-    whole_reply_ms: Times
-    turns: list[TurnSummary]
-    requests: int
-    retries: int
-    cached_replies: int
-    cached_usd: float
-    failures: list[FailureSummary]
+    summary_version: Annotated[int, Field(description="Counts changes of this format.")]
+    run_id: Annotated[str, Field(description="The run.")]
+    started: Annotated[str, Field(description="When it began, RFC 3339 UTC.")]
+    source: Annotated[Source, Field(description="Where replies came from.")]
+    exit_code: Annotated[int, Field(description="The exit code of the run.")]
+    verdict: Annotated[RunVerdict, Field(description="The verdict in a word.")]
+    sentence: Annotated[str, Field(description="The verdict in a sentence.")]
+    reasons: Annotated[list[str], Field(description="What led to it, a sentence each.")]
+    end: Annotated[RunEnd | None, Field(description="Why and when the run ended; null when it never did.")]
+    trials: Annotated[TrialsFile, Field(description="Trials planned and recorded.")]
+    cases_by_verdict: Annotated[Tally, Field(description="Cases by verdict.")]
+    suites: Annotated[list[SuiteFile], Field(description="The suites as they were measured.")]
+    prompts: Annotated[list[PromptFile], Field(description="The prompt versions.")]
+    cases: Annotated[list[CaseFile], Field(description="Every case over its trials.")]
+    rules: Annotated[list[RuleSummary], Field(description="How often each rule broke.")]
+    tags: Annotated[list[TagSummary], Field(description="Pass rate by tag.")]
+    trial_rate: Annotated[PassRate | None, Field(description="How often single trials passed.")]
+    criteria: Annotated[list[CriterionSummary], Field(description="What judges said, by criterion.")]
+    money: Annotated[Money, Field(description="What the conversations cost.")]
+    side_money: Annotated[list[SideMoneyFile], Field(description="What models beside the conversations cost.")]
+    cache: Annotated[CacheSummary, Field(description="Share of input that was read from the cache.")]
+    first_token_ms: Annotated[Times, Field(description="Time to the first token, per turn.")]
+    whole_reply_ms: Annotated[Times, Field(description="Time of the whole reply, per turn.")]
+    turns: Annotated[list[TurnSummary], Field(description="Tokens by number of the turn.")]
+    requests: Annotated[int, Field(description="Requests with their last try.")]
+    retries: Annotated[int, Field(description="Tries that failed and were followed by another.")]
+    cached_replies: Annotated[int, Field(description="Replies that were found in the response cache.")]
+    cached_usd: Annotated[float, Field(description="What those would have cost.")]
+    failures: Annotated[list[FailureSummary], Field(description="Failed tries by kind.")]
 
 
 def summary_schema() -> dict[str, Any]:
