@@ -41,7 +41,7 @@ def render_compare_markdown(report: CompareReport) -> str:
     """Return the comparison as GitHub Markdown; everything from prompts and models stands in code."""
     contrast = report.contrast
     lines = [
-        f"### {_safe(contrast.baseline_name)} → {_safe(contrast.candidate_name)}",
+        f"### {_code(contrast.baseline_name)} → {_code(contrast.candidate_name)}",
         "",
         f"**{_safe(report.sentence)}**",
         "",
