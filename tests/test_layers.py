@@ -33,6 +33,7 @@ DOORS = {
     "scipy": {"stats/"},
     "genai_prices": {"pricing.py"},
     "yaml": {"yamlsource/", "pricing.py", "standin/", "prompts/models.py"},
+    "prompt_toolkit": {"repl/"},
     "rich": {"cli/", "reporting/"},
     "opentelemetry": {"engine/telemetry.py", "library.py"},
     "botocore": {"engine/aws_frames.py"},
