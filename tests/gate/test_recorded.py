@@ -1,0 +1,84 @@
+"""A finished run's comparison, told from its trials: limits on cost, tolerated cases, stages that were not played."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evalkit.analysis import collect_arms
+from evalkit.gate import Opponents, compare_recorded
+from evalkit.records import Arm, BaselineRecord, CaseRecord, Counts, Decision, Ground, Stage, StoredCase, Trial, Verdict
+from tests.made_up_run import FAILED, PASSED, SUITE, case, request, score, suite, trial, turn
+
+CASES = [case(f"c{n}", trials=5) for n in range(6)]
+
+
+def stored(cost_usd: float | None = 0.001) -> BaselineRecord:
+    """A baseline in which every case always passed."""
+    kept = {record.case_id: StoredCase(Counts(5), cost_usd, 60.0) for record in CASES}
+    return BaselineRecord(SUITE, "suites/lamps.baseline.json", "stored", "support@v1", "x", cases=kept)
+
+
+def trials(failing: tuple[str, ...] = (), cost_usd: float = 0.001) -> list[Trial]:
+    """Five rounds of every case, some of which always fail, and one trial of the old version each."""
+    paid = replace(turn(), requests=(request(cost_usd=cost_usd),))
+    played = []
+    for record in CASES:
+        verdict = FAILED if record.case_id in failing else PASSED
+        played += [trial(record.case_id, n, score(verdict), turns=[paid]) for n in range(1, 6)]
+        old = trial(record.case_id, 1, score(PASSED), turns=[paid])
+        played.append(replace(old, key=replace(old.key, arm=Arm.BASELINE, stage=Stage.DRIFT)))
+    return played
+
+
+def decide_on(played: list[Trial], baseline: BaselineRecord, **gate: object) -> Decision:
+    """Return the decision of a recorded run."""
+    measured = replace(suite(), gate=gate)
+    decision = compare_recorded(CASES, Opponents((baseline,), (measured,)), collect_arms(played))
+    assert decision is not None
+    return decision
+
+
+def test_a_dearer_candidate_is_worse_only_where_a_limit_says_so() -> None:
+    """Half as much again is reported, and fails a run whose suite allows ten percent."""
+    played = trials(cost_usd=0.0015)
+    free, limited = decide_on(played, stored()), decide_on(played, stored(), max_increase={"cost_usd": 0.1})
+
+    assert free.verdict is not Verdict.WORSE
+    assert {metric.metric: round(metric.ratio.value, 3) for metric in free.metrics} == {
+        "cost_usd": 1.5,
+        "output_tokens": 1.0,
+    }
+    assert (limited.verdict, limited.grounds) == (Verdict.WORSE, (Ground.BUDGET,))
+    assert decide_on(played, stored(), max_increase={"cost_usd": 0.6}).verdict is not Verdict.WORSE
+
+
+def test_unknown_costs_are_not_compared() -> None:
+    """A baseline without prices has no ratio, and never one of 0."""
+    assert [metric.metric for metric in decide_on(trials(), stored(None)).metrics] == ["output_tokens"]
+
+
+def test_max_regressions_sets_clearly_worse_cases_aside() -> None:
+    """One broken case is red, and accepted where the suite accepts one."""
+    assert decide_on(trials(("c1",)), stored()).verdict is Verdict.WORSE
+    tolerant = decide_on(trials(("c1",)), stored(), max_regressions=1)
+    assert tolerant.verdict is not Verdict.WORSE
+    assert tolerant.accepted == ((SUITE, "c1"),)
+
+
+def test_a_stage_with_a_trial_missing_was_not_played() -> None:
+    """When one trial of a stage is missing the whole stage counts as not played: nothing is guessed."""
+    whole = trials(("c1",))
+    cut = [each for each in whole if each.key.stage is not Stage.DRIFT or each.key.case_id != "c3"]
+    without_rounds = [each for each in whole if each.key.trial != 5]
+
+    assert decide_on(cut, stored()).unplayed == ("the baseline today",)
+    assert decide_on(without_rounds, stored()).verdict is Verdict.NO_VERDICT
+
+
+def test_nothing_to_compare_with_is_no_decision() -> None:
+    """Without a usable baseline, or when every case is watched, there is no comparison."""
+    watched: list[CaseRecord] = [replace(record, gated=False) for record in CASES]
+    arms = collect_arms(trials())
+
+    assert compare_recorded(CASES, Opponents((replace(stored(), use="none"),), (suite(),)), arms) is None
+    assert compare_recorded(watched, Opponents((stored(),), (suite(),)), arms) is None
