@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "import": "evalkit.cli.import_:import_",
     },
     "Setup": {
+        "init": "evalkit.cli.init:init",
         "serve": "evalkit.cli.serve:serve",
         "schema": "evalkit.cli.schema:schema",
     },
