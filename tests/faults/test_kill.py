@@ -80,7 +80,7 @@ def test_a_run_killed_at_random_moments_resumes_to_an_unbroken_one(
 
 def _until_it_survives(root: Path, model: KillingModel) -> list[int]:
     """Start the run, resume it whenever it was killed, and return the exit codes."""
-    command = [sys.executable, "-m", "evalkit", "run", "--via", "live", "-n", str(JOBS), "-o", "run", "-q"]
+    command = [sys.executable, "-m", "evalkit", "run", "--via", "live", "-n", str(JOBS), "-o", "run", "-q", "--fresh"]
     codes: list[int] = []
     while not codes or codes[-1] == -signal.SIGKILL:
         model.process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
