@@ -64,6 +64,9 @@ def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found)
     if not context.voice_named and not assertions and not file.skip:
         message = f"case {file.id!r} expects nothing: no expect, no budget, no voice. It can't fail."
         found.problems.append(source.problem((*path, "id"), message, "warning"))
+    elif not file.gate and not file.skip and not _expects(file):
+        message = f"case {file.id!r} is only watched and expects nothing of its own yet; write its `expect`."
+        found.problems.append(source.problem((*path, "id"), message, "warning"))
     cases = []
     for case_id, at, turns in _conversations(file, path):
         sha = _sha(
@@ -93,6 +96,12 @@ def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found)
         )
         cases.append(Case(record, fixtures, history, script, file.from_ or "", simulation))
     return cases
+
+
+def _expects(file: CaseFile) -> bool:
+    """Say whether the case itself, or one of its turns, expects something."""
+    parts = (file.expect, *(turn.expect for turn in file.turns or ()))
+    return any(part is not None and part.model_fields_set for part in parts)
 
 
 def _conversations(file: CaseFile, path: ValuePath) -> list[tuple[str, ValuePath, tuple[str, ...]]]:
