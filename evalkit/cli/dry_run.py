@@ -19,15 +19,22 @@ def dry_run_lines(suites: Sequence[SuiteForecast], via: str, *, cases: bool = Tr
         cost = "cost unknown" if suite.cost_usd is None else f"about {usd(suite.cost_usd)}"
         yield f"{suite.path}   {suite.prompt_ref}, {suite.model}   {counted}, {_requests(suite.requests)}, {cost}"
         yield from (f"  {case_id}" for case_id in suite.case_ids if cases)
-    costs = [suite.cost_usd for suite in suites]
-    known = sum(cost for cost in costs if cost is not None)
-    total = "cost unknown" if None in costs else f"about {usd(known)}"
     real = "" if via == "live" else f" if it were live; {via} costs nothing"
     trials = plural(sum(suite.trials for suite in suites), "trial")
     yield (
-        f"dry run: {trials}, {_requests(sum(suite.requests for suite in suites))}, {total}{real}. Judges are not "
-        "counted, and a comparison with a baseline may ask for more. Nothing was asked, and there is no verdict."
+        f"dry run: {trials}, {cost_in_words(suites)}{real}. Judges are not counted, and a comparison with a baseline "
+        "may ask for more. Nothing was asked, and there is no verdict."
     )
+
+
+def cost_in_words(suites: Sequence[SuiteForecast]) -> str:
+    """Return how many requests that is, and about what they cost."""
+    from evalkit.reporting.wording import usd
+
+    costs = [suite.cost_usd for suite in suites]
+    known = sum(cost for cost in costs if cost is not None)
+    total = "cost unknown" if None in costs else f"about {usd(known)}"
+    return f"{_requests(sum(suite.requests for suite in suites))}, {total}"
 
 
 def _requests(count: int) -> str:

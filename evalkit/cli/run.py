@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ Examples:
 @click.option("--draw", type=click.IntRange(0), default=0, hidden=True, help="Let the stand-in draw anew.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="DIR", help="[reports/<time>-<hash>]")
 @click.option("--open", "open_report", is_flag=True, help="Open the report when done.")
+@click.option("--watch", is_flag=True, help="Run again what a saved file affects, failing cases first.")
 @click.option("--dry-run", is_flag=True, help="List cases, requests and cost; ask nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
 @click.pass_context
@@ -77,6 +79,8 @@ def run(ctx: click.Context, /, **options: Any) -> None:
         if options["dry_run"]:
             _tell_forecast(project, settings, quiet=options["quiet"])
             return
+        if options["watch"]:
+            ctx.exit(_watch(project, settings, options))
         folder = start_run(project, Asked(settings, options["out"], ("evalkit", *sys.argv[1:])))
     code = finish_run(folder, quiet=options["quiet"], open_report=options["open_report"], strict=options["strict"])
     ctx.exit(_told_zero(code) if options["exit_zero"] else code)
@@ -88,6 +92,38 @@ def _tell_forecast(project: Project, settings: RunSettings, *, quiet: bool) -> N
 
     for line in dry_run_lines(forecast_run(project, settings), settings.via, cases=not quiet):
         click.echo(line)
+
+
+def _watch(project: Project, settings: RunSettings, options: Mapping[str, Any]) -> int:
+    """Play until Ctrl-C; each run gets a folder of its own."""
+    from evalkit.cli.finish import finish_run
+    from evalkit.cli.watch import ask_before_paying, changes_of, watch
+    from evalkit.runner import LIVE, Asked, start_run
+    from evalkit.runner.watched import Watched
+
+    if options["out"] or options["open_report"]:
+        raise click.UsageError("--watch makes a run of every change; leave out --out and --open.")
+
+    def play(wanted: RunSettings) -> tuple[Path, int]:
+        folder = start_run(project, Asked(wanted, None, ("evalkit", *sys.argv[1:])))
+        return folder, finish_run(folder, quiet=options["quiet"], strict=options["strict"])
+
+    changes = changes_of(project.root)
+    allow = ask_before_paying(partial(_cost_in_words, project)) if settings.via == LIVE else _free
+    return watch(Watched(project.root), settings, play, allow, changes)
+
+
+def _cost_in_words(project: Project, settings: RunSettings) -> str:
+    from evalkit.cli.dry_run import cost_in_words
+    from evalkit.runner.dry_run import forecast_run
+
+    return cost_in_words(forecast_run(project, settings))
+
+
+def _free(settings: RunSettings) -> bool:
+    """A run that costs nothing may begin at once."""
+    del settings
+    return True
 
 
 def _told_zero(code: int) -> int:

@@ -1,4 +1,4 @@
-"""Which cases did not pass in the newest run, from its records."""
+"""Which cases of a run did not pass, from its records."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from evalkit.store import RunReader, last_run
 
 
 def failed_last_time(root: Path) -> tuple[str, ...]:
-    """Return `suite::case` of every case with a trial that failed, was not measured, or never ended."""
-    reader = RunReader(last_run(root))
+    """Return `suite::case` of every case of the newest run that did not pass in all its trials."""
+    return failed_in(last_run(root))
+
+
+def failed_in(folder: Path) -> tuple[str, ...]:
+    """Return `suite::case` of every case of a run with a trial that failed, was not measured, or never ended."""
+    reader = RunReader(folder)
     passed = Counter(
         (trial.key.suite, trial.key.case_id)
         for trial in reader.trials()
