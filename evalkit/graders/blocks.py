@@ -107,23 +107,21 @@ def _line_blocks(line: str, start: int, following: str) -> Iterator[Block]:
     heading = _HEADING.match(line) if "#" in line else None
     if heading:
         text = line[heading.end() :].rstrip().rstrip("#")
-        yield _stripped(Block(start + heading.end(), text, f"heading.h{len(heading.group(1))}"))
+        yield _block(start + heading.end(), text, f"heading.h{len(heading.group(1))}")
     elif line.count("|") > 1:
         if not _is_rule(line):
             kind = "table.header" if _is_rule(following.rstrip("\n")) else "table.cell"
             for cell in re.finditer(r"[^|]+", line):
                 if cell.group().strip():
-                    yield _stripped(Block(start + cell.start(), cell.group(), kind))
+                    yield _block(start + cell.start(), cell.group(), kind)
+    elif line.lstrip()[:1].isalpha():
+        yield _block(start, line, "paragraph")
     else:
-        kind, marker = next(
-            (
-                (kind, found.end())
-                for kind, pattern in (("list", _LIST), ("blockquote", _QUOTE))
-                if (found := pattern.match(line))
-            ),
-            ("paragraph", 0),
-        )
-        yield _stripped(Block(start + marker, line[marker:], kind))
+        kind, found = "list", _LIST.match(line)
+        if found is None:
+            kind, found = "blockquote", _QUOTE.match(line)
+        marker = found.end() if found else 0
+        yield _block(start + marker, line[marker:], kind if found else "paragraph")
 
 
 def _is_rule(line: str) -> bool:
@@ -131,10 +129,10 @@ def _is_rule(line: str) -> bool:
     return "-" in line and _RULE.issuperset(line)
 
 
-def _stripped(block: Block) -> Block:
-    text = block.text.rstrip()
-    lead = len(text) - len(text.lstrip())
-    return Block(block.start + lead, text.lstrip(), block.kind)
+def _block(start: int, text: str, kind: str) -> Block:
+    """Return the block of a text without its outer white space."""
+    inner = text.lstrip()
+    return Block(start + len(text) - len(inner), inner.rstrip(), kind)
 
 
 def _joined(blocks: Sequence[Block], reply: str) -> Iterator[Block]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalkit.graders.patterns import Range, limits_text
-from evalkit.graders.sentences import words
+from evalkit.graders.sentences import count_words, words
 from evalkit.graders.text import find_text, quoted, to_spans
 from evalkit.graders.units import blocks, find_units, is_blank
 from evalkit.records import Finding, JsonObject, Span, TrialVerdict
@@ -18,10 +18,11 @@ def max_words(params: JsonObject, reply: str, turn: int) -> Finding:
     Why: long replies are not read. Example: `max_words: 90`. Instead of a limit in each case, write a `length` rule
     into the brand voice.
     """
-    found, limit = words(reply), int(params["max"])
+    number, limit = count_words(reply), int(params["max"])
     expected = f"at most {limit} words"
-    if len(found) <= limit:
-        return Finding(TrialVerdict.PASSED, f"{len(found)} words", expected, turn=turn)
+    if number <= limit:
+        return Finding(TrialVerdict.PASSED, f"{number} words", expected, turn=turn)
+    found = words(reply)
     beyond = Span(turn, found[limit][0], found[-1][1])
     return Finding(TrialVerdict.FAILED, f"{len(found)} words", expected, (beyond,), turn)
 

@@ -44,11 +44,15 @@ _UNIT = re.compile(r"(?:\s?(?:-|–|to|or|and)\s?\d[\d.,]*)?\+?\s?(%|[A-Za-z]+)"
 _FACTUAL = re.compile(r"(?<!\S)(?:[^\s\d#@:wW]++|:(?!//)|[wW](?![wW]{2}\.))*+[\d#@:wW]\S*+")
 """A run of characters that a fact may begin in, or (a month's name) may end in."""
 
-_MOST_BEFORE, _MOST_AFTER = 12, 24
-"""How far a fact may begin before such a run (`September. 24`) and end after it (`24th of September, 2026`)."""
+_MONTH_BEFORE = re.compile(rf"\b{_MONTH}\.? \Z", re.IGNORECASE)
+_MOST_BEFORE, _MOST_AFTER, _NEXT_RUN = 12, 24, 2
+"""How far a fact may begin before such a run (`September. 24`) and end after it (`24th of September, 2026`).
+
+After a mark it goes on in the very next run at most (`September 24, 2026`).
+"""
 
 _LIST_MARKER = re.compile(r"^[ \t*_#>-]*(\d{1,2})[.)](?=\s)", re.MULTILINE)
-_RANGE = re.compile(r"(?<![\w.,-])(\d{1,4})\s?(?:-|–|to)\s?(\d{1,4})\s+([A-Za-z]+)")
+_RANGE = re.compile(r"(\d(?<![\w.,-]\d)\d{0,3})\s?(?:-|–|to)\s?(\d{1,4})\s+([A-Za-z]+)")
 _LABEL = re.compile(r"\b([A-Z][a-z]+)[ #:]{1,2}\Z")
 _NAME = re.compile(r"\b[A-Z][a-z]+(?:[-'’][A-Z]?[a-z]+){0,4}(?: [A-Z][a-z]+(?:[-'’][A-Z]?[a-z]+){0,4})+")
 
@@ -89,7 +93,11 @@ def _factual_parts(text: str) -> list[tuple[int, int]]:
     """Return the parts of a text outside which no fact stands; most of a reply is plain words."""
     parts: list[tuple[int, int]] = []
     for run in _FACTUAL.finditer(text):
-        start, end = max(0, run.start() - _MOST_BEFORE), min(len(text), run.end() + _MOST_AFTER)
+        start, end = run.span()
+        if text[max(0, start - 3) : start - 1].strip(".").isalpha():
+            month = _MONTH_BEFORE.search(text, max(0, start - _MOST_BEFORE), start)
+            start = month.start() if month else start
+        end = min(len(text), end + (_MOST_AFTER if text[end - 1].isalnum() else _NEXT_RUN))
         if parts and start <= parts[-1][1]:
             parts[-1] = (parts[-1][0], end)
         else:
@@ -109,16 +117,16 @@ def names_in(text: str) -> tuple[Fact, ...]:
 
 
 def _fact(match: re.Match[str]) -> Fact:
-    text, span = match.group(), (match.start(), match.end())
-    if match.lastgroup == "number":
+    kind, text, span = match.lastgroup, match.group(), match.span()
+    if kind == "number":
         return _number(match, span)
-    if match["link"]:
+    if kind == "link":
         text = text.rstrip(".,;:!?*_")
         return Fact("identifier", span[0], span[0] + len(text), (text.casefold(),))
-    if match["iso"] or match["slashed"] or match["named"] or match["dayfirst"]:
-        return _date(match, span)
-    if match["time"]:
+    if kind == "time":
         return _time(match, span)
+    if kind != "ident":
+        return _date(match, span)
     glued = _GLUED.fullmatch(text)
     if glued:
         return Fact("amount", span[0], span[0] + len(glued[1]), _amounts(glued[1]), _singular(glued[2]))
@@ -134,12 +142,17 @@ def _number(match: re.Match[str], span: tuple[int, int]) -> Fact:
 
 def _unit(text: str, end: int) -> str:
     """Return the word that an amount is followed by; in a range, the one that its end is followed by."""
+    following = text[end : end + 1]
+    if not (following.isspace() or following.isalpha() or following in "-–+%"):
+        return ""
     found = _UNIT.match(text, end)
     return _singular(found[1]) if found else ""
 
 
 def _label(text: str, start: int) -> str:
     """Return the capitalised word that numbers a thing, as in `Suite 641`."""
+    if not text[max(0, start - 1) : start].endswith((" ", "#", ":")):
+        return ""
     found = _LABEL.search(text, max(0, start - 24), start)
     return found[1].casefold() if found else ""
 

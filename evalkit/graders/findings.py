@@ -40,10 +40,10 @@ def all_hold(findings: Sequence[Finding], missing: str) -> Finding:
         return not_measured(joined([*undecided, missing], "; "))
     return Finding(
         TrialVerdict.PASSED,
-        observed=joined(finding.observed for finding in findings),
-        expected=joined(finding.expected for finding in findings),
+        observed=joined([finding.observed for finding in findings]),
+        expected=joined([finding.expected for finding in findings]),
         spans=_spans(findings),
-        note=joined((finding.note for finding in findings), "\n"),
+        note=joined([finding.note for finding in findings], "\n"),
     )
 
 
@@ -66,7 +66,7 @@ def one_holds(findings: Sequence[Finding], missing: str) -> Finding:
 
 def joined(texts: Iterable[str], separator: str = ", ") -> str:
     """Return the different texts in order, empty ones left out, at most a handful before `and N more`."""
-    different = list(dict.fromkeys(text for text in texts if text))
+    different = list(filter(None, dict.fromkeys(texts)))
     more = [f"and {len(different) - _SHOWN} more"] if len(different) > _SHOWN else []
     return separator.join(different[:_SHOWN] + more)
 

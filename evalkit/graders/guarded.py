@@ -130,18 +130,36 @@ def _is_allowed(host: str, allowed: tuple[str, ...]) -> bool:
 
 def _shared_runs(reply: str, prompt: str, least: int) -> tuple[Range, ...]:
     """Return where the reply has `least` words in a row as they stand in the prompt; overlapping runs are one."""
-    words = list(_WORD.finditer(reply))
-    said = [match.group().casefold() for match in words]
-    known = _runs(prompt, least)
-    runs: list[Range] = []
-    for index in range(len(words) - least + 1):
-        if tuple(said[index : index + least]) in known:
-            start, end = words[index].start(), words[index + least - 1].end()
-            if runs and start <= runs[-1][1]:
-                runs[-1] = (runs[-1][0], end)
-            else:
-                runs.append((start, end))
-    return tuple(runs)
+    half = _half(least)
+    said = list(map(str.casefold, _WORD.findall(reply)))
+    parts = _runs(prompt, half)
+    shared = [part for part in range(0, len(said), half) if tuple(said[part : part + half]) in parts]
+    if not shared:
+        return ()
+    known, words = _runs(prompt, least), list(_WORD.finditer(reply))
+    starts = (index for part in shared for index in range(max(0, part - half + 1), part + 1))
+    return _united(
+        [
+            (words[index].start(), words[index + least - 1].end())
+            for index in starts
+            if tuple(said[index : index + least]) in known
+        ]
+    )
+
+
+def _half(least: int) -> int:
+    """Return the length of the parts of which every run of `least` words holds one that starts at a multiple of it."""
+    return (least + 1) // 2
+
+
+def _united(runs: list[Range]) -> tuple[Range, ...]:
+    united: list[Range] = []
+    for start, end in sorted(runs):
+        if united and start <= united[-1][1]:
+            united[-1] = (united[-1][0], max(end, united[-1][1]))
+        else:
+            united.append((start, end))
+    return tuple(united)
 
 
 @lru_cache(maxsize=32)

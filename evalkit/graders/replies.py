@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalkit.graders.kept import once_per_transcript
 from evalkit.records import Transcript, Turn
 
 
@@ -21,8 +22,11 @@ def complete_turns(transcript: Transcript, turn: int | None) -> Judged:
     A last user message that nobody answered (a recorded conversation often ends with "thanks, bye") is no turn to
     judge when the whole conversation is meant, and missing when it is asked for by number.
     """
-    if turn is not None:
-        return _one_turn(transcript, turn)
+    return _all_turns(transcript) if turn is None else _one_turn(transcript, turn)
+
+
+@once_per_transcript
+def _all_turns(transcript: Transcript) -> Judged:
     turns, missing = [], ""
     for position, candidate in enumerate(transcript.turns, start=1):
         is_closing_message = not candidate.requests and position == len(transcript.turns)
@@ -45,7 +49,16 @@ def replied_turns(transcript: Transcript, turn: int | None) -> Judged:
     otherwise with an empty reply stays in, also one that the engine ended because the model would not stop calling
     tools: the user saw nothing, which breaks every rule about text.
     """
-    judged = complete_turns(transcript, turn)
+    return _all_replied(transcript) if turn is None else _replied(_one_turn(transcript, turn))
+
+
+@once_per_transcript
+def _all_replied(transcript: Transcript) -> Judged:
+    return _replied(_all_turns(transcript))
+
+
+def _replied(judged: Judged) -> Judged:
+    """Leave out turns that stop at a tool's result."""
     kept = tuple(candidate for candidate in judged.turns if not _stops_at_a_tool(candidate))
     if kept or judged.missing:
         return Judged(kept, judged.missing)

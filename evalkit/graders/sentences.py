@@ -37,6 +37,16 @@ _BEFORE_A_NUMBER = re.compile(
 
 
 @lru_cache(maxsize=512)
+def count_words(text: str) -> int:
+    """Return how many words there are, as `words` tells them; where they stand costs more to find."""
+    return len(_WORD.findall(text))
+
+
+def count_words_in(text: str, part: Range) -> int:
+    """Return how many words there are in a part of a text."""
+    return len(_WORD.findall(text, *part))
+
+
 def words(text: str) -> tuple[Range, ...]:
     r"""Return where the words stand: runs of `\w`.
 
@@ -56,29 +66,36 @@ def sentences(text: str) -> tuple[Range, ...]:
     """
     found: list[Range] = []
     for line in _LINE.finditer(text):
-        start = line.start() + len(_marker(line.group()))
-        for stop in _STOP.finditer(text, start, line.end()):
-            if _ends_sentence(text, start, stop, line.end()):
-                found.append((start, stop.end()))
-                start = stop.end()
-        found.append((start, line.end()))
-    return tuple(trimmed for trimmed in (_trim(text, *item) for item in found) if _WORD.search(text, *trimmed))
+        told = line.group()
+        marker = _LINE_MARKER.match(told)
+        start = marker.end() if marker else 0
+        offset = line.start() + start
+        found += [(first + offset, last + offset) for first, last in _in_line(told[start:])]
+    return tuple(found)
 
 
-def _marker(line: str) -> str:
-    match = _LINE_MARKER.match(line)
-    return match.group() if match else ""
+@lru_cache(maxsize=4096)
+def _in_line(line: str) -> tuple[Range, ...]:
+    """Return where the sentences of one line stand; kept, since the same line is read as part of several scopes."""
+    found: list[Range] = []
+    start = 0
+    for stop in _STOP.finditer(line):
+        if _ends_sentence(line, start, stop):
+            found.append((start, stop.end()))
+            start = stop.end()
+    found.append((start, len(line)))
+    return tuple([_trim(line, *item) for item in found if _WORD.search(line, *item)])
 
 
-def _ends_sentence(text: str, start: int, stop: re.Match[str], line_end: int) -> bool:
-    after = _AFTER.match(text, stop.end(), min(line_end, stop.end() + _NEAR))
-    first, has_word = (after.group(1), after.group(2)) if after else ("", "")
+def _ends_sentence(line: str, start: int, stop: re.Match[str]) -> bool:
+    after = _AFTER.match(line, stop.end(), stop.end() + _NEAR)
+    first, has_word = after.groups() if after else ("", "")
     marks = stop.group()
     if not has_word or (marks != "." and not _ALWAYS.isdisjoint(marks)):
         return True
     if first.islower():
         return False
-    before = text[max(start, stop.start() - _NEAR) : stop.start()].rsplit(None, 1)
+    before = line[max(start, stop.start() - _NEAR) : stop.start()].rsplit(None, 1)
     if not before or not marks.startswith(".") or marks.startswith(".."):
         return True
     return not _is_abbreviation(before[-1].lstrip(_OPENING), next_is_digit=first.isdigit())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import regex
 
 from evalkit.graders.patterns import Range, find_all, literal_source, outermost
-from evalkit.graders.sentences import words
+from evalkit.graders.sentences import count_words
 from evalkit.records import Finding, JsonObject, Span, TrialVerdict
 
 
@@ -80,4 +80,4 @@ def quoted(params: JsonObject) -> str:
 def _wanted(ranges: tuple[Range, ...], expected: str, reply: str, turn: int) -> Finding:
     if ranges:
         return Finding(TrialVerdict.PASSED, "said", expected, to_spans(outermost(ranges), turn), turn)
-    return Finding(TrialVerdict.FAILED, f"not said in {len(words(reply))} words", expected, turn=turn)
+    return Finding(TrialVerdict.FAILED, f"not said in {count_words(reply)} words", expected, turn=turn)

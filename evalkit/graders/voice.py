@@ -6,13 +6,12 @@ Each rule judges one reply, part by part as its scope says. Semantics are those 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from evalkit.graders.blocks import Block, scoped
 from evalkit.graders.findings import joined
 from evalkit.graders.patterns import Range, expand_groups, find_all, find_groups, limits_text, matches_somewhere
-from evalkit.graders.sentences import sentences, words
+from evalkit.graders.sentences import count_words, count_words_in, sentences, words
 from evalkit.graders.text import to_spans
 from evalkit.graders.wordings import any_key, any_of, shields
 from evalkit.records import Finding, JsonObject, TrialVerdict
@@ -98,35 +97,29 @@ def length(params: JsonObject, reply: str, turn: int) -> Finding:
     Why: replies are read on a phone. Example: `max_words: 120`, `max_sentence_words: 28`. Instead of a limit for one
     case only, use `max_words` in its expectations.
     """
-    counted = words(reply)
+    number = count_words(reply)
     low, high, per_sentence = (params.get(key) for key in ("min_words", "max_words", "max_sentence_words"))
     observed, expected, ranges = [], [], []
-    if high is not None and len(counted) > high:
-        observed.append(f"{len(counted)} words")
+    if high is not None and number > high:
+        observed.append(f"{number} words")
+        counted = words(reply)
         ranges.append((counted[high][0], counted[-1][1]))
     if high is not None:
         expected.append(f"at most {high} words")
     if low is not None:
         expected.append(f"at least {low} words")
-        observed += [f"{len(counted)} words"] if len(counted) < low else []
+        observed += [f"{number} words"] if number < low else []
     if per_sentence is not None:
-        starts = [start for start, _ in counted]
-        in_each = [(found, _between(starts, *found)) for found in sentences(reply)]
-        long = [found for found, number in in_each if number > per_sentence]
-        observed += [f"a sentence of {number} words" for _, number in in_each if number > per_sentence]
+        in_each = [(found, count_words_in(reply, found)) for found in sentences(reply)]
+        ranges += [found for found, count in in_each if count > per_sentence]
+        observed += [f"a sentence of {count} words" for _, count in in_each if count > per_sentence]
         expected.append(f"at most {per_sentence} words a sentence")
-        ranges += long
     if not observed:
-        return Finding(TrialVerdict.PASSED, f"{len(counted)} words", ", ".join(expected), turn=turn)
+        return Finding(TrialVerdict.PASSED, f"{number} words", ", ".join(expected), turn=turn)
     spans = to_spans(tuple(sorted(ranges)), turn)
     return Finding(
         TrialVerdict.FAILED, joined(observed), ", ".join(expected), spans, turn, message(params, joined(observed))
     )
-
-
-def _between(starts: Sequence[int], start: int, end: int) -> int:
-    """Return how many of the words that start there stand in a sentence; none is cut by a sentence's end."""
-    return bisect_left(starts, end) - bisect_left(starts, start)
 
 
 def blocks_of(params: JsonObject, reply: str) -> Sequence[Block]:

@@ -1,6 +1,7 @@
-"""Made-up conversations of a shop, as long as real ones: five turns, replies of 60 to 120 words, tool results in JSON.
+"""Made-up conversations of a shop, longer than most: five turns, replies of 60 to 120 words, tool results in JSON.
 
-No two are alike: names, numbers and wordings are drawn, so that nothing that was computed for one serves another.
+No two replies are alike: wordings, items and their order are drawn. Trials of one case share what a suite fixes for
+them, the customer's messages and the tools' results; no two cases do.
 """
 
 from __future__ import annotations
@@ -55,10 +56,11 @@ _ASKED = [
     "And when will the money be on my card? It was {price} in total I think.",
     "Great, that is all I wanted to know about {order}. Thank you!",
 ]
+_SYLLABLES = ["bar", "den", "fol", "gra", "hum", "kes", "lin", "mor", "nap", "ros", "sil", "tor", "und", "vel", "wick"]
 _PROMPT = " ".join(
-    f"{number}. When a customer asks about {thing}s, look the order up first and say what it shows; "
-    f"items over {number * 30} USD need a receipt, and {aside[0].lower() + aside[1:]}."
-    for number, (thing, aside) in enumerate(zip(_THINGS * 3, _ASIDES * 4, strict=True), 1)
+    f"{number}. When a customer asks about a {thing}, look the order up first and say what the record shows; anything "
+    f"over {number * 30} USD needs a receipt, and what is older than {number + 20} days is for the returns desk."
+    for number, thing in enumerate(_THINGS * 3, 1)
 )
 PROMPT = PromptVersion(
     sha="5" * 64,
@@ -72,11 +74,11 @@ PROMPT = PromptVersion(
 )
 
 
-def conversation(number: int) -> Transcript:
-    """Return conversation `number`; the same number gives the same one."""
-    chance = random.Random(number)
+def conversation(case: int, trial: int) -> Transcript:
+    """Return the conversation of a trial of a case; the same two numbers give the same one."""
+    chance, said = random.Random(case), random.Random(f"{case} {trial}")
     order: dict[str, Any] = {
-        "order_id": f"TN-{number:05d}",
+        "order_id": f"TN-{case:05d}",
         "customer": chance.choice(_PEOPLE),
         "placed": f"2026-{chance.randint(8, 10):02d}-{chance.randint(1, 28):02d}",
         "status": "delivered",
@@ -101,8 +103,8 @@ def conversation(number: int) -> Transcript:
     for n, asked in enumerate(_ASKED, 1):
         item = chance.choice(order["items"])
         user = asked.format(order=order["order_id"], thing=item["name"], price=item["price"])
-        turns.append(_turn(n, user, _calls(n, order), _reply(order, item, chance), history))
-    return Transcript(f"suites/shop.yaml::talk@shop@v1#{number}", PROMPT.sha, tuple(turns), (), PROMPT.text)
+        turns.append(_turn(n, user, _calls(n, order), _reply(order, item, said), history))
+    return Transcript(f"suites/shop.yaml::talk-{case}@shop@v1#{trial}", PROMPT.sha, tuple(turns), (), PROMPT.text)
 
 
 def _calls(n: int, order: dict[str, Any]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -117,12 +119,14 @@ def _calls(n: int, order: dict[str, Any]) -> list[tuple[str, dict[str, Any], dic
 
 def _reply(order: dict[str, Any], item: dict[str, Any], chance: random.Random) -> str:
     asides = chance.sample(_ASIDES, 2)
+    street = f"{order['address']['street']}, {order['address']['city']}"
+    courier, neighbour = ("".join(chance.choices(_SYLLABLES, k=3)) for _ in range(2))
     return (
-        f"{chance.choice(_OPENINGS)} Your order **{order['order_id']}** was placed on {order['placed']} and has been "
-        f"delivered to {order['address']['street']}, {order['address']['city']}. {asides[0]}.\n\n"
+        f"{chance.choice(_OPENINGS)} Said the {courier} to us: your order **{order['order_id']}** was placed on "
+        f"{order['placed']} and has been delivered to {street}. {asides[0]}.\n\n"
         f"- {item['name'].capitalize()}: ${item['price']:.2f}\n- Weight: {order['shipment']['weight_kg']} kg\n"
         f"- Tracking number: {order['shipment']['tracking']}\n\n"
-        f"You can return it within 30 days. {asides[1]}, {order['customer'].split()[0]}. "
+        f"You can return it within 30 days. {asides[1]}, {order['customer'].split()[0]}. Ask the {neighbour} as well. "
         "Is there anything else I can do for you?"
     )
 

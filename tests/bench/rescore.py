@@ -1,14 +1,16 @@
 """What scoring stored replies again costs: CPU a trial, all in and by grader, each held against twenty assertions.
 
-Run with `make bench`. Made-up conversations of realistic length (see `conversations.py`); where EVALKIT_AGREEMENT_DATA
-names the folder with recorded verdicts, tau-bench's long ones too, their digits changed from one reading to the next,
-so that nothing computed for one trial serves another. The goal is 20 s of CPU for 10,000 trials: 2 ms a trial.
+Run with `make bench`. The sample suites, played on the stand-in first (about twenty assertions a trial, two to three
+turns); made-up conversations of five turns (see `conversations.py`); where EVALKIT_AGREEMENT_DATA names the folder with
+recorded verdicts, tau-bench's long ones too, their digits changed from one reading to the next, so that nothing that
+was computed for one trial serves another. The goal is 20 s of CPU for 10,000 trials: 2 ms a trial.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections import defaultdict
@@ -37,7 +39,7 @@ from evalkit.records import (
 )
 from evalkit.runner import Asked, Project, RunSettings, start_run
 from evalkit.scoring import score_trial
-from evalkit.store import RunWriter
+from evalkit.store import RunReader, RunWriter
 from evalkit.suites import load_suites
 from tests.bench.conversations import PROMPT, conversation
 from tests.runner.project import Silent
@@ -115,7 +117,7 @@ def write_run(root: Path, trials: int) -> None:
         cases = trials // PER_CASE
         for number in range(trials):
             key = TrialKey("suites/shop.yaml", f"talk-{number % cases}", PROMPT.ref, number // cases + 1)
-            write_trial(writer, key, conversation(number))
+            write_trial(writer, key, conversation(number % cases, number // cases))
 
 
 def write_trial(writer: RunWriter, key: TrialKey, told: Transcript) -> None:
@@ -173,7 +175,7 @@ def tau_conversations(folder: Path, readings: int) -> Iterator[Transcript]:
 
 def print_scoring(title: str, transcripts: Iterable[Transcript], assertions: Sequence[Assertion]) -> None:
     """Print what scoring these trials costs."""
-    score_trial(conversation(-1), assertions)
+    score_trial(conversation(0, -1), assertions)
     spent = cpu_by_kind(transcripts, assertions)
     print(f"{title}: {shown(spent.pop(''))}, {len(assertions)} assertions each, by kind")
     for kind, milliseconds in sorted(spent.items(), key=lambda item: -item[1]):
@@ -185,28 +187,48 @@ def shown(milliseconds: float) -> str:
     return f"{milliseconds:.2f} ms of CPU a trial, {milliseconds * 10:.0f} s for 10,000"
 
 
-def rescore_ms(root: Path, trials: int) -> float:
-    """Return the CPU milliseconds a trial of `evalkit run --via RUN` without its report, loading included."""
-    write_run(root, trials)
+def made_up(trials: int) -> Iterator[Transcript]:
+    """Yield made-up trials, round by round."""
+    cases = trials // PER_CASE
+    for number in range(trials):
+        yield conversation(number % cases, number // cases)
+
+
+def run_suites(root: Path, via: str, name: str) -> Path:
+    """Run the suites of a project, as `evalkit run --via VIA` does before it writes its report."""
+    settings = RunSettings(via=via, trials=PER_CASE)
+    return start_run(Project(root, price_with(), Silent), Asked(settings, root / "reports" / name))
+
+
+def print_rescoring(title: str, root: Path, via: str) -> None:
+    """Print what scoring a stored run again costs: loading it and the suites, and writing the new one, included."""
     began = time.process_time()
-    start_run(Project(root, price_with(), Silent), Asked(RunSettings(via="2026-11-22-stored"), root / "reports/again"))
-    return (time.process_time() - began) * 1000 / trials
+    folder = run_suites(root, via, "again")
+    spent = (time.process_time() - began) * 1000
+    scored = [len(trial.score.scores) for trial in RunReader(folder).trials() if trial.score]
+    print(
+        f"{title}: {shown(spent / len(scored))}; {len(scored)} trials, {sum(scored) / len(scored):.0f} assertions each"
+    )
 
 
 def main() -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
+        for part in ("prompts", "suites"):
+            shutil.copytree(part, root / part)
+        run_suites(root, "stand-in", "sample")
+        print_rescoring("the sample suites' stored run", root, "reports/sample")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
         write_project(root, TRIALS // PER_CASE)
         assertions = assertions_of(root)
-        print_scoring(
-            "scoring made-up trials", [conversation(number) for number in range(min(TRIALS, 1000))], assertions
-        )
+        print_scoring("scoring made-up trials", made_up(TRIALS), assertions)
         recorded = os.environ.get("EVALKIT_AGREEMENT_DATA")
         if recorded:
             print_scoring("scoring tau conversations", tau_conversations(Path(recorded), 6), assertions)
-        spent = rescore_ms(root, TRIALS)
-        print(f"a stored run of {TRIALS} trials scored again, reading and writing included: {shown(spent)}")
+        write_run(root, TRIALS)
+        print_rescoring("a made-up stored run", root, "2026-11-22-stored")
 
 
 if __name__ == "__main__":
