@@ -13,6 +13,7 @@ PACKS = (
     "builtin/punctuation",
     "builtin/formality",
     "builtin/privacy",
+    "builtin/sign_off",
 )
 """Every pack of ready-made rules, as a voice file names it under `extends`."""
 
