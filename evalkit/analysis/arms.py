@@ -13,12 +13,13 @@ from typing import Literal
 from evalkit.analysis.rows import rule_name
 from evalkit.records import Arm, CaseKey, Stage, Trial, TrialVerdict
 
-Kind = Literal["rounds", "confirm", "drift"]
+Kind = Literal["rounds", "confirm", "drift", "must-pass"]
 KINDS: dict[Stage, Kind] = {
     Stage.ROUND: "rounds",
     Stage.MORE: "rounds",
     Stage.CONFIRM: "confirm",
     Stage.DRIFT: "drift",
+    Stage.MUST_PASS: "must-pass",
 }
 _OUTCOMES = {TrialVerdict.PASSED: True, TrialVerdict.FAILED: False}
 

@@ -1,7 +1,7 @@
 """Summary, and the trials of two arms -> verdicts with reasons. Calls no model and reads no file."""
 
 from evalkit.gate.absolute import Compared, judge
-from evalkit.gate.cases import Opponents, gate_cases, gate_settings
+from evalkit.gate.cases import Opponents, critical_beside, gate_cases, gate_settings
 from evalkit.gate.evidence import Answer, Outcomes
 from evalkit.gate.outlook import Offer, Outlook, outlook, outlook_in_words
 from evalkit.gate.procedure import Ask, Procedure, decide, decide_finished
@@ -25,6 +25,7 @@ __all__ = [
     "compare_recorded",
     "compare_run",
     "cost_per_trial",
+    "critical_beside",
     "decide",
     "decide_finished",
     "decision_in_words",

@@ -85,11 +85,15 @@ class _GatedSuite:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a run was compared with and what came of it; no decision where there was nothing to compare with."""
+    """What a run was compared with and what came of it; no decision where there was nothing to compare with.
+
+    `promises` says of critical cases what their trials do not prove yet, and what failed beyond a suite's own trials.
+    """
 
     decision: Decision | None
     baselines: tuple[BaselineRecord, ...] = ()
     outlook: Outlook | None = None
+    promises: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -154,6 +158,7 @@ def _notes(compared: Compared) -> tuple[str, ...]:
             ids = getattr(baseline, pick)
             if ids and baseline.use != "none":
                 notes.append(f"{baseline.suite}: {words} {baseline.name}: {', '.join(ids[:NAMED_CASES])}{_more(ids)}")
+    notes = [*compared.promises, *notes]
     if compared.decision is None:
         return tuple(notes)
     notes = [*remarks(compared.decision), *notes]

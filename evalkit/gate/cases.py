@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from evalkit.gate.settings import GateCase, GateSettings
-from evalkit.records import BaselineRecord, CaseRecord, SuiteRecord
+from evalkit.gate.settings import GateCase, GateSettings, usual_must_pass
+from evalkit.records import BaselineRecord, CaseKey, CaseRecord, SuiteRecord
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,26 @@ def gate_cases(cases: Iterable[CaseRecord], opponents: Opponents) -> list[GateCa
         if baseline.use == "fresh" and case.case_id in (*baseline.new, *baseline.changed):
             continue
         counts = stored.counts if stored is not None and baseline.use == "stored" else None
-        found.append(GateCase((case.suite, case.case_id), case.trials, counts, case.critical, case.cluster))
+        key = (case.suite, case.case_id)
+        found.append(GateCase(key, case.trials, counts, case.critical, case.cluster, _least(case)))
     return found
+
+
+def critical_beside(cases: Iterable[CaseRecord], opponents: Opponents, compared: Iterable[GateCase]) -> list[GateCase]:
+    """Return the critical cases of compared suites that have no baseline of their own: new ones, and changed ones."""
+    suites = {baseline.suite for baseline in opponents.usable}
+    known: set[CaseKey] = {case.key for case in compared}
+    return [
+        GateCase((case.suite, case.case_id), case.trials, critical=True, least=_least(case))
+        for case in cases
+        if case.critical and case.gated and case.skip is None and case.suite in suites
+        if (case.suite, case.case_id) not in known
+    ]
+
+
+def _least(case: CaseRecord) -> int:
+    """Return how many trials a case has at least; what a critical case states itself is enough."""
+    return case.trials if case.own_trials or not case.critical else usual_must_pass(case.trials)
 
 
 def gate_settings(suites: Sequence[SuiteRecord]) -> GateSettings:

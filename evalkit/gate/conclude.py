@@ -164,15 +164,9 @@ def _must_pass(evidence: Evidence, looks: Sequence[Look]) -> tuple[tuple[CaseKey
     """Return the critical cases that failed a candidate trial, and else the fewest clean trials of one."""
     if not looks:
         return (), None
-    failed, clean = [], []
-    for case in evidence.cases:
-        if case.critical:
-            rounds = evidence.rounds[Arm.CANDIDATE].get(case.key, Counts())
-            closer = count(evidence.confirm[Arm.CANDIDATE].get(case.key, ()))
-            if rounds.failed or closer.failed:
-                failed.append(case.key)
-            clean.append(rounds.passed + closer.passed)
-    return tuple(failed), None if failed or not clean else min(clean)
+    played = list(evidence.critical())
+    failed = tuple(case.key for case, counts in played if counts.failed)
+    return failed, None if failed or not played else min(counts.passed for _, counts in played)
 
 
 def _grounds(

@@ -5,8 +5,8 @@ Knows outcomes and how they add up; nothing of levels or verdicts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from evalkit.gate.settings import GateCase
 from evalkit.records import Arm, CaseKey, Counts
@@ -35,7 +35,8 @@ class Evidence:
     """Everything that is known of the cases so far.
 
     `rounds` are the counts by arm and case, `screened` the same before the first look, `confirm` the closer looks by
-    arm and case (in order), `drift` the baseline's outcomes of today. `unplayed` names the stages that were left out.
+    arm and case (in order), `drift` the baseline's outcomes of today. `beside` are critical cases without a baseline,
+    `must_pass` what was played of critical cases beyond their compared rounds. `unplayed` names stages left out.
     `looked_fine` says that no more rounds were played because the first look gave no reason to.
     """
 
@@ -44,6 +45,8 @@ class Evidence:
     screened: dict[Arm, dict[CaseKey, Counts]] = field(default_factory=dict)
     confirm: dict[Arm, dict[CaseKey, Outcomes]] = field(default_factory=lambda: {arm: {} for arm in Arm})
     drift: dict[CaseKey, Counts] = field(default_factory=dict)
+    beside: Sequence[GateCase] = ()
+    must_pass: dict[CaseKey, Counts] = field(default_factory=dict)
     suspects: tuple[CaseKey, ...] = ()
     suspects_left_out: int = 0
     unplayed: list[str] = field(default_factory=list)
@@ -52,10 +55,10 @@ class Evidence:
     _together: dict[CaseKey, Stratum] | None = None
 
     @classmethod
-    def before(cls, cases: Sequence[GateCase]) -> Evidence:
+    def before(cls, cases: Sequence[GateCase], beside: Sequence[GateCase] = ()) -> Evidence:
         """Return what is known before the first trial: the stored rounds."""
         stored = {case.key: case.stored for case in cases if case.stored is not None}
-        return cls(cases, {Arm.BASELINE: stored, Arm.CANDIDATE: {}})
+        return cls(cases, {Arm.BASELINE: stored, Arm.CANDIDATE: {}}, beside=beside)
 
     def keep_screen(self) -> None:
         """Remember the rounds so far as those of the first look."""
@@ -68,6 +71,19 @@ class Evidence:
             known = self.rounds[arm].get(key)
             told = count(outcomes)
             self.rounds[arm][key] = add(known, told) if known else told
+
+    def add_must_pass(self, answer: Answer) -> None:
+        """Take in trials of critical cases that are no rounds of the comparison."""
+        for (_, key), outcomes in answer.items():
+            self.must_pass[key] = add(self.must_pass.get(key, Counts()), count(outcomes))
+
+    def critical(self) -> Iterator[tuple[GateCase, Counts]]:
+        """Yield each critical case with all trials of it that the candidate has had."""
+        for case in (*self.cases, *self.beside):
+            if case.critical:
+                rounds = self.rounds[Arm.CANDIDATE].get(case.key, Counts())
+                closer = count(self.confirm[Arm.CANDIDATE].get(case.key, ()))
+                yield case, add(add(rounds, closer), self.must_pass.get(case.key, Counts()))
 
     @property
     def extended(self) -> bool:
@@ -116,7 +132,8 @@ class Evidence:
             arm: {key: [worst[arm] if each is None else each for each in told] for key, told in of_arm.items()}
             for arm, of_arm in self.confirm.items()
         }
-        return Evidence(self.cases, rounds, screened, confirm, self.drift, self.suspects)
+        must_pass = {key: _settled(counts, passed=False) for key, counts in self.must_pass.items()}
+        return replace(self, rounds=rounds, screened=screened, confirm=confirm, must_pass=must_pass, _together=None)
 
 
 def _settled(counts: Counts, *, passed: bool) -> Counts:

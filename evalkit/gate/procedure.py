@@ -8,7 +8,7 @@ only trials drawn after they were chosen; so the whole errs at most as often as 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from evalkit.gate.conclude import conclude, delta_of
@@ -41,10 +41,14 @@ Procedure = Generator[Ask, Answer | None, Decision]
 """Yields what to play, is sent the outcomes (None: it can't be played, go on without), and returns the decision."""
 
 
-def decide(cases: list[GateCase], settings: GateSettings) -> Procedure:
-    """Compare the arms: screen all cases, look closer at suspects, go on where it leans bad, check the store."""
-    steps = _Steps(cases, settings)
+def decide(cases: list[GateCase], settings: GateSettings, beside: Sequence[GateCase] = ()) -> Procedure:
+    """Compare the arms: screen all cases, look closer at suspects, go on where it leans bad, check the store.
+
+    `beside` are critical cases that have no baseline: they are held to pass always, and are not compared.
+    """
+    steps = _Steps(cases, settings, beside)
     yield from steps.screen()
+    yield from steps.must_pass()
     if steps.staged and not settings.breadth_only:
         yield from steps.confirm()
     if steps.staged:
@@ -64,8 +68,8 @@ def decide_finished(cases: list[GateCase], candidate: Answer, settings: GateSett
 class _Steps:
     """The stages of one comparison, in order."""
 
-    def __init__(self, cases: list[GateCase], settings: GateSettings) -> None:
-        self.evidence = Evidence.before(cases)
+    def __init__(self, cases: list[GateCase], settings: GateSettings, beside: Sequence[GateCase]) -> None:
+        self.evidence = Evidence.before(cases, beside)
         self.looks: dict[LookName, Look] = {}
         self.staged = settings.adaptive and len(cases) >= settings.fixed_below
         self._settings = settings
@@ -83,10 +87,22 @@ class _Steps:
                 least = max(least, settings.rounds_fresh)
                 trials[Arm.BASELINE, case.key] = least
             trials[Arm.CANDIDATE, case.key] = least
-        answer = yield from self._play(Ask(Stage.ROUND, trials), "the first rounds")
+        beside = {(Arm.CANDIDATE, case.key): case.rounds for case in self.evidence.beside}
+        answer = yield from self._play(Ask(Stage.ROUND, {**trials, **beside}), "the first rounds")
         if answer:
-            self.evidence.add_rounds(answer)
+            self.evidence.add_must_pass({who: answer[who] for who in beside})
+            self.evidence.add_rounds({who: answer[who] for who in trials})
             self.looks[LookName.SCREEN] = screen_look(self.evidence, settings, staged=self.staged)
+
+    def must_pass(self) -> Generator[Ask, Answer | None, None]:
+        """Play critical cases until they have the trials that their promise takes; a failed one is decided already."""
+        if LookName.SCREEN not in self.looks:
+            return
+        played = {case: counts for case, counts in self.evidence.critical() if not counts.failed}
+        missing = {case.key: case.least - counts.valid - counts.errors for case, counts in played.items()}
+        trials = {(Arm.CANDIDATE, key): count for key, count in missing.items() if count > 0}
+        answer = yield from self._play(Ask(Stage.MUST_PASS, trials), "more trials of critical cases")
+        self.evidence.add_must_pass(answer or {})
 
     def confirm(self) -> Generator[Ask, Answer | None, None]:
         """Play suspects again in both arms, side by side."""

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from evalkit.analysis import ArmTrials
-from evalkit.gate.cases import Opponents, gate_cases, gate_settings
+from evalkit.analysis.arms import KINDS
+from evalkit.gate.cases import Opponents, critical_beside, gate_cases, gate_settings
 from evalkit.gate.evidence import Answer, Outcomes, count
 from evalkit.gate.metrics import compare_metrics
 from evalkit.gate.procedure import Ask, decide, decide_finished
 from evalkit.gate.settings import GateCase
-from evalkit.records import Arm, CaseKey, CaseRecord, Decision, Ground, Stage, Verdict
-
-_KINDS = {Stage.ROUND: "rounds", Stage.CONFIRM: "confirm", Stage.DRIFT: "drift"}
+from evalkit.records import Arm, CaseKey, CaseRecord, Decision, Ground, Verdict
 
 
 def compare_recorded(cases: Sequence[CaseRecord], opponents: Opponents, arms: ArmTrials) -> Decision | None:
@@ -25,7 +24,8 @@ def compare_recorded(cases: Sequence[CaseRecord], opponents: Opponents, arms: Ar
     if not chosen:
         return None
     player = _Recorded(arms)
-    procedure = decide(chosen, gate_settings(opponents.suites))
+    beside = critical_beside(cases, opponents, chosen)
+    procedure = decide(chosen, gate_settings(opponents.suites), beside)
     try:
         ask = next(procedure)
         while True:
@@ -67,10 +67,10 @@ class _Recorded:
         self._used: dict[tuple[Arm, CaseKey, str], int] = {}
 
     def answer(self, ask: Ask) -> Answer | None:
-        kind = _KINDS[ask.stage]
+        kind = KINDS[ask.stage]
         told: dict[tuple[Arm, CaseKey], Outcomes] = {}
         for (arm, key), wanted in ask.trials.items():
-            outcomes = self._arms.outcomes(arm, key, kind)  # type: ignore[arg-type]
+            outcomes = self._arms.outcomes(arm, key, kind)
             start = self._used.get((arm, key, kind), 0)
             if len(outcomes) < start + wanted:
                 return None

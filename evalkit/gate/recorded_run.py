@@ -14,6 +14,7 @@ from evalkit.gate.absolute import Compared
 from evalkit.gate.cases import Opponents, gate_cases
 from evalkit.gate.evidence import count
 from evalkit.gate.outlook import Outlook, outlook
+from evalkit.gate.promises import tell_broken, tell_promises, wants_proof
 from evalkit.gate.recorded import compare_finished, compare_recorded
 from evalkit.records import Arm, BaselineRecord
 
@@ -34,10 +35,15 @@ def compare_run(run: ComparedRun) -> Compared:
     baselines = tuple(run.baselines)
     opponents = Opponents(baselines, tuple(run.suites))
     if not opponents.usable:
-        return Compared(None, baselines)
+        promises = tell_promises(run.cases, collect_arms(run.trials())) if wants_proof(run.cases) else ()
+        return Compared(None, baselines, promises=promises)
     arms = collect_arms(run.trials())
     compare = compare_recorded if run.header.source.kind in LIVE_SOURCES else compare_finished
-    return Compared(compare(run.cases, opponents, arms), baselines, outlook_of(run, opponents, arms))
+    decision = compare(run.cases, opponents, arms)
+    promises = tell_promises(run.cases, arms)
+    if decision is not None and decision.must_pass_failed:
+        promises = (*tell_broken(run.trials(), decision.must_pass_failed), *promises)
+    return Compared(decision, baselines, outlook_of(run, opponents, arms), promises=promises)
 
 
 def outlook_of(run: RecordedRun, opponents: Opponents, arms: ArmTrials) -> Outlook | None:

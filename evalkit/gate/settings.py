@@ -48,7 +48,8 @@ class GateSettings:
 class GateCase:
     """A case that both arms have: how many rounds of it are played, and what is stored of its baseline.
 
-    `stored` None means that the baseline's rounds are played now.
+    `stored` None means that the baseline's rounds are played now. `least` is how many trials a critical case has at
+    least; those beyond its rounds count for nothing but its promise to pass always.
     """
 
     key: CaseKey
@@ -56,6 +57,7 @@ class GateCase:
     stored: Counts | None = None
     critical: bool = False
     cluster: str | None = None
+    least: int = 0
 
 
 def usual_rounds(cases: int) -> int:
@@ -71,6 +73,11 @@ def usual_confirm(cases: int) -> int:
 def usual_extend(cases: int) -> int:
     """Return how many rounds follow a first look that leaned bad: many in small suites, whose rounds are cheap."""
     return 2 if cases >= 100 else 10
+
+
+def usual_must_pass(rounds: int) -> int:
+    """Return how many trials of a critical case a comparison wants: five clean ones prove a pass rate of 55 %."""
+    return max(rounds, 5)
 
 
 def suspect_cap(cases: int) -> int:

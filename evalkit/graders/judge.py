@@ -64,9 +64,13 @@ def votes_on(transcript: Transcript, params: JsonObject, turn: int | None) -> tu
 
 
 def answer_of(transcript: Transcript, params: JsonObject, turn: int | None) -> bool | None:
-    """Return whether most votes say yes; None when no answer has a majority of the votes that were to be cast."""
-    counted = [vote.answer for vote in votes_on(transcript, params, turn) if not fault(transcript, vote)]
-    return _majority(counted.count("yes"), counted.count("no"), int(params["votes"]))
+    """Return whether most votes say yes; None when no answer has a majority of the votes that were to be cast.
+
+    More votes than the criterion asks for are a recount: then all of them count.
+    """
+    votes = votes_on(transcript, params, turn)
+    counted = [vote.answer for vote in votes if not fault(transcript, vote)]
+    return _majority(counted.count("yes"), counted.count("no"), max(int(params["votes"]), len(votes)))
 
 
 def fault(transcript: Transcript, vote: Judgement) -> str:
@@ -85,7 +89,7 @@ def _decide(params: JsonObject, turn: int | None, transcript: Transcript) -> Fin
     faults = [fault(transcript, vote) for vote in votes]
     counted = [vote for vote, wrong in zip(votes, faults, strict=True) if not wrong]
     yes, no = (sum(vote.answer == word for vote in counted) for word in ("yes", "no"))
-    holds = _majority(yes, no, int(params["votes"]))
+    holds = _majority(yes, no, max(int(params["votes"]), len(votes)))
     if holds is None:
         why = next((wrong for wrong in faults if wrong), f"the judge's votes are split: {yes} yes, {no} no")
         return not_measured(why, turn)

@@ -14,7 +14,10 @@ from evalkit.engine.aside import ask_aside, side_request
 from evalkit.engine.structured import NoValue, read_structured
 from evalkit.graders import judge
 from evalkit.graders.judge_question import SCHEMA, WORDING, build_question, exhibit_id, exhibit_of
-from evalkit.records import Assertion, JsonObject, Judgement, Transcript
+from evalkit.records import Assertion, JsonObject, Judgement, Level, Score, Transcript
+
+RECOUNT_VOTES = 2
+"""How many more votes are cast before a judge's no fails a trial of a critical case."""
 
 
 async def run_judges(
@@ -30,6 +33,42 @@ async def run_judges(
                 async for vote in votes:
                     transcript = replace(transcript, judgements=(*transcript.judgements, vote))
                     yield vote
+
+
+def recount_due(scores: Sequence[Score], transcript: Transcript) -> tuple[Assertion, ...]:
+    """Return the judge criteria that alone fail a trial, or whose recount has begun; none when more than they fail it.
+
+    A judge's noise is not the model's behaviour: before a no alone fails a critical trial, the same reply is judged
+    again.
+    """
+    blamed = [each for each in scores if each.fails_trial or _is_recounted(transcript, each.assertion)]
+    if any(each.assertion.kind not in judge.KINDS for each in blamed):
+        return ()
+    return tuple(each.assertion for each in blamed)
+
+
+async def run_recount(
+    transcript: Transcript, assertions: Sequence[Assertion], replies: Replies
+) -> AsyncGenerator[Judgement]:
+    """Judge what was answered with no twice more than usual and tell each answer; then the majority of all decides."""
+    for assertion in assertions:
+        usual = int(assertion.params["votes"])
+        more = {**assertion.params, "votes": usual + RECOUNT_VOTES}
+        for turn in judge.questions(transcript, assertion):
+            begun = len(judge.votes_on(transcript, assertion.params, turn)) > usual
+            if begun or judge.answer_of(transcript, assertion.params, turn) is False:
+                async with aclosing(_vote(transcript, more, turn, replies)) as cast:
+                    async for vote in cast:
+                        transcript = replace(transcript, judgements=(*transcript.judgements, vote))
+                        yield vote
+
+
+def _is_recounted(transcript: Transcript, assertion: Assertion) -> bool:
+    """Whether a criterion that may fail a trial has more votes about a turn than it asks for."""
+    if assertion.kind not in judge.KINDS or assertion.level is not Level.ERROR:
+        return False
+    turns = judge.questions(transcript, assertion)
+    return any(len(judge.votes_on(transcript, assertion.params, turn)) > assertion.params["votes"] for turn in turns)
 
 
 async def _vote(

@@ -14,15 +14,17 @@ class Arm(StrEnum):
 
 
 class Stage(StrEnum):
-    """Why a trial was played: a suite's own round, one more round, a closer look at a suspect, a check of the store.
+    """Why a trial was played: a suite's own round, one more round, a closer look at a suspect, a check of the store,
+    or one more trial of a critical case.
 
-    Rounds count for rates and differences; the last two were chosen because of what was seen before and do not.
+    Rounds count for rates and differences; the others were chosen because of what was seen before and do not.
     """
 
     ROUND = "round"
     MORE = "more"
     CONFIRM = "confirm"
     DRIFT = "drift"
+    MUST_PASS = "must-pass"
 
 
 class Counts(NamedTuple):

@@ -65,7 +65,11 @@ class SuiteRecord:
 
 @dataclass(frozen=True)
 class CaseRecord:
-    """A case as it was measured; `skip` holds the reason when it is not run."""
+    """A case as it was measured; `skip` holds the reason when it is not run.
+
+    `own_trials` says that the case itself states how often it is played. `min_rate` is the pass rate (0 to 1) that the
+    clean trials of a critical case are to prove; None when none was asked for.
+    """
 
     suite: str
     case_id: str
@@ -80,6 +84,8 @@ class CaseRecord:
     tags: tuple[str, ...] = ()
     cluster: str | None = None
     skip: str | None = None
+    own_trials: bool = False
+    min_rate: float | None = None
 
 
 @dataclass(frozen=True, order=True)

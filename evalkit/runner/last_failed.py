@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from evalkit.records import TrialVerdict
+from evalkit.records import Stage, TrialVerdict
 from evalkit.store import RunReader, last_run
 
 
@@ -22,8 +22,14 @@ def failed_in(folder: Path) -> tuple[str, ...]:
         for trial in reader.trials()
         if trial.key.is_own and trial.score and trial.score.verdict is TrialVerdict.PASSED
     )
+    broken = {
+        (trial.key.suite, trial.key.case_id)
+        for trial in reader.trials()
+        if trial.key.stage is Stage.MUST_PASS and trial.score and trial.score.verdict is TrialVerdict.FAILED
+    }
     return tuple(
         f"{case.suite}::{case.case_id}"
         for case in reader.cases
-        if not case.skip and passed[case.suite, case.case_id] < case.trials
+        if not case.skip
+        if passed[case.suite, case.case_id] < case.trials or (case.suite, case.case_id) in broken
     )

@@ -15,6 +15,7 @@ from evalkit.engine import Price, RateLimiter, RequestFinished
 from evalkit.errors import NoVerdict
 from evalkit.judging import failed_tests, run_self_test
 from evalkit.records import EndReason, Judgement, JudgementLine, Request, RunEnd, SideRequest, TrialScore, TrialVerdict
+from evalkit.records import Stage as Purpose
 from evalkit.runner.estimate import estimate_trial
 from evalkit.runner.plan import Plan, PlannedTrial
 from evalkit.runner.recorder import Now
@@ -188,7 +189,8 @@ class Runner:
     def _stop_if_failed(self, planned: PlannedTrial, score: TrialScore) -> None:
         """Begin no other trial once a critical case is lost, if that was asked for; what is running may end."""
         case = planned.case.record
-        lost = case.critical and case.gated and planned.key.is_own and score.verdict is TrialVerdict.FAILED
+        promised = planned.key.is_own or planned.key.stage is Purpose.MUST_PASS
+        lost = case.critical and case.gated and promised and score.verdict is TrialVerdict.FAILED
         if self._settings.fail_fast and lost:
             self._failed_fast = True
             self._queue.clear()

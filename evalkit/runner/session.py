@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ from evalkit.engine import (
     TurnFinished,
 )
 from evalkit.errors import EvalkitError
-from evalkit.judging import run_judges
+from evalkit.judging import recount_due, run_judges, run_recount
 from evalkit.records import (
     Arm,
     JsonObject,
@@ -51,7 +51,7 @@ from evalkit.scoring import score_trial
 from evalkit.store import OpenSession, ResponseCache, RunWriter
 
 _APART = {
-    (arm, stage): 3 * place + {Purpose.CONFIRM: 1, Purpose.DRIFT: 2}.get(stage, 0)
+    (arm, stage): 3 * place + {Purpose.CONFIRM: 1, Purpose.DRIFT: 2, Purpose.MUST_PASS: 6}.get(stage, 0)
     for place, arm in enumerate((Arm.CANDIDATE, Arm.BASELINE))
     for stage in Purpose
 }
@@ -209,11 +209,19 @@ async def _ask_judges(
     assertions = planned.case.record.assertions
     before = [judgement.request.body_sha for judgement in played.judgements]
     asking = stage.asking(_asker(stage, planned), {}, before)
-    async with aclosing(run_judges(played.transcript, assertions, asking)) as judgements:
-        async for judgement in judgements:
-            played.judgements.append(judgement)
-            recorder.judgement(judgement)
-            stage.paid_aside(planned, judgement.request)
+
+    async def take(answers: AsyncGenerator[Judgement]) -> None:
+        async with aclosing(answers) as judgements:
+            async for judgement in judgements:
+                played.judgements.append(judgement)
+                recorder.judgement(judgement)
+                stage.paid_aside(planned, judgement.request)
+
+    await take(run_judges(played.transcript, assertions, asking))
+    if planned.case.record.critical:
+        scores = score_trial(played.transcript, assertions).scores
+        doubtful = recount_due(scores, played.transcript)
+        await take(run_recount(played.transcript, doubtful, asking))
 
 
 def _tell(stage: Stage, planned: PlannedTrial, event: EngineEvent) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from evalkit.gate import Answer, Ask, Opponents, Outcomes, Procedure, decide, gate_cases, gate_settings
+from evalkit.gate import Answer, Ask, Opponents, Outcomes, Procedure, critical_beside, decide, gate_cases, gate_settings
 from evalkit.records import Arm, CaseKey, PromptVersion, Stage, TrialKey, TrialVerdict
 from evalkit.runner.opponents import OldVersions
 from evalkit.runner.plan import Plan, PlannedTrial
@@ -29,7 +29,8 @@ class Stages:
         self._numbers: Counter[tuple[Arm, CaseKey, bool]] = Counter()
         opponents = Opponents(old.baselines, plan.suite_records())
         cases = gate_cases([case.record for _, case in plan.cases], opponents)
-        self._procedure: Procedure | None = decide(cases, gate_settings(opponents.suites)) if cases else None
+        beside = critical_beside([case.record for _, case in plan.cases], opponents, cases)
+        self._procedure: Procedure | None = decide(cases, gate_settings(opponents.suites), beside) if cases else None
         self._asked: dict[tuple[Arm, CaseKey], list[PlannedTrial]] = {}
         self._own = list(plan.trials)
 

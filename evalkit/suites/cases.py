@@ -93,6 +93,8 @@ def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found)
             tags=tuple(file.tags),
             cluster=file.cluster or (file.id if file.variants else None),
             skip=file.skip,
+            own_trials=file.trials is not None,
+            min_rate=file.min_rate,
         )
         cases.append(Case(record, fixtures, history, script, file.from_ or "", simulation))
     return cases
@@ -164,6 +166,9 @@ def _trials(context: CaseContext, file: CaseFile, path: ValuePath, found: Found)
     if file.critical and file.min_pass and file.min_pass != trials:
         message = f"a critical case must pass all its {trials} trials; remove min_pass, or critical."
         found.problems.append(context.source.problem((*path, "min_pass"), message))
+    if file.min_rate is not None and not file.critical:
+        message = "min_rate is what a critical case's trials are to prove; add critical: true, or remove it."
+        found.problems.append(context.source.problem((*path, "min_rate"), message))
     return trials, trials if file.critical else min_pass
 
 

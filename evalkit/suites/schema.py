@@ -292,8 +292,19 @@ class CaseFile(FileModel):
     tools: Fixtures = Field({}, description="What tools answer here, before the suite's answers.")
     budget: BudgetFile | None = Field(None, description="Limits of a trial here.", examples=[{"requests": 5}])
     expect: Expect | None = Field(None, description="About the whole conversation.", examples=[{"tools": "none"}])
-    trials: Count | None = Field(None, ge=1, le=MAX_TRIALS, description="How often it is played.", examples=[5])
+    trials: Count | None = Field(
+        None,
+        ge=1,
+        le=MAX_TRIALS,
+        description="How often it is played; a critical case that leaves it out is played five times at least wherever "
+        "the run is compared with a baseline.",
+        examples=[5],
+    )
     min_pass: Count | None = Field(None, ge=1, description="How many trials must pass.", examples=[4])
+    min_rate: Number | None = Field(
+        None, gt=0, lt=1, description="The pass rate that a critical case's clean trials are to prove; the report says "
+        "how many that takes.", examples=[0.95],
+    )  # fmt: skip
     stand_in: list[StepFile] = Field(
         [],
         description="What the stand-in does here, reply by reply; ignored live.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -43,9 +43,11 @@ class Script:
         return {(arm, k): [self._passes(arm, k, ask.stage)] * n for (arm, k), n in ask.trials.items()}
 
 
-def run(given_cases: list[GateCase], player: Player, settings: GateSettings = SETTINGS) -> Decision:
+def run(
+    given_cases: list[GateCase], player: Player, settings: GateSettings = SETTINGS, beside: Sequence[GateCase] = ()
+) -> Decision:
     """Play a comparison to its end."""
-    procedure = decide(given_cases, settings)
+    procedure = decide(given_cases, settings, beside)
     try:
         ask = next(procedure)
         while True:
@@ -215,6 +217,56 @@ def test_clean_trials_of_critical_cases_are_counted() -> None:
     some = cases(30, rounds=3)
     some[4] = replace(some[4], critical=True)
     assert run(some, Script()).must_pass_clean == 3
+
+
+def vital(number: int, rounds: int = 1, stored: Counts | None = CLEAN, least: int = 5) -> GateCase:
+    """Return a critical case that wants five trials."""
+    return GateCase(key(number), rounds, stored, critical=True, least=least)
+
+
+def test_a_critical_case_is_played_further_after_the_screen() -> None:
+    """It gets what its promise takes in trials of their own, which are no rounds of the comparison."""
+    some = [*cases(29), vital(29)]
+    script = Script()
+    decision = run(some, script)
+
+    assert [(ask.stage, ask.trials) for ask in script.asks[1:]] == [(Stage.MUST_PASS, {(Arm.CANDIDATE, key(29)): 4})]
+    assert decision.must_pass_clean == 5
+    assert next(case for case in decision.cases if case.key == key(29)).candidate == Counts(1)
+
+
+def test_a_failure_in_a_further_trial_decides_and_is_not_played_over() -> None:
+    """One of them fails: worse, whatever else passes; one that failed in the screen gets no further trials at all."""
+    some = [*cases(29), vital(29)]
+    late = Script(lambda *trial: trial[-1] is not Stage.MUST_PASS)
+    decision = run(some, late)
+    assert (decision.verdict, decision.grounds, decision.must_pass_failed) == (
+        Verdict.WORSE, (Ground.MUST_PASS,), (key(29),)
+    )  # fmt: skip
+
+    early = Script(lambda arm, k, stage: not (k == key(29) and (arm, stage) == PLAYED))
+    assert run(some, early).must_pass_failed == (key(29),)
+    assert Stage.MUST_PASS not in {ask.stage for ask in early.asks}
+
+
+def test_a_critical_case_without_a_baseline_is_held_to_its_promise() -> None:
+    """A new critical case is played as often, fails the run when it fails, and is compared with nothing."""
+    script = Script()
+    good = run(cases(30), script, beside=[vital(50, rounds=3, stored=None)])
+    assert script.asks[1].trials == {(Arm.CANDIDATE, key(50)): 2}
+    assert good.must_pass_clean == 5
+    assert key(50) not in {case.key for case in good.cases}
+
+    bad = run(cases(30), Script(failing(50)), beside=[vital(50, rounds=3, stored=None)])
+    assert (bad.verdict, bad.must_pass_failed) == (Verdict.WORSE, (key(50),))
+    assert bad.calls == 30 + 3
+
+
+def test_what_a_critical_case_states_itself_is_enough() -> None:
+    """Its own number of trials is not raised."""
+    script = Script()
+    run([*cases(29), vital(29, rounds=2, least=2)], script)
+    assert [ask.stage for ask in script.asks] == [Stage.ROUND]
 
 
 @pytest.mark.parametrize("arm", list(Arm))

@@ -6,7 +6,20 @@ from dataclasses import replace
 
 from evalkit.analysis import collect_arms
 from evalkit.gate import Opponents, compare_recorded
-from evalkit.records import Arm, BaselineRecord, CaseRecord, Counts, Decision, Ground, Stage, StoredCase, Trial, Verdict
+from evalkit.gate.promises import tell_broken, tell_promises
+from evalkit.records import (
+    Arm,
+    BaselineRecord,
+    CaseRecord,
+    Counts,
+    Decision,
+    Ground,
+    Stage,
+    StoredCase,
+    Trial,
+    TrialVerdict,
+    Verdict,
+)
 from tests.made_up_run import FAILED, PASSED, SUITE, case, request, score, suite, trial, turn
 
 CASES = [case(f"c{n}", trials=5) for n in range(6)]
@@ -73,6 +86,38 @@ def test_a_stage_with_a_trial_missing_was_not_played() -> None:
 
     assert decide_on(cut, stored()).unplayed == ("the baseline today",)
     assert decide_on(without_rounds, stored()).verdict is Verdict.NO_VERDICT
+
+
+def test_trials_of_critical_cases_beyond_the_rounds_are_read_again() -> None:
+    """A recorded further trial that failed makes the same decision worse, and what broke in it is told."""
+    vital = [*CASES, case("new", critical=True, trials=3, min_pass=3)]
+    whole = [*trials(), *(trial("new", n, score(PASSED)) for n in (1, 2, 3))]
+
+    def further(*verdicts: TrialVerdict) -> list[Trial]:
+        extra = [trial("new", n, score(verdict)) for n, verdict in enumerate(verdicts, 1)]
+        return [replace(each, key=replace(each.key, stage=Stage.MUST_PASS)) for each in extra]
+
+    def decided(played: list[Trial]) -> Decision:
+        decision = compare_recorded(vital, Opponents((stored(),), (suite(),)), collect_arms(played))
+        assert decision is not None
+        return decision
+
+    clean, broken = [*whole, *further(PASSED, PASSED)], [*whole, *further(PASSED, FAILED)]
+    assert (decided(clean).must_pass_clean, decided(clean).unplayed) == (5, ())
+    assert decided(broken).must_pass_failed == ((SUITE, "new"),)
+    assert decided(whole).unplayed == ("more trials of critical cases",)
+    told = tell_broken(broken, decided(broken).must_pass_failed)
+    assert told == ('new failed in trial 2 of the comparison (must-pass): says "in stock": nothing of it',)
+
+
+def test_a_rate_that_clean_trials_do_not_show_yet_is_said() -> None:
+    """Five clean trials do not prove 95 %, 59 do; a case that failed has nothing to prove any more."""
+    vital = case("c0", critical=True, trials=5, min_rate=0.95)
+    words = "c0: a pass rate of 95 % is not yet shown by 5 clean trials; 59 clean trials would"
+    assert tell_promises([vital], collect_arms(trials())) == (words,)
+    assert tell_promises([replace(vital, min_rate=0.5)], collect_arms(trials())) == ()
+    assert tell_promises([vital], collect_arms(trials(failing=("c0",)))) == ()
+    assert tell_promises([replace(vital, skip="later")], collect_arms(trials())) == ()
 
 
 def test_nothing_to_compare_with_is_no_decision() -> None:

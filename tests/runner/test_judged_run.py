@@ -12,15 +12,17 @@ from evalkit.analysis import analyse, summarise
 from evalkit.engine.aside import body_sha
 from evalkit.errors import NoVerdict
 from evalkit.gate import judge
-from evalkit.graders.judge_question import build_question, exhibit_id, exhibit_of
+from evalkit.graders.judge_question import WORDING, build_question, exhibit_id, exhibit_of
+from evalkit.judging.self_test import CRITERION as SELF_TEST_CRITERION
 from evalkit.judging.self_test import SELF_TEST_CASES
-from evalkit.labels import Label
+from evalkit.labels import Label, append_label
 from evalkit.records import Finding, Judgement, TrialVerdict
 from evalkit.reporting import Screen, render_html, render_run, render_summary
-from evalkit.runner import resume_run
+from evalkit.runner import Project, resume_run
 from evalkit.standin import StandIn
 from evalkit.store import RUN_FILE, RunReader
-from tests.runner.judge_model import JudgeModel, strict, use
+from evalkit.suites.schema import HELPING_MODEL
+from tests.runner.judge_model import Answer, JudgeModel, strict, use
 from tests.runner.project import make_project, run, write_suite
 
 CASE: dict[str, Any] = {
@@ -175,6 +177,98 @@ def test_a_judges_price_counts_against_the_cost_limit(tmp_path: Path, monkeypatc
     end = RunReader(folder).end
     assert end is not None
     assert end.reason == "max_cost"
+
+
+def enforced(root: Path, *, critical: bool = True, votes: int = 1, **expect: Any) -> Project:
+    """Return a project whose judge may fail trials, because fifty people's labels agree with it."""
+    for number in range(50):
+        label = Label(f"e{number}", "Asks for the order number", "yes", HELPING_MODEL, WORDING, "yes")
+        append_label(root, "suites/a.labels.jsonl", label)
+    case = {**CASE, "critical": critical, "expect": {**CASE["expect"], **expect}}
+    return make_project(root, cases=[case], trials=1, judge={"enforce": True, "votes": votes})
+
+
+@pytest.mark.parametrize(
+    ("answers", "votes", "verdict"),
+    [
+        ("nyy", 1, TrialVerdict.PASSED),
+        ("nyn", 1, TrialVerdict.FAILED),
+        ("nn", 1, TrialVerdict.FAILED),
+        ("y", 1, TrialVerdict.PASSED),
+        ("nnyyy", 3, TrialVerdict.PASSED),
+        ("nnn", 3, TrialVerdict.FAILED),
+        ("nynyy", 3, TrialVerdict.PASSED),
+    ],
+)
+def test_a_critical_trial_that_only_a_judge_fails_is_judged_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: str, votes: int, verdict: TrialVerdict
+) -> None:
+    """The same reply is judged twice more than usual, the majority of all decides, and a replay reads the same."""
+    left = [*answers]
+
+    def judge(statement: str, shown: str) -> Answer:
+        if statement == SELF_TEST_CRITERION:
+            return "", "no"
+        return strict(statement, shown) if left.pop(0) == "y" else ("", "no")
+
+    project = enforced(tmp_path, votes=votes)
+    with StandIn(JudgeModel(judge).answer) as server:
+        use(monkeypatch, server)
+        folder = run(project, via="live")
+    (trial,) = RunReader(folder).trials()
+    (again,) = RunReader(run(project, via=str(folder))).trials()
+
+    assert trial.score is not None
+    assert again.score is not None
+    assert [one.vote for one in judgements(folder)] == list(range(1, len(answers) + 1))
+    assert left == []
+    assert trial.score.verdict is again.score.verdict is verdict
+
+
+@pytest.mark.parametrize("changes", [{"critical": False}, {"never_says": ["order number"]}])
+def test_no_recount_where_it_could_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """A case that is not critical has its trials; what a rule has failed no judge can save."""
+    with StandIn(JudgeModel(lambda *_: ("", "no")).answer) as server:
+        use(monkeypatch, server)
+        folder = run(enforced(tmp_path, **changes), via="live")
+
+    (trial,) = RunReader(folder).trials()
+    assert trial.score is not None
+    assert trial.score.verdict is TrialVerdict.FAILED
+    assert len(judgements(folder)) == 1
+
+
+def test_a_cut_recount_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut after each vote, a resumed run casts the votes that are missing and comes to the same verdict."""
+    asked: list[str] = []
+
+    def judge(statement: str, shown: str) -> Answer:
+        if statement == SELF_TEST_CRITERION:
+            return "", "no"
+        asked.append(statement)
+        return strict(statement, shown) if len(asked) > 1 else ("", "no")
+
+    with StandIn(JudgeModel(judge).answer) as server:
+        use(monkeypatch, server)
+        whole = run(enforced(tmp_path / "whole"), via="live")
+        lines = (whole / RUN_FILE).read_bytes().splitlines(keepends=True)
+        votes = [
+            n for n, line in enumerate(lines, 1) if b'"line":"judgement"' in line and b'"session_id":""' not in line
+        ]
+        for number, count in enumerate(votes, 1):
+            project = enforced(tmp_path / f"cut-{count}")
+            folder = project.root / "run"
+            folder.mkdir()
+            (folder / RUN_FILE).write_bytes(b"".join(lines[:count]))
+            asked[:] = ["before"] * number
+            resume_run(project, str(folder))
+
+            (trial,) = RunReader(folder).trials()
+            assert trial.score is not None
+            assert trial.score.verdict is TrialVerdict.PASSED
+            assert [one.answer for one in judgements(folder)] == ["no", "yes", "yes"]
 
 
 def test_brand_voice_is_judged_reply_by_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
