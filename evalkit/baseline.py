@@ -57,7 +57,10 @@ class Conditions:
 
 @dataclass(frozen=True)
 class BlessedCase:
-    """One case of a baseline: its short hash, its trials, and what one of them cost and said on average."""
+    """One case of a baseline: its short hash, its trials, and what one of them cost and said on average.
+
+    `broken` counts, by rule, the trials in which it broke.
+    """
 
     sha: str
     passed: int
@@ -65,13 +68,13 @@ class BlessedCase:
     errors: int = 0
     cost_usd: float | None = None
     output_tokens: float | None = None
+    broken: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def stored(self) -> StoredCase:
         """The case as a run's record holds it."""
-        return StoredCase(
-            Counts(self.passed, self.trials - self.passed, self.errors), self.cost_usd, self.output_tokens
-        )
+        counts = Counts(self.passed, self.trials - self.passed, self.errors)
+        return StoredCase(counts, self.cost_usd, self.output_tokens, dict(self.broken))
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,7 @@ def _case_json(case: BlessedCase) -> dict[str, Any]:
         "errors": case.errors or None,
         "cost_usd": _rounded(case.cost_usd),
         "output_tokens": _rounded(case.output_tokens),
+        "broken": dict(case.broken) or None,
     }
     return {**told, **{key: value for key, value in known.items() if value is not None}}
 
@@ -187,7 +191,8 @@ def make_baseline(
         if case.suite != suite.path or case.skip is not None:
             continue
         key = (case.suite, case.case_id)
-        outcomes, usage = arms.outcomes(Arm.CANDIDATE, key), arms.usage.get((Arm.CANDIDATE, key))
+        of_case = (Arm.CANDIDATE, key)
+        outcomes, usage = arms.outcomes(*of_case), arms.usage.get(of_case)
         blessed[case.case_id] = BlessedCase(
             case.sha[:_SHA],
             passed=outcomes.count(True),
@@ -195,6 +200,7 @@ def make_baseline(
             errors=outcomes.count(None),
             cost_usd=_rounded(mean(usage.cost_usd)) if usage else None,
             output_tokens=_rounded(mean(usage.output_tokens)) if usage else None,
+            broken={name: count for (name, held), count in sorted(arms.checked[of_case].items()) if not held},
         )
     rounds = min((case.trials for case in blessed.values()), default=0)
     return Baseline(suite.path, "", prompt.ref, prompt.sha, conditions, rounds, cases=blessed)
@@ -222,11 +228,13 @@ def match_baseline(
         prompt_ref=baseline.prompt_ref,
         prompt_sha=baseline.prompt_sha,
         blessed=baseline.blessed,
-        cases={key: case.stored for key, case in sorted(same.items())},
+        cases=_stored_cases(baseline, same),
         new=tuple(sorted(key for key in known if key not in baseline.cases)),
         changed=tuple(sorted(key for key in known if key in baseline.cases and key not in same)),
         vanished=tuple(sorted(key for key in baseline.cases if key not in known)),
         rules=dict(baseline.rules),
+        commit=baseline.commit,
+        conditions={key: value for key, value in vars(baseline.conditions).items() if value},
     )
     foreign = _foreign(baseline.conditions, now, name)
     if foreign or not same:
@@ -234,6 +242,13 @@ def match_baseline(
         return replace(record, use="none", note=note, cases={})
     old = _out_of_date(baseline, now, name, today)
     return replace(record, use="fresh", note=old) if old else record
+
+
+def _stored_cases(baseline: Baseline, same: Mapping[str, BlessedCase]) -> dict[str, StoredCase]:
+    """Return cases as records hold them; which rules broke where is unknown in files that have the sum only."""
+    told = any(case.broken for case in baseline.cases.values()) or not baseline.rules
+    stored = {key: case.stored for key, case in sorted(same.items())}
+    return stored if told else {key: replace(case, broken=None) for key, case in stored.items()}
 
 
 def _foreign(then: Conditions, now: Conditions, name: str) -> str:

@@ -41,12 +41,16 @@ class ArmTrials:
     """All trials of a run: outcomes by arm, case and kind, in the order of their numbers; usage and broken rules.
 
     `rules` counts, by arm, the trials of rounds in which a rule broke; `measured` how many trials that is out of.
+    `checked` counts the same by case, with the trials in which a rule held: a rule that was not measured is in neither.
+    `played` counts all trials by suite, stage, arm and outcome.
     """
 
     numbered: dict[tuple[Arm, CaseKey, Kind], dict[int, bool | None]] = field(default_factory=lambda: defaultdict(dict))
     usage: dict[tuple[Arm, CaseKey], Usage] = field(default_factory=lambda: defaultdict(Usage))
     rules: dict[Arm, Counter[str]] = field(default_factory=lambda: {arm: Counter() for arm in Arm})
     measured: Counter[Arm] = field(default_factory=Counter)
+    checked: dict[tuple[Arm, CaseKey], Counter[tuple[str, bool]]] = field(default_factory=lambda: defaultdict(Counter))
+    played: Counter[tuple[str, Stage, Arm, bool | None]] = field(default_factory=Counter)
 
     def outcomes(self, arm: Arm, key: CaseKey, kind: Kind = "rounds") -> list[bool | None]:
         """Return the outcomes of a case in one arm, by trial number."""
@@ -58,17 +62,17 @@ class ArmTrials:
         side = arm or trial.key.arm
         key = (trial.key.suite, trial.key.case_id)
         verdict = trial.score.verdict if trial.score else TrialVerdict.NOT_MEASURED
-        kind = KINDS[trial.key.stage]
-        self.numbered[side, key, kind][trial.key.trial] = _OUTCOMES.get(verdict)
+        kind, outcome = KINDS[trial.key.stage], _OUTCOMES.get(verdict)
+        self.numbered[side, key, kind][trial.key.trial] = outcome
+        self.played[trial.key.suite, trial.key.stage, side, outcome] += 1
         if kind != "rounds" or verdict is TrialVerdict.NOT_MEASURED:
             return
         self.measured[side] += 1
-        broken = {
-            rule_name(score)
-            for score in (trial.score.scores if trial.score else ())
-            if score.finding.verdict is TrialVerdict.FAILED
-        }
+        scores = trial.score.scores if trial.score else ()
+        broken = {rule_name(score) for score in scores if score.finding.verdict is TrialVerdict.FAILED}
+        held = {rule_name(score) for score in scores if score.finding.verdict is TrialVerdict.PASSED} - broken
         self.rules[side].update(broken)
+        self.checked[side, key].update([*((name, False) for name in broken), *((name, True) for name in held)])
         _add_usage(self.usage[side, key], trial)
 
 

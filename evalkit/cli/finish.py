@@ -21,9 +21,9 @@ def finish_run(folder: Path, *, quiet: bool = False, open_report: bool = False, 
     analysis = analyse(reader, labels_of(suite.path for suite in reader.suites))
     compared = compare_run(reader)
     gate = judge(analysis.summary, compared, strict=strict)
-    finished = FinishedRun(analysis.summary, gate, analysis.details, compared.decision, links_of())
+    finished = FinishedRun(analysis.summary, gate, analysis.details, compared.told, links_of())
     page = folder / "report.html"
-    write_summary(analysis.summary, gate, folder / "summary.json")
+    write_summary(analysis.summary, gate, folder / "summary.json", compared.told)
     render_html(analysis.summary, gate, (trial for trial in reader.trials() if trial.key.is_own), page)
     write_ci_files(finished, folder)
     with no_commands():

@@ -84,9 +84,9 @@ def _write(reader: RunReader, kind: str, out: Path) -> None:
     if kind == "html":
         render_html(analysis.summary, gate, (trial for trial in reader.trials() if trial.key.is_own), out)
         return
-    finished = FinishedRun(analysis.summary, gate, analysis.details, compared.decision)
+    finished = FinishedRun(analysis.summary, gate, analysis.details, compared.told)
     contents: dict[str, Callable[[], bytes]] = {
-        "json": lambda: render_summary(analysis.summary, gate),
+        "json": lambda: render_summary(analysis.summary, gate, compared.told),
         "junit": lambda: render_junit(analysis.summary, gate, analysis.details),
         "md": lambda: render_job_summary(finished).encode("utf-8", "replace"),
         "csv": lambda: render_csv(analysis.summary).encode("utf-8", "replace"),

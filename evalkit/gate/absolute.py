@@ -19,7 +19,9 @@ from evalkit.records import (
     Decision,
     EndReason,
     GateResult,
+    RunComparison,
     RunVerdict,
+    SuiteComparison,
     SuiteSummary,
     Summary,
     Tally,
@@ -93,6 +95,7 @@ class Compared:
     decision: Decision | None
     baselines: tuple[BaselineRecord, ...] = ()
     outlook: Outlook | None = None
+    suites: tuple[SuiteComparison, ...] = ()
     promises: tuple[str, ...] = ()
 
     @property
@@ -100,6 +103,16 @@ class Compared:
         """What people call the other side."""
         names = list(dict.fromkeys(baseline.name for baseline in self.baselines if baseline.use != "none"))
         return names[0] if len(names) == 1 else "the baseline"
+
+    @property
+    def told(self) -> RunComparison | None:
+        """The comparison as reports tell it; None when the run was not to be compared."""
+        if not self.baselines:
+            return None
+        sentence = "nothing was compared"
+        if self.decision is not None:
+            sentence = decision_in_words(self.decision, self.name)
+        return RunComparison(self.name, sentence, self.decision, self.suites)
 
 
 def judge(summary: Summary, compared: Compared | None = None, *, strict: bool = False) -> GateResult:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from evalkit.analysis import ArmTrials, RecordedRun, collect_arms
 from evalkit.gate.absolute import Compared
+from evalkit.gate.by_suite import compare_suites
 from evalkit.gate.cases import Opponents, gate_cases
 from evalkit.gate.evidence import count
 from evalkit.gate.outlook import Outlook, outlook
@@ -36,14 +37,15 @@ def compare_run(run: ComparedRun) -> Compared:
     opponents = Opponents(baselines, tuple(run.suites))
     if not opponents.usable:
         promises = tell_promises(run.cases, collect_arms(run.trials())) if wants_proof(run.cases) else ()
-        return Compared(None, baselines, promises=promises)
+        return Compared(None, baselines, None, compare_suites(None, opponents, ArmTrials()), promises)
     arms = collect_arms(run.trials())
     compare = compare_recorded if run.header.source.kind in LIVE_SOURCES else compare_finished
     decision = compare(run.cases, opponents, arms)
     promises = tell_promises(run.cases, arms)
     if decision is not None and decision.must_pass_failed:
         promises = (*tell_broken(run.trials(), decision.must_pass_failed), *promises)
-    return Compared(decision, baselines, outlook_of(run, opponents, arms), promises=promises)
+    suites = compare_suites(decision, opponents, arms)
+    return Compared(decision, baselines, outlook_of(run, opponents, arms), suites, promises)
 
 
 def outlook_of(run: RecordedRun, opponents: Opponents, arms: ArmTrials) -> Outlook | None:

@@ -37,6 +37,7 @@ from evalkit.records.run import (
     TrialStart,
     TurnStart,
 )
+from evalkit.records.run_comparison import RunComparison, StageTrials, SuiteComparison
 from evalkit.records.score import (
     Agreement,
     Assertion,
@@ -134,6 +135,7 @@ __all__ = [
     "Request",
     "RequestLine",
     "RuleSummary",
+    "RunComparison",
     "RunEnd",
     "RunHeader",
     "RunLine",
@@ -148,7 +150,9 @@ __all__ = [
     "SourceKind",
     "Span",
     "Stage",
+    "StageTrials",
     "StoredCase",
+    "SuiteComparison",
     "SuiteRecord",
     "SuiteSummary",
     "Summary",

@@ -14,11 +14,15 @@ BaselineUse = Literal["stored", "fresh", "none"]
 
 @dataclass(frozen=True)
 class StoredCase:
-    """What is stored of one case: its trials, and what one trial cost and said on average (None when unknown)."""
+    """What is stored of one case: its trials, and what one trial cost and said on average (None when unknown).
+
+    `broken` counts, by rule, the trials in which it broke; None when only the sum over all cases was stored.
+    """
 
     counts: Counts
     cost_usd: float | None = None
     output_tokens: float | None = None
+    broken: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class BaselineRecord:
     `name` is how people call it: a file, a run, a prompt reference. `cases` holds those that are comparable, `new` the
     cases that are not in the baseline or were changed since, `vanished` those of the baseline that are gone. `note`
     says why the stored trials are not used, with what mends it. `required` marks a suite that asks for the comparison:
-    without one there is no verdict.
+    without one there is no verdict. `commit` and `conditions` (source, model, hashes of parameters and judge) are those
+    of its trials, empty where they were not stored.
     """
 
     suite: str
@@ -44,3 +49,5 @@ class BaselineRecord:
     changed: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
     rules: Mapping[str, int] = field(default_factory=dict)
+    commit: str = ""
+    conditions: Mapping[str, str] = field(default_factory=dict)

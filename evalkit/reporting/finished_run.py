@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from evalkit.records import Decision, Details, GateResult, Place, Summary
+from evalkit.records import Decision, Details, GateResult, Place, RunComparison, Summary
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,15 @@ class Links:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run with its verdict, the trials that show why cases did not pass, and what comparing it has come to."""
+    """A run with its verdict, the trials that show why cases did not pass, and how it stands beside its baselines."""
 
     summary: Summary
     gate: GateResult
     details: Details = field(default_factory=dict)
-    decision: Decision | None = None
+    comparison: RunComparison | None = None
     links: Links = field(default_factory=Links)
+
+    @property
+    def decision(self) -> Decision | None:
+        """What comparing it has come to."""
+        return self.comparison.decision if self.comparison else None

@@ -11,14 +11,15 @@ from typing import Any
 
 import orjson
 
-from evalkit.records import CaseSummary, GateResult, PromptVersion, SuiteSummary, Summary
+from evalkit.records import CaseSummary, GateResult, PromptVersion, RunComparison, SuiteSummary, Summary
 from evalkit.reporting.atomic import replacing
+from evalkit.reporting.comparison_json import comparison_file
 
 SUMMARY_VERSION = 1
 
 
-def render_summary(summary: Summary, gate: GateResult) -> bytes:
-    """Return the JSON: verdict and reasons first, then every number of the summary; replies are not in it."""
+def render_summary(summary: Summary, gate: GateResult, comparison: RunComparison | None = None) -> bytes:
+    """Return the JSON: verdict and reasons first, then the comparison and every number; replies are not in it."""
     document = {
         "summary_version": SUMMARY_VERSION,
         "run_id": summary.header.run_id,
@@ -28,6 +29,8 @@ def render_summary(summary: Summary, gate: GateResult) -> bytes:
         "verdict": gate.verdict.value,
         "sentence": gate.sentence,
         "reasons": list(gate.reasons),
+        "notes": list(gate.notes),
+        "comparison": asdict(comparison_file(comparison)) if comparison else None,
         "end": asdict(summary.end) if summary.end else None,
         "trials": {"planned": summary.trials_planned, "recorded": summary.trials_recorded},
         "cases_by_verdict": asdict(summary.tally),
@@ -53,10 +56,10 @@ def render_summary(summary: Summary, gate: GateResult) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def write_summary(summary: Summary, gate: GateResult, out: Path) -> None:
+def write_summary(summary: Summary, gate: GateResult, out: Path, comparison: RunComparison | None = None) -> None:
     """Write the JSON to a file, whole or not at all."""
     with replacing(out) as file:
-        file.write(render_summary(summary, gate))
+        file.write(render_summary(summary, gate, comparison))
 
 
 def _suite(suite: SuiteSummary) -> dict[str, Any]:

@@ -17,6 +17,11 @@ from evalkit.reporting.summary_schema import SummaryFile, summary_schema
 from tests.made_up_run import run_of
 from tests.reporting.showcase import ON_ITS_WAY, showcase
 
+COMPARISON = (
+    "BaselineFile", "ComparedCaseFile", "CountsFile", "IntervalFile", "LookFile", "MetricFile", "StageFile",
+    "SuiteComparisonFile",
+)  # fmt: skip
+
 
 def test_verdict_and_numbers_per_case() -> None:
     """The file says verdict, exit code and source, and for each case its counts."""
@@ -68,3 +73,20 @@ def test_the_file_keeps_its_published_schema() -> None:
     read = json.loads(render_summary(summary, judge(summary)))
     Draft202012Validator(summary_schema()).validate(read)
     assert list(read) == [field.name for field in fields(SummaryFile)]
+
+
+def test_every_key_of_the_file_and_its_comparison_is_described() -> None:
+    """The schema says of each key what it is, with an example."""
+    schema = summary_schema()
+    parts = {"SummaryFile": schema} | {
+        name: part for name, part in schema["$defs"].items() if name in COMPARISON or name == "ComparisonFile"
+    }
+    assert len(parts) == len(COMPARISON) + 2
+    silent = [
+        f"{name}.{key}" for name, part in parts.items() for key, said in part["properties"].items() if not _told(said)
+    ]
+    assert silent == []
+
+
+def _told(said: dict[str, object]) -> bool:
+    return bool(said.get("description")) and bool(said.get("examples"))
