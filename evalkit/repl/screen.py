@@ -11,6 +11,9 @@ import sys
 from dataclasses import dataclass
 from typing import TextIO
 
+from prompt_toolkit.utils import get_cwidth
+
+from evalkit.repl.word_wrap import WordWrap
 from evalkit.reporting.safe_text import visible
 
 _CODES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "magenta": "35"}
@@ -22,6 +25,8 @@ class Look:
 
     colour: bool = False
     columns: int = 80
+    moves: bool = False
+    """Whether the cursor can be moved back."""
 
 
 def look_of(stream: TextIO) -> Look:
@@ -30,8 +35,8 @@ def look_of(stream: TextIO) -> Look:
         columns = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         columns = 80
-    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") in {"", "dumb"}
-    return Look(colour=stream.isatty() and not plain, columns=columns or 80)
+    moves = stream.isatty() and os.environ.get("TERM", "dumb") not in {"", "dumb"}
+    return Look(colour=moves and not os.environ.get("NO_COLOR"), columns=columns or 80, moves=moves)
 
 
 class Screen:
@@ -42,6 +47,7 @@ class Screen:
         self.err = err or sys.stderr
         self.one_shot = one_shot
         self._open_line = False
+        self._wrap = WordWrap()
 
     @property
     def columns(self) -> int:
@@ -54,9 +60,11 @@ class Screen:
         return f"\x1b[{codes}m{text}\x1b[0m" if codes and look_of(stream or self.err).colour else text
 
     def reply(self, text: str) -> None:
-        """Print a piece of a reply at once."""
+        """Print a piece of a reply at once; a terminal's lines break between words."""
         if text:
-            self.out.write(visible(text))
+            look = look_of(self.out)
+            shown = visible(text)
+            self.out.write(self._wrap.feed(shown, look.columns) if look.moves else shown)
             self.out.flush()
             self._open_line = not text.endswith("\n")
 
@@ -65,6 +73,7 @@ class Screen:
         self.out.write(self.styled(visible(name), "bold", self.out) + "  ")
         self.out.flush()
         self._open_line = True
+        self._wrap.start(get_cwidth(visible(name)) + 2)
 
     def end_reply(self) -> None:
         """End the line a reply stands on, if it stands on one."""
@@ -72,6 +81,7 @@ class Screen:
             self.out.write("\n")
             self.out.flush()
             self._open_line = False
+        self._wrap.start(0)
 
     def note(self, text: str, style: str = "dim") -> None:
         """Print a line about the conversation."""

@@ -128,7 +128,7 @@ def result_line(call: ToolCall, room: int) -> str:
     """Return a call's result on one line, and where it came from."""
     origin = origin_words(call.origin)
     error = "error: " if call.is_error else ""
-    space = max(room - len(origin) - 3, 30)
+    space = max(room - len(origin) - 3, 12)
     return f"{shorten_middle(one_line(error + call.output), space)}{f'   {origin}' if origin else ''}"
 
 
