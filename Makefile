@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test clients agreement check lint types schemas faults bench gate-simulation clean
+.PHONY: setup demo test clients agreement check lint types schemas faults bench gate-simulation gate-end-to-end clean
 
 setup: $(READY)
 
@@ -42,6 +42,11 @@ agreement: $(READY)
 # The gate against made-up suites, 1,000 decisions a cell, beside its goals. Under ten minutes on two cores.
 gate-simulation: $(READY)
 	$(BIN)/python -m tests.simulation.gate_simulation
+
+# The gate on the sample project: 200 runs of the live version and 50 of each weaker one, against baselines of their own.
+# About half an hour on two cores.
+gate-end-to-end: $(READY)
+	$(BIN)/python -m tests.bench.gate_end_to_end
 
 lint: $(READY)
 	$(BIN)/ruff check .
