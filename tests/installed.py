@@ -1,4 +1,4 @@
-"""Clients of other people, each in a throw-away environment of its own that later runs find again in pytest's cache."""
+"""Programs of other people, each in an environment of its own that later runs find again in pytest's cache."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -46,9 +48,14 @@ def node_with(package: str, cache: Path) -> Path:
 
 def talk(command: list[str], base_url: str, folder: Path) -> dict[str, Any]:
     """Run a client program in a folder and return the JSON it prints; it gets an address and a key, no more."""
+    variables = {"ANTHROPIC_BASE_URL": base_url, "ANTHROPIC_API_KEY": "any", "NO_PROXY": "127.0.0.1"}
+    return told_by(command, folder, variables | {"LLM_USER_PATH": str(folder)})
+
+
+def told_by(command: list[str], folder: Path, variables: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """Run a program in a folder, which is its home, with no variables but these, and return the JSON it prints."""
     environment = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-    environment |= {"ANTHROPIC_BASE_URL": base_url, "ANTHROPIC_API_KEY": "any", "NO_PROXY": "127.0.0.1"}
-    environment |= {"HOME": str(folder), "LLM_USER_PATH": str(folder)}
+    environment |= {"HOME": str(folder), **variables}
     done = subprocess.run(
         command,
         env=environment,

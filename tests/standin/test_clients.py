@@ -13,7 +13,7 @@ import pytest
 
 from evalkit.standin import StandIn
 from evalkit.standin.models import MODELS
-from tests.standin.clients.installed import PROGRAMS, node_with, python_with, talk
+from tests.installed import PROGRAMS, node_with, python_with, talk
 
 pytestmark = pytest.mark.clients
 CALL = ["find_parcel", {"parcel_id": "PX-1234"}]
@@ -24,12 +24,6 @@ def base_url() -> Iterator[str]:
     """Serve evalkit's own behaviour."""
     with StandIn() as server:
         yield server.base_url
-
-
-@pytest.fixture(scope="session")
-def cache(pytestconfig: pytest.Config) -> Path:
-    """Return the folder that keeps the installed clients from run to run."""
-    return pytestconfig.cache.mkdir("clients")
 
 
 def check_sdk(told: dict[str, Any]) -> None:
