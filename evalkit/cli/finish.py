@@ -24,7 +24,7 @@ def finish_run(folder: Path, *, quiet: bool = False, open_report: bool = False, 
     finished = FinishedRun(analysis.summary, gate, analysis.details, compared.told, links_of())
     page = folder / "report.html"
     write_summary(analysis.summary, gate, folder / "summary.json", compared.told)
-    render_html(analysis.summary, gate, (trial for trial in reader.trials() if trial.key.is_own), page)
+    render_html(analysis.summary, gate, (trial for trial in reader.trials() if trial.key.is_own), page, compared.told)
     write_ci_files(finished, folder)
     with no_commands():
         if quiet:

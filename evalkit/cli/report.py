@@ -82,7 +82,9 @@ def _write(reader: RunReader, kind: str, out: Path) -> None:
     compared = compare_run(reader)
     gate = judge(analysis.summary, compared)
     if kind == "html":
-        render_html(analysis.summary, gate, (trial for trial in reader.trials() if trial.key.is_own), out)
+        render_html(
+            analysis.summary, gate, (trial for trial in reader.trials() if trial.key.is_own), out, compared.told
+        )
         return
     finished = FinishedRun(analysis.summary, gate, analysis.details, compared.told)
     contents: dict[str, Callable[[], bytes]] = {

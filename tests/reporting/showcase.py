@@ -1,11 +1,27 @@
-"""One run with everything in it: failures with marked text, tools that break, hostile text, every kind of verdict."""
+"""One run with everything in it: failures with marked text, tools that break, hostile text, every kind of verdict.
+
+And the same run beside a baseline in which everything passed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from evalkit.records import Attempt, CaseRecord, Failure, Level, Place, Trial
+from evalkit.analysis import collect_arms
+from evalkit.gate import Compared, Opponents, compare_finished
+from evalkit.gate.by_suite import compare_suites
+from evalkit.records import (
+    Attempt,
+    BaselineRecord,
+    CaseRecord,
+    Counts,
+    Failure,
+    Level,
+    Place,
+    StoredCase,
+    Trial,
+)
 from tests.made_up_run import (
     FAILED,
     NOT_MEASURED,
@@ -51,6 +67,21 @@ def showcase(**changes: Any) -> MadeUpRun:
         **changes,
     }
     return MadeUpRun([*cases, *more_cases], [*played, *more_played], **values)
+
+
+def against_passing(run: MadeUpRun, rounds: int = 5) -> Compared:
+    """How a run stands beside baselines in which every case always passed."""
+    stored = StoredCase(Counts(rounds), cost_usd=0.001, output_tokens=60.0, broken={})
+    baselines = []
+    for record in run.suites:
+        ids = [case.case_id for case in run.cases if case.suite == record.path and case.skip is None]
+        name, kept = record.path.replace(".yaml", ".baseline.json"), dict.fromkeys(ids, stored)
+        day, sha = "2026-11-14", "7ad1" * 16
+        baselines.append(BaselineRecord(record.path, name, "stored", "support@v1", sha, day, cases=kept))
+    opponents = Opponents(tuple(baselines), tuple(run.suites))
+    arms = collect_arms(run.trials())
+    decision = compare_finished(run.cases, opponents, arms)
+    return Compared(decision, tuple(baselines), suites=compare_suites(decision, opponents, arms))
 
 
 def _lamps() -> tuple[list[CaseRecord], list[Trial]]:

@@ -18,7 +18,7 @@ from evalkit.gate import judge
 from evalkit.reporting import render_html
 from evalkit.reporting.rerun import rerun_command
 from tests.made_up_run import FAILED, PASSED, MadeUpRun, case, marked, request, run_of, score, trial, trials, turn
-from tests.reporting.showcase import showcase
+from tests.reporting.showcase import against_passing, showcase
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
@@ -53,9 +53,11 @@ def open_page(context: BrowserContext, tmp_path: Path) -> Iterator[Opener]:
     said: list[str] = []
     asked: list[str] = []
 
-    def open_page(run: MadeUpRun, address: str = "", name: str = "report.html") -> Page:
+    def open_page(run: MadeUpRun, address: str = "", name: str = "report.html", *, compared: bool = False) -> Page:
         summary = summarise(run)
-        render_html(summary, judge(summary), run.trials(), tmp_path / name)
+        beside = against_passing(run) if compared else None
+        gate = judge(summary, beside)
+        render_html(summary, gate, run.trials(), tmp_path / name, beside.told if beside else None)
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: said.append(str(error)))
@@ -77,7 +79,7 @@ def rows(page: Page) -> list[str]:
 @pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1280)])
 def test_accessible(scheme: Literal["light", "dark"], width: int, open_page: Opener) -> None:
     """axe finds nothing to complain about, in both colour schemes, wide and narrow, with everything unfolded."""
-    page = open_page(showcase(), f"#case={PARCEL}")
+    page = open_page(showcase(), f"#case={PARCEL}", compared=True)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     expect(page.locator(".inside .talk")).to_be_visible()
@@ -93,7 +95,7 @@ def test_accessible(scheme: Literal["light", "dark"], width: int, open_page: Ope
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
 def test_page_never_scrolls_sideways(width: int, open_page: Opener) -> None:
     """At any width the page fits; what is too wide scrolls inside its own box."""
-    page = open_page(showcase(), f"#case={PARCEL}")
+    page = open_page(showcase(), f"#case={PARCEL}", compared=True)
     page.set_viewport_size({"width": width, "height": 900})
     expect(page.locator(".inside .talk")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -170,6 +172,15 @@ def test_filter(query: str, expected: list[str], open_page: Opener) -> None:
     page.locator("#q").fill(query)
     expect(page.locator("#count")).to_have_text(f"{len(expected)} of 20 cases")
     assert rows(page) == expected
+
+
+def test_filter_by_what_the_baseline_says(open_page: Opener) -> None:
+    """Cases that are clearly worse, and those that only look it, can be listed."""
+    page = open_page(run_of({"gone": "fffff", "shaky": "ppppf", "fine": "ppppp"}), compared=True)
+    for query, expected in (("is:worse", ["gone"]), ("is:suspect", []), ("-is:worse", ["shaky", "fine"])):
+        page.locator("#q").fill(query)
+        expect(page.locator("#count")).to_have_text(f"{len(expected)} of 3 cases")
+        assert rows(page) == expected
 
 
 def test_sorting(open_page: Opener) -> None:
@@ -286,8 +297,8 @@ def test_rows_of_script_and_template_agree(open_page: Opener) -> None:
     """A row made by the script is the row that the template writes."""
     run = showcase()
     extra = [case(f"extra-{n}") for n in range(600)]
-    short = open_page(run, name="short.html")
-    long = open_page(replace(run, cases=[*run.cases, *extra]), "#q=-extra", name="long.html")
+    short = open_page(run, name="short.html", compared=True)
+    long = open_page(replace(run, cases=[*run.cases, *extra]), "#q=-extra", name="long.html", compared=True)
     expect(long.locator("#count")).to_have_text("20 of 620 cases")
     clean = "rows => rows.map(row => row.innerHTML.replace(/ aria-expanded=\"\\w+\"/g, ''))"
     written = dict(zip(rows(short), short.locator("#table tr[data-at]").evaluate_all(clean), strict=True))

@@ -5,11 +5,12 @@ Knows the shape that `script/index.js` reads; the two must change together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.records import CaseKey, CaseSummary, CaseVerdict, Place, Summary, TrialVerdict
+from evalkit.reporting.html.against import Was
 from evalkit.reporting.html.packs import Packs
 from evalkit.reporting.rerun import rerun_options
 from evalkit.reporting.safe_text import one_line, shorten_middle, visible
@@ -30,10 +31,13 @@ class _Names:
         return self.numbers.setdefault(name, len(self.numbers))
 
 
-def index_cases(summary: Summary, cases: Sequence[CaseSummary], packs: Packs) -> dict[str, Any]:
+def index_cases(
+    summary: Summary, cases: Sequence[CaseSummary], packs: Packs, was: Mapping[CaseKey, Was]
+) -> dict[str, Any]:
     """Return the columns, one entry per case in the order given; `at` says where each trial's conversation is packed.
 
-    `verdict` counts in `verdicts`, which has "skipped" as its last entry. Costs are USD, times milliseconds.
+    `verdict` counts in `verdicts`, which has "skipped" as its last entry. Costs are USD, times milliseconds. `was` and
+    `change` are None in a run that was compared with nothing.
     """
     names, suites = _Names(), _Names()
     return {
@@ -47,6 +51,8 @@ def index_cases(summary: Summary, cases: Sequence[CaseSummary], packs: Packs) ->
         "needed": [case.min_pass for case in cases],
         "critical": [int(case.critical) for case in cases],
         "watched": [int(not case.gated) for case in cases],
+        "was": [was[case.key].words if case.key in was else "" for case in cases] if was else None,
+        "change": [was[case.key].chip if case.key in was else "" for case in cases] if was else None,
         "tags": [_numbers(names, case.tags) for case in cases],
         "rules": [_numbers(names, (*case.broken, *case.warned)) for case in cases],
         "cost": [_rounded(case.cost_usd, 8) for case in cases],

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from evalkit.records import CaseKey, CaseSummary, GateResult, Summary, Trial, TrialVerdict
+from evalkit.records import CaseKey, CaseSummary, GateResult, RunComparison, Summary, Trial, TrialVerdict
 from evalkit.reporting.atomic import replacing
 from evalkit.reporting.html import charts
+from evalkit.reporting.html.against import view_against, was_of
 from evalkit.reporting.html.broke import OPEN_ENTRIES, BrokenView, view_broken
 from evalkit.reporting.html.conversation import view_trial
 from evalkit.reporting.html.environment import embed_json, make_environment, policy, script, style
@@ -55,12 +56,27 @@ class _Shown:
             self.trials[key] = trial
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the page tells, beside the conversations."""
+
+    summary: Summary
+    gate: GateResult
+    comparison: RunComparison | None
+
+
 def _rank(trial: Trial) -> tuple[int, int]:
     failed = trial.score is not None and trial.score.verdict is TrialVerdict.FAILED
     return (0 if failed else 1), trial.key.trial
 
 
-def render_html(summary: Summary, gate: GateResult, trials: Iterable[Trial], out: Path) -> None:
+def render_html(
+    summary: Summary,
+    gate: GateResult,
+    trials: Iterable[Trial],
+    out: Path,
+    comparison: RunComparison | None = None,
+) -> None:
     """Write the page of a run to `out`, whole or not at all; `trials` is read once, one at a time."""
     entries = list_broken(summary.cases)[:OPEN_ENTRIES]
     shown = _Shown(frozenset(entry.case.key for entry in entries), {})
@@ -70,16 +86,19 @@ def render_html(summary: Summary, gate: GateResult, trials: Iterable[Trial], out
             packs.add((trial.key.suite, trial.key.case_id), view_trial(trial))
         broken = [view_broken(summary, entry, shown.trials.get(entry.case.key)) for entry in entries]
         with replacing(out) as file:
-            for piece in _pieces(summary, gate, broken, packs):
+            for piece in _pieces(_Told(summary, gate, comparison), broken, packs):
                 file.write(piece.encode("utf-8"))
 
 
-def _pieces(summary: Summary, gate: GateResult, broken: list[BrokenView], packs: Packs) -> Iterator[str]:
+def _pieces(told: _Told, broken: list[BrokenView], packs: Packs) -> Iterator[str]:
+    summary, was = told.summary, was_of(told.comparison)
     cases = sort_worst_first(summary.cases)
     env = make_environment()
     yield from env.get_template("page.html.j2").generate(
         summary=summary,
-        gate=gate,
+        gate=told.gate,
+        against=view_against(told.comparison, told.gate.notes),
+        was=was,
         broken=broken,
         rows=_rows(cases),
         symbols=_SYMBOLS,
@@ -95,7 +114,7 @@ def _pieces(summary: Summary, gate: GateResult, broken: list[BrokenView], packs:
     for number, group in enumerate(packs.groups()):
         yield f'<script type="application/octet-stream" id="group-{number}">{group.decode("ascii")}</script>\n'
     yield env.get_template("tail.html.j2").render(
-        index=embed_json(index_cases(summary, cases, packs)),
+        index=embed_json(index_cases(summary, cases, packs, was)),
         script=Markup(script()),  # noqa: S704 - files of this package
     )
 

@@ -4,6 +4,8 @@ const STATES = {
   critical: (at) => INDEX.critical[at] === 1,
   watched: (at) => INDEX.watched[at] === 1,
   broken: isBroken,
+  worse: (at) => INDEX.change?.[at] === "clearly worse",
+  suspect: (at) => INDEX.change?.[at] === "looks worse",
   pass: (at) => verdictName(at) === "pass",
   fail: (at) => verdictName(at) === "fail",
   unstable: (at) => verdictName(at) === "unstable",

@@ -32,13 +32,15 @@ function makeRow(at) {
   const head = el("th", { scope: "row" }, el("a", { href: addressOf({ case: keyOf(at) }) }, INDEX.id[at]));
   if (INDEX.critical[at]) head.append(" ", el("span", { class: "chip critical" }, "critical"));
   if (INDEX.watched[at]) head.append(" ", el("span", { class: "chip" }, "watched only"));
+  const change = INDEX.change?.[at];
+  if (change) head.append(" ", el("span", { class: `chip c-${change === "clearly worse" ? "worse" : "suspect"}` }, change));
   for (const tag of tagNames(at)) head.append(" ", el("a", { class: "tag", href: addressOf({ q: `tag:${tag}` }) }, tag));
   const dots = [...INDEX.trials[at]].map((letter) => el("i", { class: `t-${slug(DOTS[letter][0])}` }, DOTS[letter][1]));
   return el("tr", { "data-at": at },
     el("td", {}, el("span", { class: `verdict v-${slug(verdict)}` }, el("span", { class: "sym", "aria-hidden": "true" }, SYMBOLS[verdict]), ` ${verdict}`)),
     head,
     el("td", { class: "why" }, INDEX.why[at]),
-    el("td", {}, dots.length ? el("span", { class: "dots", role: "img", "aria-label": trialWords(at) }, dots) : ""),
+    el("td", {}, dots.length ? el("span", { class: "dots", role: "img", "aria-label": trialWords(at) }, dots) : "", INDEX.was?.[at] ? el("span", { class: "was" }, INDEX.was[at]) : ""),
     el("td", { class: "num money" }, ran ? usdExact(INDEX.cost[at]) : ""),
     el("td", { class: "num wide" }, ran ? percent(INDEX.cached[at]) : ""),
     el("td", { class: "num wide" }, ran ? duration(INDEX.time[at]) : ""),

@@ -1,0 +1,209 @@
+"""How a run stands beside its baselines, as the page shows it: the verdict, where it comes from, and what changed.
+
+Knows which of a comparison's numbers a reader needs and in which words; decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from evalkit.records import (
+    Arm,
+    BaselineRecord,
+    CaseChange,
+    CaseKey,
+    ComparedCase,
+    Counts,
+    Decision,
+    Interval,
+    MetricChange,
+    RunComparison,
+    Stage,
+    SuiteComparison,
+)
+from evalkit.reporting.wording import plural
+
+_STAGE_WORDS: dict[Stage | None, str] = {
+    None: "stored with the baseline",
+    Stage.ROUND: "rounds over all cases",
+    Stage.MORE: "more rounds over all cases",
+    Stage.CONFIRM: "suspects again, side by side",
+    Stage.DRIFT: "the baseline as it is today",
+    Stage.MUST_PASS: "critical cases, more trials",
+}
+_METRIC_WORDS = {"cost_usd": "cost", "output_tokens": "tokens written", "total_ms": "time"}
+_REACH = 0.1
+"""The drawing of a difference shows at least this much on both sides of zero."""
+
+
+@dataclass(frozen=True)
+class Was:
+    """A case beside its baseline: `chip` is empty when nothing about it stands out."""
+
+    words: str
+    chip: str = ""
+    slug: str = ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A difference on a line from 0 to 100: the interval, its estimate, zero, and the fall that counts as one."""
+
+    low: float
+    high: float
+    value: float
+    zero: float
+    margin: float
+
+
+@dataclass(frozen=True)
+class SuiteLine:
+    """A suite's part: what it was compared with and what came of it."""
+
+    suite: str
+    verdict: str
+    delta: str
+    baseline: str
+    note: str
+
+
+@dataclass(frozen=True)
+class AgainstView:
+    """The section; every list may be empty."""
+
+    sentence: str
+    verdict: str
+    delta: str
+    drawn: Drawn | None
+    suites: tuple[SuiteLine, ...]
+    worse: tuple[ComparedCase, ...]
+    suspects: tuple[ComparedCase, ...]
+    rose: tuple[ComparedCase, ...]
+    trials: tuple[tuple[str, str, str], ...]
+    metrics: tuple[tuple[str, str, str], ...]
+    notes: tuple[str, ...]
+    cases: int
+
+
+def view_against(told: RunComparison | None, notes: Sequence[str]) -> AgainstView | None:
+    """Return the section about a comparison; None when nothing was compared."""
+    if told is None or told.decision is None:
+        return None
+    decision = told.decision
+    rose = [case for case in decision.cases if (case.difference or 0) > 0]
+    return AgainstView(
+        sentence=told.sentence,
+        verdict=decision.verdict.value,
+        delta=interval_in_points(decision.delta),
+        drawn=_draw(decision.delta, decision.margin),
+        suites=tuple(_suite(suite) for suite in told.suites),
+        worse=decision.clearly_worse,
+        suspects=decision.suspects,
+        rose=tuple(sorted(rose, key=lambda case: -(case.difference or 0))),
+        trials=tuple(_trials(told.suites)),
+        metrics=tuple(_metric(metric) for metric in decision.metrics),
+        notes=tuple(_without_told(notes, decision)),
+        cases=len(decision.cases),
+    )
+
+
+def was_of(told: RunComparison | None) -> Mapping[CaseKey, Was]:
+    """Return, by case, what it was and is."""
+    return {key: _was(case) for key, case in told.by_key.items()} if told else {}
+
+
+def _was(case: ComparedCase) -> Was:
+    words = f"was {_share(case.baseline)}, now {_share(case.candidate)}"
+    if case.confirm_baseline is not None and case.confirm_candidate is not None:
+        words += f"; again {_share(case.confirm_baseline)}, now {_share(case.confirm_candidate)}"
+    if case.change is CaseChange.CLEARLY_WORSE:
+        return Was(words, "clearly worse", "worse")
+    if case.change is CaseChange.SUSPECT:
+        return Was(words, "looks worse", "suspect")
+    return Was(words)
+
+
+def _share(counts: Counts) -> str:
+    return f"{counts.passed}/{counts.valid}" if counts.valid else "not measured"
+
+
+def interval_in_points(interval: Interval | None) -> str:
+    """Return a difference of pass rates with its interval: `−7.1 points (−11.0 to −3.2)`."""
+    if interval is None:
+        return "a single case has no interval"
+    low, high = _points(interval.low), _points(interval.high)
+    return f"{_points(interval.value)} points ({low} to {high})"
+
+
+def _points(share: float) -> str:
+    return f"{share * 100:+.1f}".replace("-", "−").replace("+0.0", "0.0").replace("−0.0", "0.0")
+
+
+def _draw(interval: Interval | None, margin: float) -> Drawn | None:
+    if interval is None:
+        return None
+    reach = 1.1 * max(_REACH, abs(interval.low), abs(interval.high))
+
+    def at(share: float) -> float:
+        return round(50 + 50 * share / reach, 2)
+
+    return Drawn(at(interval.low), at(interval.high), at(interval.value), at(0), at(-margin))
+
+
+def _suite(part: SuiteComparison) -> SuiteLine:
+    delta = interval_in_points(part.delta) if part.delta else ""
+    return SuiteLine(part.baseline.suite, part.verdict.value, delta, _baseline(part.baseline), part.baseline.note)
+
+
+def _baseline(record: BaselineRecord) -> str:
+    """Return what a suite was compared with: its version, its day, and whether it was played again."""
+    parts = [f"{record.prompt_ref} ({record.prompt_sha[:7]})" if record.prompt_ref else record.name]
+    parts += [f"accepted {record.blessed}"] if record.blessed else []
+    parts += ["played in this run"] if record.use == "fresh" else []
+    return ", ".join(parts)
+
+
+def _trials(suites: Iterable[SuiteComparison]) -> Iterable[tuple[str, str, str]]:
+    """Yield each stage that was played with the passes of both arms, over all suites."""
+    sums: dict[tuple[Stage | None, Arm], Counts] = {}
+    for suite in suites:
+        for trials in suite.trials:
+            known = sums.get((trials.stage, trials.arm), Counts())
+            sums[trials.stage, trials.arm] = Counts(*(a + b for a, b in zip(known, trials.counts, strict=True)))
+    for stage in (None, *Stage):
+        if any((stage, arm) in sums for arm in Arm):
+            told = [_passed(sums.get((stage, arm))) for arm in Arm]
+            yield _STAGE_WORDS[stage], told[0], told[1]
+
+
+def _passed(counts: Counts | None) -> str:
+    if counts is None:
+        return ""
+    lost = f", {counts.errors} not measured" if counts.errors else ""
+    return f"{counts.passed} of {counts.valid}{lost}"
+
+
+def _metric(metric: MetricChange) -> tuple[str, str, str]:
+    """Return a metric's name, its change with interval, and how it stands to its limit."""
+    ratio = metric.ratio
+    change = f"{_growth(ratio.value)} ({_growth(ratio.low)} to {_growth(ratio.high)})"
+    limit = "" if metric.limit is None else f"at most +{metric.limit * 100:.0f} % is allowed"
+    if metric.over:
+        limit += ": proven to be more"
+    elif metric.near:
+        limit += ": above it, not proven"
+    name = f"{_METRIC_WORDS.get(metric.metric, metric.metric)} a case"
+    return f"{name}, {plural(metric.cases, 'case')}", change, limit
+
+
+def _growth(ratio: float) -> str:
+    return f"{(ratio - 1) * 100:+.0f} %".replace("-", "−").replace("+0 ", "0 ").replace("−0 ", "0 ")
+
+
+def _without_told(notes: Iterable[str], decision: Decision) -> Iterable[str]:
+    """Yield the notes but those of metrics and suspects, which have places of their own in the section."""
+    names = tuple(f"{_METRIC_WORDS[metric.metric]} a case " for metric in decision.metrics)
+    for note in notes:
+        if not note.startswith((*names, "looked worse and may be chance: ")):
+            yield note
