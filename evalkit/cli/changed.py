@@ -21,6 +21,19 @@ def narrow_targets(targets: Sequence[str], affected: Affected, root: Path) -> tu
     return tuple(target for target in targets if _file(target, root) in (None, *suites))
 
 
+def narrow_versions(targets: Sequence[str], affected: Affected, root: Path) -> dict[str, tuple[str, ...]]:
+    """Return the versions that are measured for information, each with what was asked for of its suites."""
+    if not targets:
+        return {ref: tuple(str(root / path) for path in suites) for ref, suites in affected.versions.items()}
+    chosen = {}
+    for ref, suites in affected.versions.items():
+        files = {(root / path).resolve() for path in suites}
+        wanted = tuple(target for target in targets if _file(target, root) in files)
+        if wanted:
+            chosen[ref] = wanted
+    return chosen
+
+
 def _file(target: str, root: Path) -> Path | None:
     name = target.partition("::")[0]
     return next((path.resolve() for path in (Path(name), root / name) if path.is_file()), None)

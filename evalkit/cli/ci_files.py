@@ -30,14 +30,17 @@ def links_of(environment: Mapping[str, str] = os.environ) -> Links:
 
 
 def write_ci_files(run: FinishedRun, folder: Path) -> None:
-    """Write junit.xml and comment.md into the run's folder, each whole or not at all."""
+    """Write junit.xml and comment.md into the run's folder, each whole or not at all.
+
+    What is told for information only has no JUnit file: readers of those know failures and passes.
+    """
+    from evalkit.records import RunVerdict
     from evalkit.reporting import render_comment, render_junit
     from evalkit.reporting.atomic import replacing
 
-    contents = {
-        JUNIT: render_junit(run.summary, run.gate, run.details),
-        COMMENT: render_comment(run).encode("utf-8", "replace"),
-    }
+    contents = {COMMENT: render_comment(run).encode("utf-8", "replace")}
+    if run.gate.verdict is not RunVerdict.INFORMATION:
+        contents[JUNIT] = render_junit(run.summary, run.gate, run.details)
     for name, data in contents.items():
         with replacing(folder / name) as file:
             file.write(data)
@@ -49,11 +52,15 @@ def tell_github(run: FinishedRun, environment: Mapping[str, str] = os.environ) -
         return
     from dataclasses import replace
 
-    from evalkit.reporting import render_annotations, render_job_summary
+    from evalkit.records import RunVerdict
+    from evalkit.reporting import render_annotations, render_information, render_job_summary
 
-    click.echo(render_annotations(run.summary, run.gate, run.details), nl=False)
+    if run.gate.verdict is not RunVerdict.INFORMATION:
+        click.echo(render_annotations(run.summary, run.gate, run.details), nl=False)
     without_report = replace(run, links=replace(run.links, report=""))
     add_to_job_summary(render_job_summary(without_report), environment)
+    if run.information:
+        add_to_job_summary(f"\n{render_information(run.information)}\n", environment)
 
 
 def tell_unaffected(sentence: str, out: Path | None, environment: Mapping[str, str] = os.environ) -> None:

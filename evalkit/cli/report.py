@@ -66,6 +66,7 @@ def report(run: str, kind: str, out: Path | None, *, open_report: bool) -> None:
 def _write(reader: RunReader, kind: str, out: Path) -> None:
     """Write one form of a run's report."""
     from evalkit.analysis import analyse
+    from evalkit.cli.finish import information_below
     from evalkit.cli.project_root import labels_of
     from evalkit.gate import compare_run, judge
     from evalkit.reporting import (
@@ -86,9 +87,10 @@ def _write(reader: RunReader, kind: str, out: Path) -> None:
             analysis.summary, gate, (trial for trial in reader.trials() if trial.key.is_own), out, compared.told
         )
         return
-    finished = FinishedRun(analysis.summary, gate, analysis.details, compared.told)
+    information = information_below(reader.folder)
+    finished = FinishedRun(analysis.summary, gate, analysis.details, compared.told, information=information)
     contents: dict[str, Callable[[], bytes]] = {
-        "json": lambda: render_summary(analysis.summary, gate, compared.told),
+        "json": lambda: render_summary(analysis.summary, gate, compared.told, information),
         "junit": lambda: render_junit(analysis.summary, gate, analysis.details),
         "md": lambda: render_job_summary(finished).encode("utf-8", "replace"),
         "csv": lambda: render_csv(analysis.summary).encode("utf-8", "replace"),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.changed import narrow_targets
+from evalkit.cli.changed import narrow_targets, narrow_versions
+from evalkit.cli.information import forecasts_of, run_with_versions
 from evalkit.cli.options import Duration, Pair
 from evalkit.errors import ExitCode
 
@@ -64,24 +65,31 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     root = find_root()
     config = load_config(root)
     project = make_project(root, config, quiet=options["quiet"])
+    versions: dict[str, tuple[str, ...]] = {}
     if options["resume"]:
         _refuse_beside_resume(options)
         folder = resume_run(project, options["resume"])
     else:
         if options["changed_since"] is not None:
             affected = find_affected(root, options["changed_since"], options["prompt"])
+            versions = narrow_versions(options["targets"], affected, root)
             options["targets"] = narrow_targets(options["targets"], affected, root)
-            if not options["targets"]:
+            if not options["targets"] and (not versions or options["watch"]):
                 tell_unaffected(affected.sentence, options["out"])
                 return
             click.echo(affected.sentence, err=True)
         settings = _settings(options, root, config)
         if options["dry_run"]:
-            _tell_forecast(project, settings, quiet=options["quiet"])
+            for each in forecasts_of(settings, versions) if versions else [settings]:
+                _tell_forecast(project, each, quiet=options["quiet"])
             return
         if options["watch"]:
             ctx.exit(_watch(project, settings, options))
-        folder = start_run(project, Asked(settings, options["out"], ("evalkit", *sys.argv[1:])))
+        asked = Asked(settings, options["out"], ("evalkit", *sys.argv[1:]))
+        if versions:
+            code = run_with_versions(project, asked, versions, options)
+            ctx.exit(_told_zero(code) if options["exit_zero"] else code)
+        folder = start_run(project, asked)
     code = finish_run(folder, quiet=options["quiet"], open_report=options["open_report"], strict=options["strict"])
     ctx.exit(_told_zero(code) if options["exit_zero"] else code)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evalkit.errors import ExitCode
+from evalkit.gate.information import as_information, why_in_words
 from evalkit.gate.outlook import Outlook, outlook_in_words
 from evalkit.gate.words import decision_in_words, remarks
 from evalkit.records import (
@@ -118,7 +119,7 @@ class Compared:
 def judge(summary: Summary, compared: Compared | None = None, *, strict: bool = False) -> GateResult:
     """Return the verdict of a run with its exit code, one sentence for a chat, and the reasons, worst first.
 
-    `strict` fails a run whose comparison can't tell.
+    `strict` fails a run whose comparison can't tell. A run that was played for information fails nothing.
     """
     compared = compared or Compared(None)
     if not summary.cases:
@@ -138,7 +139,8 @@ def judge(summary: Summary, compared: Compared | None = None, *, strict: bool = 
     verdict = _verdict(summary, grounds)
     reasons = grounds.failures + grounds.open_questions
     sentence = _sentence(summary, verdict, reasons, compared)
-    return GateResult(_EXIT_CODES[verdict], verdict, sentence, reasons, _notes(compared))
+    result = GateResult(_EXIT_CODES[verdict], verdict, sentence, reasons, _notes(compared))
+    return as_information(result, summary.suites) if summary.header.settings.get("information") else result
 
 
 def _worse(compared: Compared, *, strict: bool) -> list[str]:
@@ -253,7 +255,7 @@ def _unmeasured(gated: Sequence[CaseSummary]) -> list[str]:
 
 def _sentence(summary: Summary, verdict: RunVerdict, reasons: Sequence[str], compared: Compared) -> str:
     head = verdict.value.capitalize()
-    why = f"{reasons[0]}" + (f" and {len(reasons) - 1} more" if len(reasons) > 1 else "") if reasons else ""
+    why = why_in_words(reasons)
     told = decision_in_words(compared.decision, compared.name) if compared.decision else ""
     parts = [part for part in (why, _counts(summary), "" if told in reasons else told, _source(summary)) if part]
     return f"{head}: " + "; ".join(parts) + "."

@@ -14,6 +14,7 @@ from evalkit.records.comparison import (
     Verdict,
 )
 from evalkit.records.contrast import Contrast, FirstDifference, Flips, Pair, PromptChange
+from evalkit.records.information import Information
 from evalkit.records.place import Place, Problem
 from evalkit.records.prompt import PromptVersion
 from evalkit.records.run import (
@@ -115,6 +116,7 @@ __all__ = [
     "Flips",
     "GateResult",
     "Ground",
+    "Information",
     "Interval",
     "JsonObject",
     "Judgement",

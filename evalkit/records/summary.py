@@ -332,6 +332,7 @@ class RunVerdict(StrEnum):
     FAILED = "failed"
     NO_VERDICT = "no verdict"
     NOTHING_SELECTED = "nothing selected"
+    INFORMATION = "for information"
     INTERRUPTED = "interrupted"
 
 

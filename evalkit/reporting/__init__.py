@@ -1,7 +1,7 @@
 """Summary and verdict -> text, HTML, JSON, JUnit, Markdown, CSV. No clock, no network, no reading of runs."""
 
 from evalkit.reporting.annotations import render_annotations
-from evalkit.reporting.comment import render_comment, render_unaffected
+from evalkit.reporting.comment import render_comment, render_information, render_unaffected
 from evalkit.reporting.csv_table import render_csv
 from evalkit.reporting.finished_run import FinishedRun, Links
 from evalkit.reporting.html import render_html
@@ -19,6 +19,7 @@ __all__ = [
     "render_comment",
     "render_csv",
     "render_html",
+    "render_information",
     "render_job_summary",
     "render_junit",
     "render_run",

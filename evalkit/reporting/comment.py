@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from evalkit.records import Information
 from evalkit.reporting.finished_run import FinishedRun
 from evalkit.reporting.markdown import Size, broken_cases, broken_table, conversation, foot, head, headline, numbers
 from evalkit.reporting.markdown_text import plain
@@ -21,9 +22,15 @@ TABLE_ROOM = 20_000
 def render_comment(run: FinishedRun) -> str:
     """Return the comment, at most 60,000 characters."""
     cases = broken_cases(run)
-    first = [MARKER, f"### {headline(run)}", "", head(run), "", broken_table(run, cases, TABLE_ROOM, len)]
+    beside = [render_information(run.information), ""] if run.information else []
+    first = [MARKER, f"### {headline(run)}", "", *beside, head(run), "", broken_table(run, cases, TABLE_ROOM, len)]
     blocks = [*(conversation(run, case) for case in cases if case.key in run.details), numbers(run)]
     return assemble(first, blocks, foot(run), LIMIT, len)
+
+
+def render_information(information: Sequence[Information]) -> str:
+    """Return a line for each version that is not live and was measured for information."""
+    return "  \n".join(f"ℹ️ {plain(each.sentence, 600)}" for each in information)
 
 
 def render_unaffected(sentence: str, *, marker: bool = True) -> str:

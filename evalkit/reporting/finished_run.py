@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from evalkit.records import Decision, Details, GateResult, Place, RunComparison, Summary
+from evalkit.records import Decision, Details, GateResult, Information, Place, RunComparison, Summary
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,17 @@ class Links:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run with its verdict, the trials that show why cases did not pass, and how it stands beside its baselines."""
+    """A run with its verdict, the trials that show why cases did not pass, and how it stands beside its baselines.
+
+    `information` tells of versions that are not live and were measured beside it.
+    """
 
     summary: Summary
     gate: GateResult
     details: Details = field(default_factory=dict)
     comparison: RunComparison | None = None
     links: Links = field(default_factory=Links)
+    information: tuple[Information, ...] = ()
 
     @property
     def decision(self) -> Decision | None:

@@ -65,6 +65,8 @@ def headline(run: FinishedRun) -> str:
             return f"❌ Evals failed: {plain(why, 300)}{more}{where}"
         case RunVerdict.NOTHING_SELECTED:
             return "➖ No case was selected"
+        case RunVerdict.INFORMATION:
+            return f"ℹ️ {plain(run.gate.sentence.partition(' (for information)')[0], 300)} (for information)"
         case _:
             return f"⚠️ No verdict: {plain(why, 300) or verdict.value}{more}"
 

@@ -5,20 +5,26 @@ Knows the shape of the file; field names and order change only together with `SU
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from evalkit.records import CaseSummary, GateResult, PromptVersion, RunComparison, SuiteSummary, Summary
+from evalkit.records import CaseSummary, GateResult, Information, PromptVersion, RunComparison, SuiteSummary, Summary
 from evalkit.reporting.atomic import replacing
 from evalkit.reporting.comparison_json import comparison_file
 
 SUMMARY_VERSION = 1
 
 
-def render_summary(summary: Summary, gate: GateResult, comparison: RunComparison | None = None) -> bytes:
+def render_summary(
+    summary: Summary,
+    gate: GateResult,
+    comparison: RunComparison | None = None,
+    information: Sequence[Information] = (),
+) -> bytes:
     """Return the JSON: verdict and reasons first, then the comparison and every number; replies are not in it."""
     document = {
         "summary_version": SUMMARY_VERSION,
@@ -31,6 +37,7 @@ def render_summary(summary: Summary, gate: GateResult, comparison: RunComparison
         "reasons": list(gate.reasons),
         "notes": list(gate.notes),
         "comparison": asdict(comparison_file(comparison)) if comparison else None,
+        "information": [asdict(each) for each in information],
         "end": asdict(summary.end) if summary.end else None,
         "trials": {"planned": summary.trials_planned, "recorded": summary.trials_recorded},
         "cases_by_verdict": asdict(summary.tally),
@@ -56,10 +63,16 @@ def render_summary(summary: Summary, gate: GateResult, comparison: RunComparison
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def write_summary(summary: Summary, gate: GateResult, out: Path, comparison: RunComparison | None = None) -> None:
+def write_summary(
+    summary: Summary,
+    gate: GateResult,
+    out: Path,
+    comparison: RunComparison | None = None,
+    information: Sequence[Information] = (),
+) -> None:
     """Write the JSON to a file, whole or not at all."""
     with replacing(out) as file:
-        file.write(render_summary(summary, gate, comparison))
+        file.write(render_summary(summary, gate, comparison, information))
 
 
 def _suite(suite: SuiteSummary) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from evalkit.records import (
     CaseSummary,
     CriterionSummary,
     FailureSummary,
+    Information,
     Money,
     PassRate,
     RuleSummary,
@@ -99,6 +100,13 @@ class SummaryFile:
         ),
     ]
     comparison: Annotated[ComparisonFile | None, key("The run beside its baselines; null if not asked.", None)]
+    information: Annotated[
+        list[Information],
+        key(
+            "Prompt versions that are not live and were measured beside it; `run` is the folder of their own files.",
+            [{"prompt_ref": "support@v4", "sentence": "support@v4, not live yet: it would pass (for information); …"}],
+        ),
+    ]
     end: Annotated[
         RunEnd | None,
         key(

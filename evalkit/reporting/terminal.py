@@ -62,7 +62,7 @@ HEADS = {
     CaseVerdict.NOT_MEASURED: "NOT MEASURED",
     CaseVerdict.UNSTABLE: "UNSTABLE",
 }
-VERDICT_STYLES = {RunVerdict.PASSED: "bold green", RunVerdict.FAILED: "bold red"}
+VERDICT_STYLES = {RunVerdict.PASSED: "bold green", RunVerdict.FAILED: "bold red", RunVerdict.INFORMATION: "bold cyan"}
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ RUN_SYMBOLS = {
     RunVerdict.NO_VERDICT: "?",
     RunVerdict.INTERRUPTED: "?",
     RunVerdict.NOTHING_SELECTED: "–",
+    RunVerdict.INFORMATION: "ℹ️",
 }
 
 

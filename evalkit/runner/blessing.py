@@ -88,6 +88,12 @@ def _refuse_unfit(reader: RunReader) -> None:
         msg = f"run {header.run_id} holds imported conversations; a baseline needs trials that evalkit played."
         raise UsageError(msg)
     settings = RunSettings.from_json(header.settings)
+    if settings.information:
+        msg = (
+            f"run {header.run_id} measured a version that is not live, for information; a baseline is made from the "
+            "version that CURRENT names: evalkit run."
+        )
+        raise UsageError(msg)
     if settings.targets or settings.keyword or settings.tags or settings.last_failed is not None:
         chosen = [target for target in settings.targets if "::" in target]
         if chosen or settings.keyword or settings.tags or settings.last_failed is not None:

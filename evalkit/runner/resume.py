@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 
 from evalkit.errors import UsageError
-from evalkit.records import CaseRecord, Judgement, ScoreLine, SideRequest, SimulatedMessage, Trial, TrialVerdict
+from evalkit.records import CaseRecord, ScoreLine, Trial, TrialVerdict
 from evalkit.runner.plan import Plan
 from evalkit.runner.run import RunState
-from evalkit.runner.spending import cost_of_requests
+from evalkit.runner.spending import asides_of, cost_of_requests
 from evalkit.scoring import score_trial
 from evalkit.store import RunReader, RunWriter
 
@@ -23,13 +22,13 @@ def prepare_resume(reader: RunReader, plan: Plan, writer: RunWriter) -> RunState
     finished, ungraded, spent = dict[str, TrialVerdict](), list[Trial](), defaultdict[str, float](float)
     for trial in reader.trials():
         said = trial.transcript
-        spent[trial.key.suite] += cost_of_requests([*said.requests, *_asides(said.simulated, said.judgements)])
+        spent[trial.key.suite] += cost_of_requests([*said.requests, *asides_of(said.simulated, said.judgements)])
         if trial.score is None:
             ungraded.append(trial)
         else:
             finished[said.session_id] = trial.score.verdict
     for session in opened.values():
-        asides = _asides(session.simulated, session.judgements)
+        asides = asides_of(session.simulated, session.judgements)
         spent[session.start.key.suite] += cost_of_requests([*session.requests, *asides])
     if finished or ungraded or opened:
         _refuse_changes(reader, plan)
@@ -46,10 +45,6 @@ def _grade(trial: Trial, cases: dict[tuple[str, str], CaseRecord], writer: RunWr
     score = score_trial(trial.transcript, case.assertions, trial.crash)
     writer.append(ScoreLine(trial.transcript.session_id, score))
     return score.verdict
-
-
-def _asides(messages: Iterable[SimulatedMessage], judgements: Iterable[Judgement]) -> list[SideRequest]:
-    return [*(message.request for message in messages), *(judgement.request for judgement in judgements)]
 
 
 def _refuse_changes(reader: RunReader, plan: Plan) -> None:

@@ -27,6 +27,8 @@ class RunSettings:
     `against`, or with the prompt reference `against_prompt`. `draw` moves the stand-in's dice, so that a run with
     another number draws anew; a model needs no such thing.
 
+    `information` marks a run of a version that is not live: it is told, and never fails anything.
+
     `fresh` asks again for replies that a live run finds in the cache. `fail_fast` stops at the first failed trial of a
     critical case.
     """
@@ -49,6 +51,7 @@ class RunSettings:
     draw: int = 0
     fresh: bool = False
     fail_fast: bool = False
+    information: bool = False
     retry: RetryPolicy = RETRY
     limits: Limits = LIMITS
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from evalkit.records import Request, SideRequest
+from evalkit.records import Judgement, Request, SideRequest, SimulatedMessage
+from evalkit.store import RunReader
 
 
 def cost_of_requests(requests: Iterable[Request | SideRequest]) -> float:
@@ -18,6 +19,22 @@ def cost_of_requests(requests: Iterable[Request | SideRequest]) -> float:
         for request in requests
         if not request.from_cache
     )
+
+
+def asides_of(messages: Iterable[SimulatedMessage], judgements: Iterable[Judgement]) -> list[SideRequest]:
+    """Return what was asked beside a conversation: of the model that plays the user, and of judges."""
+    return [*(message.request for message in messages), *(judgement.request for judgement in judgements)]
+
+
+def spent_in(reader: RunReader) -> float:
+    """Return what a run has cost so far, in US dollars, with everything that was asked beside its conversations."""
+    spent = cost_of_requests(test.request for test in reader.judge_tests)
+    for trial in reader.trials():
+        said = trial.transcript
+        spent += cost_of_requests([*said.requests, *asides_of(said.simulated, said.judgements)])
+    for session in reader.open_sessions().values():
+        spent += cost_of_requests([*session.requests, *asides_of(session.simulated, session.judgements)])
+    return spent
 
 
 @dataclass

@@ -56,6 +56,11 @@ class Sample:
         """Change keys of the baseline file."""
         (self.root / BASELINE).write_text(json.dumps({**self.baseline(), **changes}), "utf-8")
 
+    def append(self, name: str, text: str) -> None:
+        """Add a text to the end of a file."""
+        path = self.root / name
+        path.write_text(path.read_text("utf-8") + text, "utf-8")
+
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace a text that stands once in a file."""
         path = self.root / name

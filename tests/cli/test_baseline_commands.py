@@ -12,6 +12,7 @@ from evalkit.gate import compare_run
 from evalkit.records import Verdict
 from evalkit.store import RunReader, find_run
 from tests.cli.sample import BASELINE, SUITE, Sample, make_sample
+from tests.project_files import commit_all
 
 RULE = "lawyer"
 
@@ -200,6 +201,86 @@ def test_one_mutated_line_turns_the_gate_red_and_names_the_case(project: Sample)
 
     assert done.code == 1
     assert "legal-threat" in done.out
+
+
+def in_git(project: Sample) -> None:
+    """Commit the project as it is."""
+    (project.root / ".gitignore").write_text("reports/\n")
+    commit_all(project.root, "x")
+
+
+def shown(markdown: Path) -> list[str]:
+    """Return the lines of a Markdown file as GitHub shows mentions in it: names that are defused look whole."""
+    return markdown.read_text("utf-8").replace("\u200b", "").splitlines()
+
+
+def test_a_version_that_is_not_live_is_measured_for_information(project: Sample) -> None:
+    """An edited older version fails nothing: the comment begins with it, and its comparison is told."""
+    in_git(project)
+    project.append("prompts/support/v2.md", "\nStay polite.\n")
+    done = project.run("run", "--via", "stand-in", "--changed-since", "HEAD", "-o", "out")
+    summary = json.loads((project.root / "out/summary.json").read_text("utf-8"))
+
+    assert done.code == 0
+    assert "affected: no suite; not live, so for information only: support@v2." in done.err
+    first = shown(project.root / "out/comment.md")[1]
+    assert first.startswith("### ℹ️ support@v2, not live yet: ")
+    assert first.endswith("(for information)")
+    assert "worse than suites/tone.baseline.json" in done.out
+    assert (summary["verdict"], summary["exit_code"]) == ("for information", 0)
+    assert summary["comparison"]["verdict"] == "worse"
+    assert summary["reasons"]
+    assert not (project.root / "out/junit.xml").exists()
+    assert project.run("report", "out", "-f", "md", "-o", "report.md").code == 0
+    assert "ℹ️ support@v2, not live yet" in shown(project.root / "report.md")[0]
+    refused = project.run("bless", "out", "--yes")
+    assert refused.code == 2
+    assert "a version that is not live" in refused.err
+
+
+def test_a_version_for_information_stands_beside_what_is_gated(project: Sample) -> None:
+    """The live version decides the exit code; the other one has a line in the comment and in summary.json."""
+    in_git(project)
+    project.append("prompts/support/v2.md", "\nStay polite.\n")
+    project.append("prompts/support/v4.md", "\n")
+    project.append("prompts/support/v3.md", "\n{{ nothing_of_the_kind }}\n")
+    done = project.run("run", "--via", "stand-in", "--changed-since", "HEAD", "-o", "out", "-q")
+    summary = json.loads((project.root / "out/summary.json").read_text("utf-8"))
+    comment = shown(project.root / "out/comment.md")
+
+    assert (done.code, summary["verdict"]) == (0, "passed")
+    told = {each["prompt_ref"]: each for each in summary["information"]}
+    assert told["support@v2"]["run"] == "support@v2"
+    assert told["support@v2"]["reasons"]
+    assert "not measured, prompts/support/v3.md" in told["support@v3"]["sentence"]
+    assert "ℹ️ support@v2, not live yet: " in comment[3]
+    assert "ℹ️ support@v3, not live yet: not measured" in comment[4]
+    assert (project.root / "out/support@v2/summary.json").exists()
+    assert "support@v2, not live yet" in done.out
+    project.run("report", "out", "-f", "json", "-o", "again.json")
+    again = json.loads((project.root / "again.json").read_text("utf-8"))
+    assert again["information"] == [told["support@v2"]]
+
+
+def test_what_becomes_live_is_gated(project: Sample) -> None:
+    """CURRENT decides: a weak version that it names now turns the run red, and nothing is for information only."""
+    in_git(project)
+    project.append("prompts/support/v2.md", "\nStay polite.\n")
+    (project.root / "prompts/support/CURRENT").write_text("v2\n")
+    done = project.run("run", "--via", "stand-in", "--changed-since", "HEAD", "-o", "out", "-q")
+
+    assert done.code == 1
+    assert "information" not in done.err
+
+
+def test_a_version_for_information_gets_what_is_left_of_the_money(project: Sample) -> None:
+    """Without money it is not played; that is said and fails nothing. A dry run forecasts it."""
+    in_git(project)
+    project.append("prompts/support/v2.md", "\nStay polite.\n")
+    broke = project.run("run", "--via", "stand-in", "--changed-since", "HEAD", "--max-cost", "0", "-o", "out")
+    assert broke.code == 0
+    assert "support@v2, not live yet: not measured, no money or time is left for it (for information)" in broke.out
+    assert "support@v2" in project.run("run", "--changed-since", "HEAD", "--dry-run", "-q").out
 
 
 def test_compare_two_prompts(project: Sample) -> None:

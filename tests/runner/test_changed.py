@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from evalkit.errors import ExitCode, NoVerdict, UsageError
-from evalkit.runner.changed import find_affected
+from evalkit.runner.changed import find_affected, inputs_of
+from evalkit.suites import load_suite
 from tests.runner.project import make_project, write_suite
 
 PARTIAL = "Be kind.\n"
+GRADER = """from evalkit.records import Finding, Transcript, TrialVerdict
+
+
+def short(transcript: Transcript) -> Finding:
+    return Finding(TrialVerdict.PASSED)
+"""
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -79,6 +88,63 @@ def test_a_change_selects_the_suites_that_depend_on_it(
     if committed:
         commit(root)
     assert list(find_affected(root, "main").suites) == affected
+
+
+@pytest.mark.parametrize(
+    ("file", "versions"),
+    [
+        ("prompts/bot/v2.md", {"bot@v2": ("suites/a.yaml",)}),
+        ("prompts/bot/v1.md", {}),
+        ("prompts/bot/notes.md", {}),
+        ("prompts/other/v9.md", {}),
+        ("pyproject.toml", {}),
+    ],
+)
+def test_a_version_that_is_not_live_is_found(root: Path, file: str, versions: dict[str, tuple[str, ...]]) -> None:
+    """A changed version is told with the suites that follow its prompt, unless it is live or a prompt was named."""
+    write_suite(
+        root, "b", prompt="other@v1", tools={}, cases=[{"id": "c", "user": "Hello", "expect": {"tools": "none"}}]
+    )
+    commit(root)
+    path = root / file
+    path.write_text((root / "prompts" / "bot" / "v1.md").read_text() + "\n")
+    assert find_affected(root, "HEAD").versions == versions
+    assert find_affected(root, "HEAD", prompt="bot").versions == {}
+    (root / "prompts" / "bot" / "CURRENT").write_text(f"{path.stem if 'bot/v' in file else 'v1'}\n")
+    assert find_affected(root, "HEAD").versions == {}
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_teams_graders_are_inputs_of_the_suites_that_name_them(
+    root: Path, monkeypatch: pytest.MonkeyPatch, *, inside: bool
+) -> None:
+    """A package that is installed to be edited counts with all its files, or by its module where it is the project."""
+    source = root if inside else root / "checks"
+    for folder in (source / "team_checks", source / "team_checks.dist-info"):
+        folder.mkdir(parents=True)
+    (source / "team_checks" / "__init__.py").write_text(GRADER)
+    (source / "team_checks.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: team-checks\nVersion: 1\n")
+    (source / "team_checks.dist-info" / "entry_points.txt").write_text("[evalkit.graders]\nshort = team_checks:short\n")
+    told = {"url": source.as_uri(), "dir_info": {"editable": True}}
+    (source / "team_checks.dist-info" / "direct_url.json").write_text(json.dumps(told))
+    (source / "notes.txt").write_text("x\n")
+    monkeypatch.syspath_prepend(str(source))
+    monkeypatch.delitem(sys.modules, "team_checks", raising=False)
+    cases = [{"id": "c", "user": "Hello", "expect": {"team": [{"grader": "short"}]}}]
+    write_suite(root, "b", prompt="other", tools={}, cases=cases)
+    commit(root)
+
+    (source / "notes.txt").write_text("y\n")
+    assert list(find_affected(root, "HEAD").suites) == ([] if inside else ["suites/b.yaml"])
+    (source / "notes.txt").write_text("x\n")
+    (source / "team_checks" / "words.py").write_text("MOST = 3\n")
+    assert list(find_affected(root, "HEAD").suites) == ["suites/b.yaml"]
+    name = f"{'' if inside else 'checks/'}team_checks/__init__.py"
+    assert name in inputs_of(load_suite(root / "suites/b.yaml", root), root)
+    (source / "team_checks" / "words.py").unlink()
+    (source / "team_checks.dist-info" / "direct_url.json").write_text("{}")
+    (source / "team_checks" / "__init__.py").write_text(GRADER + "# more\n")
+    assert find_affected(root, "HEAD").suites == {}
 
 
 def test_only_the_branchs_own_changes_count(root: Path) -> None:
