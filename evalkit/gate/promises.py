@@ -40,15 +40,20 @@ def tell_promises(cases: Iterable[CaseRecord], arms: ArmTrials) -> tuple[str, ..
 
 
 def tell_broken(trials: Iterable[Trial], failed: Collection[CaseKey]) -> tuple[str, ...]:
-    """Return what broke in failed trials of critical cases that are none of the suite's own, the first of each case."""
+    """Return what broke in critical cases that failed only beyond the suite's own trials, the first of each case."""
     told: dict[CaseKey, str] = {}
+    shown: set[CaseKey] = set()
     for trial in trials:
         key, score = (trial.key.suite, trial.key.case_id), trial.score
-        if key not in failed or key in told or trial.key.is_own or trial.key.arm is not Arm.CANDIDATE:
+        if key not in failed or trial.key.arm is not Arm.CANDIDATE:
             continue
         if score is None or score.verdict is not TrialVerdict.FAILED:
+            continue
+        if trial.key.is_own:
+            shown.add(key)
+        if key in told or trial.key.is_own:
             continue
         broken = next((each for each in score.scores if each.fails_trial), None)
         what = f": {broken.assertion.label}: {broken.finding.observed or 'nothing of it'}" if broken else ""
         told[key] = f"{trial.key.case_id} failed in trial {trial.key.trial} of the comparison ({trial.key.stage}){what}"
-    return tuple(told.values())[:TOLD]
+    return tuple(words for key, words in told.items() if key not in shown)[:TOLD]

@@ -17,6 +17,7 @@ MARKER = "<!-- evalkit -->"
 REPORT_URL = "REPORT_URL"
 LIMIT = 60_000
 TABLE_ROOM = 20_000
+REASONS_SHOWN = 5
 
 
 def render_comment(run: FinishedRun) -> str:
@@ -29,8 +30,12 @@ def render_comment(run: FinishedRun) -> str:
 
 
 def render_information(information: Sequence[Information]) -> str:
-    """Return a line for each version that is not live and was measured for information."""
-    return "  \n".join(f"ℹ️ {plain(each.sentence, 600)}" for each in information)
+    """Return a line for each version that is not live and was measured for information, and what speaks against it."""
+    lines = []
+    for each in information:
+        lines.append(f"ℹ️ {plain(each.sentence, 600)}")
+        lines += [f"– {plain(reason, 300)}" for reason in each.reasons[1:REASONS_SHOWN]]
+    return "  \n".join(lines)
 
 
 def render_unaffected(sentence: str, *, marker: bool = True) -> str:

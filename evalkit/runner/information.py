@@ -37,7 +37,8 @@ def play_versions(
             missing.append(_unplayed(ref, "no money or time is left for it"))
             continue
         try:
-            folders.append(start_run(project, replace(asked, settings=settings, out=out)))
+            again = (*asked.command, "-p", ref)
+            folders.append(start_run(project, Asked(settings, out, again)))
         except EvalkitError as exc:
             first, *more = str(exc).splitlines()
             missing.append(_unplayed(ref, f"{first}{f' and {len(more)} more' if more else ''}"))

@@ -227,6 +227,8 @@ def test_a_version_that_is_not_live_is_measured_for_information(project: Sample)
     assert first.startswith("### ℹ️ support@v2, not live yet: ")
     assert first.endswith("(for information)")
     assert "worse than suites/tone.baseline.json" in done.out
+    assert "suites/tone.yaml::legal-threat" in done.out
+    assert "-p support@v2" in done.out
     assert (summary["verdict"], summary["exit_code"]) == ("for information", 0)
     assert summary["comparison"]["verdict"] == "worse"
     assert summary["reasons"]
@@ -254,7 +256,8 @@ def test_a_version_for_information_stands_beside_what_is_gated(project: Sample) 
     assert told["support@v2"]["reasons"]
     assert "not measured, prompts/support/v3.md" in told["support@v3"]["sentence"]
     assert "ℹ️ support@v2, not live yet: " in comment[3]
-    assert "ℹ️ support@v3, not live yet: not measured" in comment[4]
+    assert any(line.startswith("– worse than suites/tone.baseline.json") for line in comment[4:8])
+    assert any("ℹ️ support@v3, not live yet: not measured" in line for line in comment[4:8])
     assert (project.root / "out/support@v2/summary.json").exists()
     assert "support@v2, not live yet" in done.out
     project.run("report", "out", "-f", "json", "-o", "again.json")

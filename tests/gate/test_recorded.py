@@ -106,6 +106,8 @@ def test_trials_of_critical_cases_beyond_the_rounds_are_read_again() -> None:
     assert (decided(clean).must_pass_clean, decided(clean).unplayed) == (5, ())
     assert decided(broken).must_pass_failed == ((SUITE, "new"),)
     assert decided(whole).unplayed == ("more trials of critical cases",)
+    lost = [*broken, trial("new", 4, score(FAILED))]
+    assert tell_broken(lost, decided(lost).must_pass_failed) == ()
     told = tell_broken(broken, decided(broken).must_pass_failed)
     assert told == ('new failed in trial 2 of the comparison (must-pass): says "in stock": nothing of it',)
 
