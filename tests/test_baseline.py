@@ -101,3 +101,17 @@ def test_changed_new_and_vanished_cases_are_told_apart() -> None:
     nothing = match_baseline(baseline(), "x", [case("a", sha="0" * 64)], CONDITIONS, TODAY)
     assert nothing.use == "none"
     assert "evalkit bless" in nothing.note
+
+
+def test_which_rules_broke_is_told_by_case_or_not_at_all() -> None:
+    """A file with rules by case tells them; of one that has only their sum it is unknown, never none."""
+
+    def matched(**changes: object) -> list[object]:
+        record = case("a", sha="f" * 64)
+        found = match_baseline(baseline(**changes), "b", [record], CONDITIONS, TODAY)
+        return [stored.broken for stored in found.cases.values()]
+
+    cases = {"a": BlessedCase("f" * 16, 5, 5, broken={"says": 1})}
+    assert matched(cases=cases, rules={"says": 1}) == [{"says": 1}]
+    assert matched(rules={}) == [{}]
+    assert matched(rules={"says": 1}) == [None]

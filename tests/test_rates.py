@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evalkit.analysis import summarise
 from evalkit.analysis.rates import case_rate
 from evalkit.reporting.wording import trial_rate_in_words
-from tests.made_up_run import MadeUpRun, case, trials
+from tests.made_up_run import FAILED, NOT_MEASURED, PASSED, MadeUpRun, case, score, trial, trials
 
 
 @given(st.integers(0, 6), st.integers(0, 6))
@@ -66,3 +66,15 @@ def test_what_was_not_measured_is_in_no_rate() -> None:
     assert some is not None
     assert (some.passed, some.trials) == (1, 2)
     assert none is None
+
+
+def test_a_rule_counts_the_trials_in_which_all_of_it_held() -> None:
+    """Two assertions of one rule: a trial in which one of them broke is lost, an unmeasured trial is no trial."""
+    verdicts = [(PASSED, PASSED), (PASSED, FAILED), (NOT_MEASURED, NOT_MEASURED)]
+    played = [trial("a", n, score(one, "says x"), score(other, "says y")) for n, (one, other) in enumerate(verdicts, 1)]
+    (rule,) = summarise(MadeUpRun([case("a")], played)).rules
+
+    assert rule.trial_rate is not None
+    assert (rule.trial_rate.passed, rule.trial_rate.trials, rule.trial_rate.flaky) == (1, 2, 1)
+    assert rule.trial_rate.pass_k == (0.5, 0.0)
+    assert (rule.broken, rule.measured, rule.not_measured) == (1, 2, 1)

@@ -3,6 +3,7 @@
 from evalkit.analysis.arms import ArmTrials, collect_arms, collect_two_runs
 from evalkit.analysis.contrast import Examples, change_of, flips_of, rules_of, uses_of
 from evalkit.analysis.details import WhyTrials
+from evalkit.analysis.diagnosis import compare_rules, compare_tags
 from evalkit.analysis.rows import CostSplit
 from evalkit.analysis.summarise import Analysis, RecordedRun, analyse, summarise
 from evalkit.analysis.verdicts import case_verdict
@@ -19,6 +20,8 @@ __all__ = [
     "change_of",
     "collect_arms",
     "collect_two_runs",
+    "compare_rules",
+    "compare_tags",
     "flips_of",
     "rules_of",
     "summarise",

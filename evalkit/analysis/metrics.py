@@ -11,7 +11,7 @@ from typing import get_args
 
 import pandas as pd
 
-from evalkit.analysis.rates import share_interval
+from evalkit.analysis.rates import rate_of, share_interval
 from evalkit.analysis.rows import CacheTotals, FailureCount
 from evalkit.records import (
     CacheSummary,
@@ -20,6 +20,7 @@ from evalkit.records import (
     Level,
     ModelMoney,
     Money,
+    PassRate,
     Place,
     RuleSummary,
     Times,
@@ -33,6 +34,7 @@ KIND_COLUMNS: tuple[tuple[TokenKind, str], ...] = tuple(
     zip(get_args(TokenKind), ("input", "write", "read", "output"), strict=True)
 )
 SHOWN_VALUES = 200
+WHERE = ("suite", "case_id", "trial")
 
 
 def known(value: float) -> float | None:
@@ -136,7 +138,18 @@ def _rule(name: str, level: Level, rows: pd.DataFrame, places: dict[str, Place])
     labels.sort(key=lambda label: (-label[1], label[2], label[0]))
     cases = len(rows.loc[rows["verdict"] != TrialVerdict.NOT_MEASURED.value, ["suite", "case_id"]].drop_duplicates())
     interval = share_interval(1 - _trials(broken) / measured, cases) if measured else None
-    return RuleSummary(name, level, _trials(broken), measured, _trials(rows) - measured, tuple(labels), interval)
+    unmeasured = _trials(rows) - measured
+    rate = _held_rate(rows)
+    return RuleSummary(name, level, _trials(broken), measured, unmeasured, tuple(labels), interval, rate)
+
+
+def _held_rate(rows: pd.DataFrame) -> PassRate | None:
+    """Return how often a rule held, by case: a trial in which any of its assertions broke counts as failed."""
+    measured = rows[rows["verdict"] != TrialVerdict.NOT_MEASURED.value]
+    broke = (measured["verdict"] == TrialVerdict.FAILED.value).groupby([measured[c] for c in WHERE], sort=False).any()
+    cases = broke.groupby(level=["suite", "case_id"], sort=False).agg(["sum", "size"])
+    counts = [(int(n) - int(lost), int(n)) for lost, n in zip(cases["sum"], cases["size"], strict=True)]
+    return rate_of(counts, list(cases.index))
 
 
 def _trials(rows: pd.DataFrame) -> int:

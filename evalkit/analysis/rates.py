@@ -5,7 +5,7 @@ Knows case summaries and counts; nothing of how trials were graded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from evalkit.records import CaseSummary, PassRate
 from evalkit.stats import all_pass_chance, mean, wilson_interval
@@ -32,25 +32,32 @@ def case_rate(passed: int, failed: int) -> PassRate | None:
 def rate_over(cases: Sequence[CaseSummary]) -> PassRate | None:
     """Return the pass rate over the trials of several cases; its interval counts clusters, as cases of one cluster are
     not independent. None when no trial was measured."""
-    measured = [case for case in cases if case.skip is None and case.passed + case.failed]
-    if not measured:
+    measured = [case for case in cases if case.skip is None]
+    counts = [(case.passed, case.passed + case.failed) for case in measured]
+    return rate_of(counts, [(case.suite, case.cluster or f"case {case.case_id}") for case in measured])
+
+
+def rate_of(counts: Sequence[tuple[int, int]], units: Sequence[Hashable]) -> PassRate | None:
+    """Return the pass rate of cases by (passed, trials); those with the same unit count once in the interval. None when
+    no trial was measured."""
+    tried = [(count, unit) for count, unit in zip(counts, units, strict=True) if count[1]]
+    if not tried:
         return None
-    passed, trials = sum(case.passed for case in measured), sum(case.passed + case.failed for case in measured)
-    units = len({(case.suite, case.cluster or f"case {case.case_id}") for case in measured})
-    most = min(max(case.passed + case.failed for case in measured), MOST_K)
+    measured = [count for count, _ in tried]
+    passed, trials = sum(passed for passed, _ in measured), sum(n for _, n in measured)
+    most = min(max(n for _, n in measured), MOST_K)
     return PassRate(
         passed,
         trials,
         len(measured),
-        sum(case.flaky for case in measured),
-        share_interval(passed / trials, units),
+        sum(0 < passed < n for passed, n in measured),
+        share_interval(passed / trials, len({unit for _, unit in tried})),
         tuple(_mean_chance(measured, k) for k in range(1, most + 1)),
     )
 
 
-def _mean_chance(cases: Sequence[CaseSummary], k: int) -> float:
+def _mean_chance(counts: Sequence[tuple[int, int]], k: int) -> float:
     """Return pass^k averaged over the cases with k measured trials or more; there is one."""
-    counts = [(case.passed, case.passed + case.failed) for case in cases]
     return mean([_chance(passed, n, k) for passed, n in counts if n >= k]) or 0.0
 
 

@@ -20,6 +20,7 @@ from evalkit.records import (
     Decision,
     EndReason,
     GateResult,
+    RateChange,
     RunComparison,
     RunVerdict,
     SuiteComparison,
@@ -91,6 +92,7 @@ class Compared:
     """What a run was compared with and what came of it; no decision where there was nothing to compare with.
 
     `promises` says of critical cases what their trials do not prove yet, and what failed beyond a suite's own trials.
+    `tags` and `rules` help to find a cause; no verdict comes from them.
     """
 
     decision: Decision | None
@@ -98,6 +100,8 @@ class Compared:
     outlook: Outlook | None = None
     suites: tuple[SuiteComparison, ...] = ()
     promises: tuple[str, ...] = ()
+    tags: tuple[RateChange, ...] = ()
+    rules: tuple[RateChange, ...] = ()
 
     @property
     def name(self) -> str:
@@ -113,7 +117,7 @@ class Compared:
         sentence = "nothing was compared"
         if self.decision is not None:
             sentence = decision_in_words(self.decision, self.name)
-        return RunComparison(self.name, sentence, self.decision, self.suites)
+        return RunComparison(self.name, sentence, self.decision, self.suites, self.tags, self.rules)
 
 
 def judge(summary: Summary, compared: Compared | None = None, *, strict: bool = False) -> GateResult:

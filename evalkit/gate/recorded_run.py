@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Protocol
 
-from evalkit.analysis import ArmTrials, RecordedRun, collect_arms
+from evalkit.analysis import ArmTrials, RecordedRun, collect_arms, compare_rules, compare_tags
 from evalkit.gate.absolute import Compared
 from evalkit.gate.by_suite import compare_suites
 from evalkit.gate.cases import Opponents, gate_cases
@@ -44,8 +44,16 @@ def compare_run(run: ComparedRun) -> Compared:
     promises = tell_promises(run.cases, arms)
     if decision is not None and decision.must_pass_failed:
         promises = (*tell_broken(run.trials(), decision.must_pass_failed), *promises)
-    suites = compare_suites(decision, opponents, arms)
-    return Compared(decision, baselines, outlook_of(run, opponents, arms), suites, promises)
+    compared = decision.cases if decision else ()
+    return Compared(
+        decision,
+        baselines,
+        outlook_of(run, opponents, arms),
+        compare_suites(decision, opponents, arms),
+        promises,
+        tags=compare_tags(run.cases, compared),
+        rules=compare_rules(compared, baselines, arms),
+    )
 
 
 def outlook_of(run: RecordedRun, opponents: Opponents, arms: ArmTrials) -> Outlook | None:

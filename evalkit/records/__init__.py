@@ -38,7 +38,7 @@ from evalkit.records.run import (
     TrialStart,
     TurnStart,
 )
-from evalkit.records.run_comparison import RunComparison, StageTrials, SuiteComparison
+from evalkit.records.run_comparison import RateChange, RunComparison, StageTrials, SuiteComparison
 from evalkit.records.score import (
     Agreement,
     Assertion,
@@ -134,6 +134,7 @@ __all__ = [
     "Problem",
     "PromptChange",
     "PromptVersion",
+    "RateChange",
     "Request",
     "RequestLine",
     "RuleSummary",

@@ -40,16 +40,37 @@ class SuiteComparison:
 
 
 @dataclass(frozen=True)
+class RateChange:
+    """How often the cases of a tag passed, or a rule held, in both arms: a diagnosis, which decides nothing.
+
+    Counted in trials of `cases` cases; the 95 % Wilson intervals are over those, None below ten of them. `p` is exact
+    and one-sided for "worse", `q` Benjamini-Hochberg's over all tags, or all rules.
+    """
+
+    name: str
+    cases: int
+    baseline: Counts
+    candidate: Counts
+    baseline_interval: tuple[float, float] | None
+    candidate_interval: tuple[float, float] | None
+    p: float
+    q: float
+
+
+@dataclass(frozen=True)
 class RunComparison:
     """A run beside its baselines; `name` is what people call the other side, `sentence` the verdict in words.
 
-    No decision where there was nothing to compare with; `suites` says why.
+    No decision where there was nothing to compare with; `suites` says why. `tags` and `rules` are diagnoses, the
+    likeliest falls first.
     """
 
     name: str
     sentence: str
     decision: Decision | None
     suites: tuple[SuiteComparison, ...]
+    tags: tuple[RateChange, ...] = ()
+    rules: tuple[RateChange, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -143,7 +143,8 @@ class RuleSummary:
 
     Counted in trials: `broken` of `measured`, and `not_measured` beside them. `labels` are the assertions that broke,
     with the number of trials, most broken first, and where they stand. `interval` is the 95 % Wilson interval of the
-    share that holds, over cases; None below ten of them.
+    share that holds, over cases; None below ten of them. In `trial_rate` a trial passes when the rule
+    held in it.
     """
 
     name: str
@@ -153,6 +154,7 @@ class RuleSummary:
     not_measured: int
     labels: tuple[tuple[str, int, Place], ...] = ()
     interval: tuple[float, float] | None = None
+    trial_rate: PassRate | None = None
 
 
 @dataclass(frozen=True)

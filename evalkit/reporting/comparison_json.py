@@ -10,6 +10,7 @@ from evalkit.records import (
     Interval,
     Look,
     MetricChange,
+    RateChange,
     RunComparison,
     StageTrials,
     SuiteComparison,
@@ -23,6 +24,7 @@ from evalkit.reporting.comparison_schema import (
     IntervalFile,
     LookFile,
     MetricFile,
+    RateFile,
     StageFile,
     SuiteComparisonFile,
 )
@@ -56,6 +58,8 @@ def comparison_file(told: RunComparison) -> ComparisonFile:
         suites=[_suite(suite) for suite in told.suites],
         cases=[_case(case, decision) for case in decision.cases],
         metrics=[_metric(metric) for metric in decision.metrics],
+        tags=[_rate(change) for change in told.tags],
+        rules=[_rate(change) for change in told.rules],
     )
 
 
@@ -105,6 +109,19 @@ def _case(case: ComparedCase, decision: Decision) -> ComparedCaseFile:
         difference=case.difference,
         p=case.p,
         adjusted_p=case.adjusted_p,
+    )
+
+
+def _rate(change: RateChange) -> RateFile:
+    return RateFile(
+        name=change.name,
+        cases=change.cases,
+        baseline=CountsFile(*change.baseline),
+        candidate=CountsFile(*change.candidate),
+        baseline_interval=change.baseline_interval,
+        candidate_interval=change.candidate_interval,
+        p=change.p,
+        q=change.q,
     )
 
 

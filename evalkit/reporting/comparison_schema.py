@@ -122,6 +122,24 @@ class ComparedCaseFile:
 
 
 @dataclass(frozen=True)
+class RateFile:
+    """How often the cases of a tag passed, or a rule held, before and now: diagnostic, does not gate."""
+
+    name: Annotated[str, key("The tag or the rule.", "voice/brief")]
+    cases: Annotated[int, key("Cases that have it on both sides.", 14)]
+    baseline: Annotated[CountsFile, key("Trials of the baseline in which it held or not.", {"passed": 70})]
+    candidate: Annotated[CountsFile, key("Trials of the candidate in which it held or not.", {"passed": 31})]
+    baseline_interval: Annotated[
+        tuple[float, float] | None, key("95 % Wilson interval over the cases; null below ten.", [0.78, 1.0])
+    ]
+    candidate_interval: Annotated[
+        tuple[float, float] | None, key("95 % Wilson interval over the cases; null below ten.", [0.48, 0.92])
+    ]
+    p: Annotated[float, key("Chance of such trials without a change, exact, one-sided for worse.", 0.003)]
+    q: Annotated[float, key("Benjamini-Hochberg: share of chance findings up to this one. Does not gate.", 0.04)]
+
+
+@dataclass(frozen=True)
 class MetricFile:
     """How a metric changed from case to case."""
 
@@ -159,3 +177,5 @@ class ComparisonFile:
     suites: Annotated[list[SuiteComparisonFile], key("Each suite's part in it.", [])]
     cases: Annotated[list[ComparedCaseFile], key("Every compared case, the strongest evidence first.", [])]
     metrics: Annotated[list[MetricFile], key("Cost, tokens written and time of a case.", [])]
+    tags: Annotated[list[RateFile], key("Pass rates by tag; diagnostic, does not gate.", [])]
+    rules: Annotated[list[RateFile], key("How often each rule held; diagnostic, does not gate.", [])]

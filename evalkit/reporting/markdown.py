@@ -31,7 +31,9 @@ from evalkit.reporting.wording import (
     number,
     percent,
     plural,
+    rate_change_in_words,
     source_in_words,
+    steadiness_in_words,
     tally_in_words,
     trials_in_words,
 )
@@ -42,6 +44,7 @@ Size = Callable[[str], int]
 
 SUITES_SHOWN = 20
 RULES_SHOWN = 20
+TAGS_SHOWN = 20
 CALLS_SHOWN = 6
 _RUN_MARKS = {RunVerdict.PASSED: "✅", RunVerdict.FAILED: "❌", RunVerdict.NOTHING_SELECTED: "➖"}
 _CASE_MARKS = {CaseVerdict.FAIL: "❌", CaseVerdict.NOT_MEASURED: "❔", CaseVerdict.UNSTABLE: "⚠️"}
@@ -200,12 +203,39 @@ def numbers(run: FinishedRun) -> str:
         ("First token, p50 and p95", f"{duration(first.p50)}, {duration(first.p95)}"),
         ("Whole reply, p50 and p95", f"{duration(whole.p50)}, {duration(whole.p95)}"),
     ]
-    broken = [rule for rule in summary.rules if rule.broken][:RULES_SHOWN]
-    rows += [
-        (f"{code(rule.name, 80)} ({rule.level})", f"broken in {rule.broken} of {rule.measured}") for rule in broken
-    ]
+    rows += [*_rules(run), *_tags(run)]
     table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
-    return f"<details><summary>Cost, cache, times, rules</summary>\n\n{table}\n\n</details>"
+    return f"<details><summary>Cost, cache, times, rules, tags</summary>\n\n{table}\n{_about_q(run)}\n</details>"
+
+
+def _rules(run: FinishedRun) -> Iterator[tuple[str, str]]:
+    """Yield the rules that broke, how steadily, and in a compared run what they were."""
+    changes = {change.name: change for change in (run.comparison.rules if run.comparison else ())}
+    for rule in [rule for rule in run.summary.rules if rule.broken][:RULES_SHOWN]:
+        interval = f"holds {percent(rule.interval[0])} to {percent(rule.interval[1])}" if rule.interval else ""
+        words = [f"broken in {rule.broken} of {rule.measured}", interval, steadiness_in_words(rule.trial_rate)]
+        change = changes.get(rule.name)
+        words += [f"held: {rate_change_in_words(change)}"] if change else []
+        yield f"{code(rule.name, 80)} ({rule.level})", plain(", ".join(word for word in words if word))
+
+
+def _tags(run: FinishedRun) -> Iterator[tuple[str, str]]:
+    """Yield the tags with the share of cases that pass, how steadily, and in a compared run what they were."""
+    changes = {change.name: change for change in (run.comparison.tags if run.comparison else ())}
+    for tag in run.summary.tags[:TAGS_SHOWN]:
+        interval = f" ({percent(tag.interval[0])} to {percent(tag.interval[1])})" if tag.interval else ""
+        words = [f"{tag.passed} of {plural(tag.cases, 'case')}{interval}", steadiness_in_words(tag.trial_rate)]
+        change = changes.get(tag.tag)
+        words += [f"trials: {rate_change_in_words(change)}"] if change else []
+        yield f"tag {code(tag.tag, 80)}", plain(", ".join(word for word in words if word))
+
+
+def _about_q(run: FinishedRun) -> str:
+    """Return what q is, where there is one."""
+    if run.comparison is None or not (run.comparison.rules or run.comparison.tags):
+        return ""
+    what = "q (Benjamini-Hochberg): of all that fell with a q up to this one, so many are chance"
+    return f"\n<sub>{what}. Diagnostic, does not gate.</sub>\n"
 
 
 def foot(run: FinishedRun) -> str:

@@ -13,6 +13,7 @@ from evalkit.records import (
     CaseVerdict,
     CriterionSummary,
     PassRate,
+    RateChange,
     RunEnd,
     RunVerdict,
     SideMoney,
@@ -163,6 +164,25 @@ def trial_rate_in_words(rate: PassRate) -> str:
     if len(rate.pass_k) > 1:
         words += f", pass^{len(rate.pass_k)} {rate.pass_k[-1]:.2f}"
     return f"{words}, {plural(rate.flaky, 'flaky case')}" if rate.flaky else words
+
+
+def steadiness_in_words(rate: PassRate | None) -> str:
+    """Return pass^k of the longest k and the flaky cases; empty where every trial passed."""
+    if rate is None or rate.passed == rate.trials:
+        return ""
+    words = [f"pass^{len(rate.pass_k)} {rate.pass_k[-1]:.2f}"] if len(rate.pass_k) > 1 else []
+    return ", ".join(words + ([f"{number(rate.flaky)} flaky"] if rate.flaky else []))
+
+
+def rate_change_in_words(change: RateChange) -> str:
+    """Return what a tag or a rule was and is, with q: `was 70 of 70, now 31 of 42, q 0.04`."""
+    was, now = (f"{number(each.passed)} of {number(each.valid)}" for each in (change.baseline, change.candidate))
+    return f"was {was}, now {now}, q {chance_in_words(change.q)}"
+
+
+def chance_in_words(p: float) -> str:
+    """Return a p or q value with two digits that count; below a thousandth only that it is."""
+    return "<0.001" if p < 0.001 else f"{p:.2f}" if p >= 0.01 else f"{p:.3f}"
 
 
 def side_money_in_words(side: SideMoney) -> str:

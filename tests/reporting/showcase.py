@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from evalkit.analysis import collect_arms
+from evalkit.analysis import collect_arms, compare_rules, compare_tags
 from evalkit.gate import Compared, Opponents, compare_finished
 from evalkit.gate.by_suite import compare_suites
 from evalkit.records import (
@@ -81,7 +81,14 @@ def against_passing(run: MadeUpRun, rounds: int = 5) -> Compared:
     opponents = Opponents(tuple(baselines), tuple(run.suites))
     arms = collect_arms(run.trials())
     decision = compare_finished(run.cases, opponents, arms)
-    return Compared(decision, tuple(baselines), suites=compare_suites(decision, opponents, arms))
+    compared = decision.cases if decision else ()
+    return Compared(
+        decision,
+        tuple(baselines),
+        suites=compare_suites(decision, opponents, arms),
+        tags=compare_tags(run.cases, compared),
+        rules=compare_rules(compared, baselines, arms),
+    )
 
 
 def _lamps() -> tuple[list[CaseRecord], list[Trial]]:

@@ -17,7 +17,7 @@ from evalkit.reporting.comment import LIMIT, MARKER, REPORT_URL, render_unaffect
 from evalkit.reporting.job_summary import LIMIT as BYTES
 from evalkit.reporting.markdown_text import code, plain
 from tests.made_up_run import FAILED, LIVE, MadeUpRun, case, run_of, score, trial, turn
-from tests.reporting.showcase import showcase
+from tests.reporting.showcase import against_passing, showcase
 
 CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 NASTY = ["@octocat #1 GH-2 https://evil.example www.evil.example", "```\n@octocat", "`a` | b", "<img src=x>", "\\`@me`"]
@@ -27,6 +27,17 @@ def finished(run: MadeUpRun, links: Links | None = None) -> FinishedRun:
     """Return a run as the reports take it."""
     analysis = analyse(run)
     return FinishedRun(analysis.summary, judge(analysis.summary), analysis.details, links=links or Links())
+
+
+def test_rules_and_tags_of_a_compared_run() -> None:
+    """The numbers have, by rule and tag, how steady it is, what it was, and a q that is said to decide nothing."""
+    run = showcase()
+    told = render_job_summary(replace(finished(run), comparison=against_passing(run).told))
+
+    assert re.search(r"tag `shipping` \| \d of 3 cases, .*trials: was 15 of 15, now 2 of 9, q &lt;0.001", told)
+    assert "held: was 15 of 15, now 0 of 5, q 0.002" in told
+    assert "Diagnostic, does not gate." in told
+    assert "does not gate" not in render_job_summary(finished(run))
 
 
 def long_run(text: str, count: int = 200) -> MadeUpRun:

@@ -139,3 +139,12 @@ def test_the_showcase_compares(tmp_path: Path) -> None:
     """Hostile case ids and everything else of the showcase go through the section as text."""
     page = page_of(showcase(), against_passing(showcase()), tmp_path)
     assert "where-is-my-parcel#3 / late was 5/5, now 1/3" in section(page)
+
+
+def test_rules_and_tags_are_told_apart_from_the_verdict(tmp_path: Path) -> None:
+    """What fell, by rule and tag, has q values and says that it decides nothing; what stayed the same is left out."""
+    told = section(page_of(showcase(), against_passing(showcase()), tmp_path))
+
+    assert re.search(r"By rule and tag: \d+ lower diagnostic, does not gate", told)
+    assert re.search(r"shipping tag 15 of 15 2 of 9 <0.001", told)
+    assert "tone tag" not in told

@@ -18,7 +18,7 @@ from tests.made_up_run import run_of
 from tests.reporting.showcase import ON_ITS_WAY, showcase
 
 COMPARISON = (
-    "BaselineFile", "ComparedCaseFile", "CountsFile", "IntervalFile", "LookFile", "MetricFile", "StageFile",
+    "BaselineFile", "ComparedCaseFile", "CountsFile", "IntervalFile", "LookFile", "MetricFile", "RateFile", "StageFile",
     "SuiteComparisonFile",
 )  # fmt: skip
 

@@ -18,12 +18,14 @@ from evalkit.records import (
     Decision,
     Interval,
     MetricChange,
+    RateChange,
     RunComparison,
     Stage,
     SuiteComparison,
 )
 from evalkit.reporting.wording import plural
 
+Q_TOLD = 0.1
 _STAGE_WORDS: dict[Stage | None, str] = {
     None: "stored with the baseline",
     Stage.ROUND: "rounds over all cases",
@@ -84,6 +86,12 @@ class AgainstView:
     metrics: tuple[tuple[str, str, str], ...]
     notes: tuple[str, ...]
     cases: int
+    rates: tuple[tuple[str, tuple[RateChange, ...]], ...]
+
+    @property
+    def fallen(self) -> int:
+        """How many tags and rules are lower with a q that says more than chance."""
+        return sum(change.q <= Q_TOLD for _, changes in self.rates for change in changes)
 
 
 def view_against(told: RunComparison | None, notes: Sequence[str]) -> AgainstView | None:
@@ -105,6 +113,7 @@ def view_against(told: RunComparison | None, notes: Sequence[str]) -> AgainstVie
         metrics=tuple(_metric(metric) for metric in decision.metrics),
         notes=tuple(_without_told(notes, decision)),
         cases=len(decision.cases),
+        rates=(("Rule", _moved(told.rules)), ("Tag", _moved(told.tags))),
     )
 
 
@@ -199,6 +208,15 @@ def _metric(metric: MetricChange) -> tuple[str, str, str]:
 
 def _growth(ratio: float) -> str:
     return f"{(ratio - 1) * 100:+.0f} %".replace("-", "−").replace("+0 ", "0 ").replace("−0 ", "0 ")
+
+
+def _moved(changes: Iterable[RateChange]) -> tuple[RateChange, ...]:
+    """Return what holds more or less often than it did."""
+    return tuple(
+        change
+        for change in changes
+        if change.baseline.passed * change.candidate.valid != change.candidate.passed * change.baseline.valid
+    )
 
 
 def _without_told(notes: Iterable[str], decision: Decision) -> Iterable[str]:

@@ -45,6 +45,8 @@ def make_environment() -> Environment:
         "answers": wording.answers_in_words,
         "agreement": wording.agreement_in_words,
         "side_money": wording.side_money_in_words,
+        "steadiness": wording.steadiness_in_words,
+        "chance": wording.chance_in_words,
         "trial_rate": wording.trial_rate_in_words,
         "visible": visible,
         "line": one_line,
