@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from evalkit.records import Failure, JsonObject, Level, Request, Score, Span, ToolCall, Trial, TrialVerdict, Turn
+from evalkit.reporting.html.cache_notes import Uses, bill_in_words, is_cold, missed_in_words, uses_of
 from evalkit.reporting.safe_text import one_line, visible
 
 Mark = Literal[0, 1, 2]
@@ -43,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True)
 class RequestView:
-    """The numbers of one request; `notes` are what was unusual about it."""
+    """The numbers of one request; `miss` says in words what it did not find in the cache."""
 
     n: int
     purpose: str
@@ -60,17 +61,19 @@ class RequestView:
     waited_ms: float
     retries: tuple[str, ...]
     request_id: str
+    cold: bool = False
 
 
 @dataclass(frozen=True)
 class TurnView:
-    """A turn: what the customer said, the steps that followed, the requests they took."""
+    """A turn: what the customer said, the steps that followed, the requests they took, and its bill in words."""
 
     n: int
     user: str
     steps: tuple[Step, ...]
     requests: tuple[RequestView, ...]
     broken: bool = False
+    bill: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class CheckView:
 
 @dataclass(frozen=True)
 class TrialView:
-    """A trial; `words` is a digest of everything said and called, to tell identical trials."""
+    """A trial; `words` is a digest of everything said and called, to tell identical trials, `bill` its whole cost."""
 
     trial: int
     verdict: str
@@ -99,6 +102,7 @@ class TrialView:
     history: tuple[tuple[str, str], ...] = ()
     words: str = ""
     session: str = ""
+    bill: str = ""
     extra: tuple[str, ...] = field(default=())
 
 
@@ -106,7 +110,8 @@ def view_trial(trial: Trial) -> TrialView:
     """Return what the page shows of a trial."""
     scores = trial.score.scores if trial.score else ()
     broken = {turn_of(score) for score in scores if score.fails_trial}
-    turns = tuple(_turn(turn, scores, broken=turn.n in broken) for turn in trial.transcript.turns)
+    uses = uses_of(trial.transcript.turns)
+    turns = tuple(_turn(turn, scores, uses, broken=turn.n in broken) for turn in trial.transcript.turns)
     reason = trial.score.reason if trial.score else "not graded"
     return TrialView(
         trial=trial.key.trial,
@@ -117,6 +122,7 @@ def view_trial(trial: Trial) -> TrialView:
         history=tuple((str(message.get("role", "")), _history_text(message)) for message in trial.transcript.history),
         words=_digest(turns),
         session=one_line(trial.transcript.session_id),
+        bill=bill_in_words(trial.transcript.requests),
         extra=(f"evalkit broke down in this trial: {one_line(trial.crash)}",) if trial.crash else (),
     )
 
@@ -142,13 +148,14 @@ def view_check(score: Score) -> CheckView:
     )
 
 
-def _turn(turn: Turn, scores: Sequence[Score], *, broken: bool) -> TurnView:
+def _turn(turn: Turn, scores: Sequence[Score], uses: Uses, *, broken: bool) -> TurnView:
     return TurnView(
         n=turn.n,
         user=visible(turn.user),
         steps=tuple(_steps(turn, _marks(turn.n, scores))),
-        requests=tuple(_request(request) for request in turn.requests),
+        requests=tuple(_request(request, uses) for request in turn.requests),
         broken=broken,
+        bill=bill_in_words(turn.requests),
     )
 
 
@@ -242,7 +249,7 @@ def split_marked(text: str, offset: int, marks: Sequence[tuple[Span, Mark]]) -> 
     return tuple((visible(part), mark) for part, mark in pieces)
 
 
-def _request(request: Request) -> RequestView:
+def _request(request: Request, uses: Uses) -> RequestView:
     usage = request.usage
     retries = tuple(
         f"{attempt.failure.kind}{f' ({attempt.failure.status})' if attempt.failure.status else ''},"
@@ -259,12 +266,13 @@ def _request(request: Request) -> RequestView:
         read=usage.cache_read_input_tokens if usage else None,
         output=usage.output_tokens if usage else None,
         cost_usd=request.cost_usd,
-        miss=request.cache_miss_reason or "",
+        miss=missed_in_words(request, uses),
         first_token_ms=request.first_token_ms,
         total_ms=request.total_ms,
         waited_ms=request.waited_ms,
         retries=retries,
         request_id=one_line(request.request_id or ""),
+        cold=is_cold(request, uses),
     )
 
 

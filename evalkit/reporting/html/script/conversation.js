@@ -57,7 +57,7 @@ function requestElement(request) {
   const parts = [];
   if (request.input === null) parts.push("no usage");
   else {
-    parts.push(`in ${number(request.input)} + ${number(request.read)} cached + ${number(request.write)} written`, `out ${number(request.output)}`);
+    parts.push(`in ${number(request.input)} + ${number(request.read)} cached + ${number(request.write)} written${request.cold ? " (cold)" : ""}`, `out ${number(request.output)}`);
     parts.push(request.cost_usd === null ? "cost unknown" : usdExact(request.cost_usd));
   }
   if (request.first_token_ms !== null) parts.push(`first token ${duration(request.first_token_ms)}`);
@@ -66,7 +66,7 @@ function requestElement(request) {
   if (request.stop_reason) parts.push(request.stop_reason);
   if (request.model) parts.push(request.model);
   const item = el("li", { class: "request" }, `request ${request.n}${request.purpose === "reply" ? "" : ` (${request.purpose})`}: ${parts.join(" · ")}`);
-  if (request.miss) item.append(" · ", el("span", { class: "miss" }, `cache miss: ${request.miss}`));
+  if (request.miss) item.append(" · ", el("span", { class: "miss" }, request.miss));
   for (const retry of request.retries) item.append(" · ", el("span", { class: "miss" }, `retried after ${retry}`));
   if (request.request_id) item.append(" · ", el("code", {}, request.request_id));
   return item;
@@ -76,7 +76,8 @@ function turnElement(turn, view) {
   const parts = [
     line("Customer", "user", foldedText([[turn.user, 0]])),
     ...turn.steps.map(stepElement),
-    el("ul", { class: "requests" }, turn.requests.map(requestElement)),
+    el("ul", { class: "requests" }, turn.requests.map(requestElement),
+      turn.bill && view.turns.length > 1 ? el("li", {}, `turn: ${turn.bill}`) : ""),
   ];
   if (view.turns.length <= TURNS_OPEN) return el("div", { class: "turn", "data-turn": turn.n }, parts);
   const failed = view.checks.filter((check) => check.verdict === "failed" && check.turn);
@@ -122,6 +123,7 @@ function trialElement(view, same) {
   for (const note of view.extra) talk.append(el("p", { class: "same" }, note));
   for (const [role, text] of view.history) talk.append(line(`${role} before`, "user", foldedText([[text, 0]])));
   talk.append(...view.turns.map((turn) => turnElement(turn, view)));
+  if (view.bill) talk.append(el("ul", { class: "requests" }, el("li", {}, `session: ${view.bill}`)));
   const order = ["failed", "not measured", "passed"];
   const checks = [...view.checks].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
   return el("div", { class: "two" }, talk, checkList(checks, talk));
