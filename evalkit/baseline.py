@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -56,10 +56,21 @@ class Conditions:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where the entry of a case comes from that was kept from an earlier baseline; `blessed` is its own day."""
+
+    prompt_ref: str
+    prompt_sha: str
+    source: str
+    blessed: str
+    commit: str = ""
+
+
+@dataclass(frozen=True)
 class BlessedCase:
     """One case of a baseline: its short hash, its trials, and what one of them cost and said on average.
 
-    `broken` counts, by rule, the trials in which it broke.
+    `broken` counts, by rule, the trials in which it broke. `origin` is set where the entry is older than its baseline.
     """
 
     sha: str
@@ -69,12 +80,14 @@ class BlessedCase:
     cost_usd: float | None = None
     output_tokens: float | None = None
     broken: Mapping[str, int] = field(default_factory=dict)
+    origin: Origin | None = None
 
     @property
     def stored(self) -> StoredCase:
         """The case as a run's record holds it."""
         counts = Counts(self.passed, self.trials - self.passed, self.errors)
-        return StoredCase(counts, self.cost_usd, self.output_tokens, dict(self.broken))
+        prompt_sha = self.origin.prompt_sha if self.origin else ""
+        return StoredCase(counts, self.cost_usd, self.output_tokens, dict(self.broken), prompt_sha)
 
 
 @dataclass(frozen=True)
@@ -174,6 +187,7 @@ def _case_json(case: BlessedCase) -> dict[str, Any]:
         "cost_usd": _rounded(case.cost_usd),
         "output_tokens": _rounded(case.output_tokens),
         "broken": dict(case.broken) or None,
+        "origin": vars(case.origin) if case.origin else None,
     }
     return {**told, **{key: value for key, value in known.items() if value is not None}}
 
@@ -211,6 +225,32 @@ def with_rules(baseline: Baseline, rules: Counter[str], cost_usd: float | None) 
     return replace(baseline, rules=dict(rules), cost_usd=_rounded(cost_usd))
 
 
+def why_not_kept(old: Baseline, new: Baseline, case_id: str) -> str:
+    """Return why a case's old entry could not be compared with in the new baseline, empty when it could.
+
+    Only entries of one kind stand in a baseline; of another prompt version they may be.
+    """
+    if old.cases[case_id].sha != new.cases[case_id].sha:
+        return "the case itself has changed, so its old entry can't be compared with any more"
+    then, now = vars(old.conditions), vars(new.conditions)
+    other = [key.removesuffix("_sha") for key in now if then[key] != now[key]]
+    return (
+        f"its old entry was taken with another {' and '.join(other)}, and one baseline holds one kind" if other else ""
+    )
+
+
+def keep_entries(new: Baseline, old: Baseline, kept: Collection[str]) -> Baseline:
+    """Return the new baseline with the old entries of some cases, each with its own prompt, source and day."""
+    origin = Origin(old.prompt_ref, old.prompt_sha, old.conditions.source, old.blessed, old.commit)
+    entries = {key: replace(old.cases[key], origin=old.cases[key].origin or origin) for key in kept}
+    cases = {**new.cases, **entries}
+    rules = Counter[str]()
+    for case in cases.values():
+        rules.update(case.broken)
+    rounds = min((case.trials for case in cases.values()), default=0)
+    return replace(new, cases=cases, rounds=rounds, rules=dict(rules))
+
+
 def match_baseline(
     baseline: Baseline, name: str, cases: Sequence[CaseRecord], now: Conditions, today: date
 ) -> BaselineRecord:
@@ -220,7 +260,12 @@ def match_baseline(
     parameters or their age make it necessary to play the old version again.
     """
     known = {case.case_id: case.sha[:_SHA] for case in cases if case.suite == baseline.suite}
-    same = {key: case for key, case in baseline.cases.items() if known.get(key) == case.sha and case.trials}
+    same = {
+        key: case
+        for key, case in baseline.cases.items()
+        if known.get(key) == case.sha and case.trials
+        if case.origin is None or case.origin.source == baseline.conditions.source
+    }
     record = BaselineRecord(
         suite=baseline.suite,
         name=name,
@@ -272,8 +317,9 @@ def _out_of_date(baseline: Baseline, now: Conditions, name: str, today: date) ->
         return f"{name} was taken with other request parameters, {again}"
     if then.evalkit != now.evalkit:
         return f"{name} was taken with the stand-in of evalkit {then.evalkit}, {again}; refresh it: evalkit bless"
+    origins = [case.origin.blessed for case in baseline.cases.values() if case.origin]
     try:
-        age = (today - date.fromisoformat(baseline.blessed)).days
+        age = max((today - date.fromisoformat(day)).days for day in (baseline.blessed, *origins))
     except ValueError:
         return f"{name} does not say when it was blessed, {again}; refresh it: evalkit bless"
     if age > FRESH_DAYS and not now.evalkit:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,9 @@ import click
 if TYPE_CHECKING:
     from evalkit.baseline import Baseline
     from evalkit.runner.blessing import Blessing
+
+KEYS = "[a]ccept  [s]kip  [q]uit"
+_END = frozenset({"q", "\x03", "\x04", "\x1b", ""})
 
 
 @click.command(
@@ -22,11 +27,12 @@ Examples:
 )
 @click.argument("run", default="last", metavar="[RUN]")
 @click.option("--replies", is_flag=True, help="Keep the replies too, beside the baseline: NAME.replies.jsonl.")
-@click.option("-y", "--yes", is_flag=True, help="Write without asking.")
+@click.option("-y", "--yes", is_flag=True, help="Accept every case and write without asking.")
 @click.option("--force", is_flag=True, help="Write even in CI, where nobody reviews it.")
 def bless(run: str, *, replies: bool, yes: bool, force: bool) -> None:
     """Accept a run as the baseline.
 
+    On a terminal, goes through the cases that changed: accept, skip (the old entry stays), or quit and write nothing.
     Writes suites/NAME.baseline.json for each suite of RUN (a folder, a run id, or `last`): passes and trials of every
     case, with hashes, in a form whose diff is the review. Plays more rounds when a case has fewer than five.
     """
@@ -47,11 +53,77 @@ def bless(run: str, *, replies: bool, yes: bool, force: bool) -> None:
     blessing = prepare_blessing(project, find_run(run, root))
     for line in changes(blessing):
         click.echo(line)
-    if not (yes or force) and not click.confirm("Write?", default=False):
-        click.echo("nothing written")
-        return
+    if not (yes or force):
+        decided = review(blessing) if sys.stdin.isatty() and sys.stdout.isatty() else blessing
+        if decided is None or (decided is blessing and not click.confirm("Write?", default=False)):
+            click.echo("nothing written")
+            return
+        blessing = decided
     for path in write(blessing, root, replies=replies):
         click.echo(f"{os.path.relpath(path)} written")
+
+
+def review(blessing: Blessing) -> Blessing | None:
+    """Ask about each case whose entry would change; None when the person quits, the same blessing when none would.
+
+    A skipped case keeps its old entry; where that could not be compared with any more, skipping is not offered.
+    """
+    from evalkit.baseline import keep_entries
+
+    reviewed = []
+    waiting = sum(len(_differing(old, new)) for _, new, old in blessing.baselines if old)
+    if not waiting:
+        return blessing
+    for name, new, old in blessing.baselines:
+        kept: list[str] = []
+        for case_id in _differing(old, new) if old else ():
+            assert old is not None  # noqa: S101 - there is nothing to differ from without one
+            answer = _ask(old, new, case_id, waiting)
+            waiting -= 1
+            if answer == "q":
+                return None
+            kept += [case_id] if answer == "s" else []
+        reviewed.append((name, keep_entries(new, old, kept) if old and kept else new, old))
+    return replace(blessing, baselines=tuple(reviewed))
+
+
+def _differing(old: Baseline, new: Baseline) -> list[str]:
+    """Return the cases with entries in both whose hash or pass rate differs."""
+    pairs = [(case_id, old.cases[case_id], case) for case_id, case in new.cases.items() if case_id in old.cases]
+    return [
+        case_id
+        for case_id, before, after in pairs
+        if before.sha != after.sha or before.passed * after.trials != after.passed * before.trials
+    ]
+
+
+def _ask(old: Baseline, new: Baseline, case_id: str, left: int) -> str:
+    """Show one case and return `a`, `s` or `q`."""
+    from evalkit.baseline import why_not_kept
+
+    before, after = old.cases[case_id], new.cases[case_id]
+    click.echo(
+        f"\n{new.suite}::{case_id}   {before.passed}/{before.trials} → {after.passed}/{after.trials}   ({left} to go)"
+    )
+    for rule in sorted({*before.broken, *after.broken}):
+        click.echo(f"  {rule}: broke in {before.broken.get(rule, 0)} → {after.broken.get(rule, 0)}")
+    why_not = why_not_kept(old, new, case_id)
+    click.echo(f"  {why_not}: [a]ccept  [q]uit" if why_not else f"  {KEYS}")
+    while True:
+        key = _key()
+        if key in _END:
+            return "q"
+        if key == "a" or (key == "s" and not why_not):
+            return key
+        click.echo(f"  skipping is not possible: {why_not}" if key == "s" else f"  {key!r} is none of {KEYS}")
+
+
+def _key() -> str:
+    """Return the next key; the end of the input counts as quitting."""
+    try:
+        return click.getchar().lower()
+    except (EOFError, KeyboardInterrupt):
+        return "q"
 
 
 def changes(blessing: Blessing) -> Iterator[str]:

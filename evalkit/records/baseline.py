@@ -17,12 +17,14 @@ class StoredCase:
     """What is stored of one case: its trials, and what one trial cost and said on average (None when unknown).
 
     `broken` counts, by rule, the trials in which it broke; None when only the sum over all cases was stored.
+    `prompt_sha` is set where they were played with another prompt version than the rest of the baseline.
     """
 
     counts: Counts
     cost_usd: float | None = None
     output_tokens: float | None = None
     broken: Mapping[str, int] | None = None
+    prompt_sha: str = ""
 
 
 @dataclass(frozen=True)

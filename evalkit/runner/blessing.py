@@ -27,6 +27,7 @@ from evalkit.runner.opponents import source_of_replies
 from evalkit.runner.plan import make_plan
 from evalkit.runner.project import Asked, Project
 from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
+from evalkit.runner.source import describe_source
 from evalkit.runner.start import start_run
 from evalkit.store import RunReader
 
@@ -60,6 +61,7 @@ def prepare_blessing(project: Project, folder: Path) -> Blessing:
                 f"needs {LEAST_ROUNDS}: evalkit run --trials {LEAST_ROUNDS}, then evalkit bless."
             )
             raise UsageError(msg)
+        _refuse_other_source(reader, settings)
         readers.append(_play_more(project, settings, missing))
         _refuse_mixed(readers)
     made = tuple(_baseline(project, readers, suite) for suite in reader.suites)
@@ -117,6 +119,17 @@ def _refuse_changes(project: Project, reader: RunReader) -> None:
             what = "is new" if key not in cases else "has changed"
             msg = f"{key[0]}: case {key[1]!r} {what} since run {reader.header.run_id}; play it again: evalkit run."
             raise UsageError(msg)
+
+
+def _refuse_other_source(reader: RunReader, settings: RunSettings) -> None:
+    """Refuse to play the missing rounds somewhere else, before they are paid for."""
+    then, now = reader.header.source, describe_source(settings.via, settings.platform)
+    if then != now:
+        names = [f"{source.kind}{f', {source.detail}' if source.detail else ''}" for source in (then, now)]
+        raise UsageError(
+            f"run {reader.header.run_id} got its replies from another source ({names[0]}) than its missing rounds "
+            f"would ({names[1]}); a baseline is made from one kind of trials: evalkit run --trials {LEAST_ROUNDS}."
+        )
 
 
 def _refuse_mixed(readers: Sequence[RunReader]) -> None:

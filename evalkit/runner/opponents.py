@@ -16,7 +16,7 @@ from evalkit.analysis import ArmTrials, collect_arms
 from evalkit.baseline import Baseline, baseline_name, conditions_of, load_baseline, make_baseline, match_baseline
 from evalkit.errors import EvalkitError
 from evalkit.prompts import find_version, load_prompt
-from evalkit.records import Arm, BaselineRecord, CaseRecord, PromptVersion, RunHeader, Source, SuiteRecord
+from evalkit.records import Arm, BaselineRecord, CaseKey, CaseRecord, PromptVersion, RunHeader, Source, SuiteRecord
 from evalkit.runner.plan import Plan
 from evalkit.runner.settings import RunSettings
 from evalkit.store import REPORTS, RUN_FILE, RunReader, find_run
@@ -27,10 +27,18 @@ RUNS_SEARCHED = 20
 
 @dataclass(frozen=True)
 class OldVersions:
-    """The baselines of a run's suites, and the prompt version of each as far as it can be played."""
+    """The baselines of a run's suites, and the prompt version of each as far as it can be played.
+
+    `of_cases` are those of cases whose entry is older than the rest of their baseline; None where it is not to be had.
+    """
 
     baselines: tuple[BaselineRecord, ...] = ()
     prompts: Mapping[str, PromptVersion] = field(default_factory=dict)
+    of_cases: Mapping[CaseKey, PromptVersion | None] = field(default_factory=dict)
+
+    def prompt_of(self, key: CaseKey) -> PromptVersion | None:
+        """Return the old version of a case; None when it can't be played."""
+        return self.of_cases[key] if key in self.of_cases else self.prompts.get(key[0])
 
 
 def find_opponents(plan: Plan, settings: RunSettings, root: Path, source: Source) -> OldVersions:
@@ -47,6 +55,7 @@ def find_opponents(plan: Plan, settings: RunSettings, root: Path, source: Source
     return OldVersions(
         tuple(record for record, _ in found),
         {record.suite: prompt for record, prompt in found if prompt is not None},
+        finder.of_cases,
     )
 
 
@@ -67,6 +76,7 @@ class _Finder:
         self._plan, self._settings, self._root, self._source = plan, settings, root, source
         self._today = datetime.now(UTC).date()
         self._run = _ReadRun.of(find_run(settings.against, root)) if settings.against else None
+        self.of_cases: dict[CaseKey, PromptVersion | None] = {}
 
     def find(self, suite: Suite) -> tuple[BaselineRecord, PromptVersion | None]:
         required = suite.gate.max_regressions is not None or self._run is not None
@@ -85,6 +95,7 @@ class _Finder:
         found = match_baseline(baseline, name, cases, now, self._today)
         found = replace(found, required=required, vanished=self._vanished(found, suite))
         old = self._old_prompt(baseline, suite) if found.use != "none" else None
+        found = self._with_kept_entries(found, baseline, suite)
         if found.use == "fresh" and old is None:
             note = (
                 f"{found.note}; but the text of {baseline.prompt_ref} ({baseline.prompt_sha[:7]}) is neither in the "
@@ -92,6 +103,18 @@ class _Finder:
             )
             return replace(found, use="none", note=note, cases={}), None
         return found, old
+
+    def _with_kept_entries(self, found: BaselineRecord, baseline: Baseline, suite: Suite) -> BaselineRecord:
+        """Find the prompts of entries that are older than the rest; what has to be played and can't be is left out."""
+        origins = {key: case.origin for key, case in baseline.cases.items() if case.origin and key in found.cases}
+        for case_id, origin in origins.items():
+            own = replace(baseline, prompt_ref=origin.prompt_ref, prompt_sha=origin.prompt_sha, commit=origin.commit)
+            self.of_cases[suite.path, case_id] = self._old_prompt(own, suite)
+        lost = [case_id for case_id in origins if self.of_cases[suite.path, case_id] is None]
+        if found.use != "fresh" or not lost:
+            return found
+        cases = {key: case for key, case in found.cases.items() if key not in lost}
+        return replace(found, cases=cases, changed=tuple(sorted((*found.changed, *lost))))
 
     def _vanished(self, found: BaselineRecord, suite: Suite) -> tuple[str, ...]:
         """Return the cases that are gone from the suite; those that were only not selected are not."""
@@ -142,7 +165,13 @@ def recorded_opponents(reader: RunReader) -> OldVersions:
     """Return what a run that is taken up again was compared with when it began."""
     known = [record for record in reader.baselines if record.prompt_sha in reader.prompts]
     prompts = {record.suite: reader.prompts[record.prompt_sha] for record in known}
-    return OldVersions(tuple(reader.baselines), prompts)
+    of_cases = {
+        (record.suite, case_id): reader.prompts.get(case.prompt_sha)
+        for record in reader.baselines
+        for case_id, case in record.cases.items()
+        if case.prompt_sha
+    }
+    return OldVersions(tuple(reader.baselines), prompts, of_cases)
 
 
 def source_of_replies(reader: RunReader) -> Source:

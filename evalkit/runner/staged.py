@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from evalkit.gate import Answer, Ask, Opponents, Outcomes, Procedure, critical_beside, decide, gate_cases, gate_settings
-from evalkit.records import Arm, CaseKey, PromptVersion, Stage, TrialKey, TrialVerdict
+from evalkit.records import Arm, CaseKey, Stage, TrialKey, TrialVerdict
 from evalkit.runner.opponents import OldVersions
 from evalkit.runner.plan import Plan, PlannedTrial
 
@@ -23,7 +23,7 @@ class Stages:
     """Gives a run its trials stage by stage; `done` holds the verdicts of an earlier attempt, by session id."""
 
     def __init__(self, plan: Plan, old: OldVersions, done: Mapping[str, TrialVerdict] | None = None) -> None:
-        self._prompts, self._old = plan.prompts, old.prompts
+        self._prompts, self._old = plan.prompts, old
         self._cases = {(suite.path, case.record.case_id): (suite, case) for suite, case in plan.cases}
         self._verdicts = dict(done or {})
         self._numbers: Counter[tuple[Arm, CaseKey, bool]] = Counter()
@@ -79,7 +79,7 @@ class Stages:
         }
 
     def _can_play(self, ask: Ask) -> bool:
-        return all(arm is Arm.CANDIDATE or key[0] in self._old for arm, key in ask.trials)
+        return all(arm is Arm.CANDIDATE or self._old.prompt_of(key) is not None for arm, key in ask.trials)
 
     def _trial(self, arm: Arm, key: CaseKey, stage: Stage) -> PlannedTrial:
         """Return the next trial of a case in an arm; rounds beyond the suite's own number are marked as such."""
@@ -89,7 +89,8 @@ class Stages:
         number = self._numbers[place]
         if stage is Stage.ROUND and number > case.record.trials:
             stage = Stage.MORE
-        prompt: PromptVersion = self._prompts[key[0]] if arm is Arm.CANDIDATE else self._old[key[0]]
+        prompt = self._prompts[key[0]] if arm is Arm.CANDIDATE else self._old.prompt_of(key)
+        assert prompt is not None  # noqa: S101 - a stage is asked whether it can be played first
         return PlannedTrial(TrialKey(*key, prompt.ref, number, arm, stage), case, suite, prompt)
 
     def _interleaved(self) -> list[PlannedTrial]:

@@ -144,7 +144,8 @@ def _new_run(project: Project, asked: Asked, source: Source, plan: Plan, old: Ol
 
 def _write_plan(writer: RunWriter, plan: Plan, old: OldVersions, known: RunReader | None = None) -> None:
     """Write prompts, suites, baselines and cases, except those that an interrupted run has written already."""
-    prompts = {prompt.sha: prompt for prompt in (*plan.prompts.values(), *old.prompts.values())}
+    of_cases = (prompt for prompt in old.of_cases.values() if prompt is not None)
+    prompts = {prompt.sha: prompt for prompt in (*plan.prompts.values(), *old.prompts.values(), *of_cases)}
     lines: list[PromptVersion | SuiteRecord | BaselineRecord | CaseRecord] = [
         *(prompt for sha, prompt in prompts.items() if known is None or sha not in known.prompts),
         *(suite for suite in plan.suite_records() if known is None or suite not in known.suites),
