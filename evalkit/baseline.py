@@ -112,6 +112,11 @@ def baseline_name(suite_path: str) -> str:
     return str(Path(suite_path).with_suffix("")) + ".baseline.json"
 
 
+def replies_name(suite_path: str) -> str:
+    """Return the file of the replies that a baseline was made from, relative to the project."""
+    return str(Path(suite_path).with_suffix("")) + ".replies.jsonl"
+
+
 def conditions_of(prompt: PromptVersion, source: Source, judge: JsonObject, evalkit: str) -> Conditions:
     """Return the conditions of trials with this prompt version from this source."""
     place = source.kind if not source.detail or source.kind == "stand-in" else f"{source.kind}, {source.detail}"

@@ -171,7 +171,7 @@ def _rate(baseline: Baseline) -> float:
 
 def write(blessing: Blessing, root: Path, *, replies: bool) -> Iterator[Path]:
     """Write the baselines, whole or not at all, and yield what was written."""
-    from evalkit.baseline import render_baseline
+    from evalkit.baseline import render_baseline, replies_name
     from evalkit.reporting.atomic import replacing
     from evalkit.store import copy_sessions
 
@@ -180,7 +180,7 @@ def write(blessing: Blessing, root: Path, *, replies: bool) -> Iterator[Path]:
             file.write(render_baseline(new).encode())
         yield root / name
         if replies:
-            path = root / name.replace(".baseline.json", ".replies.jsonl")
+            path = root / replies_name(new.suite)
             with replacing(path) as file:
                 for line in copy_sessions(blessing.runs[0], new.suite):
                     file.write(line)

@@ -33,7 +33,11 @@ Examples:
 @click.option("--changed-since", metavar="REV", help="Only suites whose inputs changed since REV.")
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Override trials.")
 @click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Override a prompt input.")
-@click.option("--via", metavar="SOURCE", help="live, stand-in, or a finished run.  [auto: live if a key is set]")
+@click.option(
+    "--via",
+    metavar="SOURCE",
+    help="live, stand-in, baseline (its kept replies), or a finished run.  [auto: live if a key is set]",
+)
 @click.option("--fresh", is_flag=True, help="Ask again instead of taking replies from .evalkit_cache.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was cut off (last, or its folder).")
 @click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="Stop before spending more.")

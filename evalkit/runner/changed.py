@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import evalkit
-from evalkit.baseline import baseline_name
+from evalkit.baseline import baseline_name, replies_name
 from evalkit.errors import UsageError
 from evalkit.labels import labels_file
 from evalkit.prompts import changed_files, find_prompt, list_prompts
@@ -71,8 +71,7 @@ def find_affected(root: Path, revision: str, prompt: str | None = None) -> Affec
 def inputs_of(suite: Suite, root: Path, prompt: str | None = None) -> frozenset[str]:
     """Return every file that a suite's result depends on, relative to the project."""
     source = find_prompt(prompt or suite.prompt_ref, root)
-    stem = str(PurePosixPath(suite.path).with_suffix(""))
-    beside = (baseline_name(suite.path), labels_file(suite.path), f"{stem}.replies.jsonl")
+    beside = (baseline_name(suite.path), labels_file(suite.path), replies_name(suite.path))
     team = (file for folder in _graders_of(suite, root) for file in files_below(folder, root))
     return frozenset((*suite.files, *source.files, f"prompts/{source.name}/CURRENT", *beside, *team))
 

@@ -10,6 +10,7 @@ from evalkit.records import JsonObject
 
 LIVE = "live"
 STAND_IN = "stand-in"
+BASELINE = "baseline"
 RETRY = RetryPolicy(retries=8)
 """A run is more patient than a chat: nobody waits for its next word, and a lost trial is lost work."""
 LIMITS = Limits(turn_s=1200.0, trial_s=3600.0)
@@ -19,9 +20,10 @@ LIMITS = Limits(turn_s=1200.0, trial_s=3600.0)
 class RunSettings:
     """The selection, the source and the limits of a run.
 
-    `targets` are suites or `suite::case`; none means every suite. `via` is `live`, `stand-in` or the folder of a stored
-    run. Costs in US dollars, times in seconds. `last_failed` holds `suite::case` names that did not pass last time.
-    `platform` is where Claude is served. `retry` and `limits` say how patient the engine is with a request.
+    `targets` are suites or `suite::case`; none means every suite. `via` is `live`, `stand-in`, `baseline` (replies kept
+    with the blessed baselines) or the folder of a stored run. Costs in US dollars, times in seconds. `last_failed` holds
+    `suite::case` names that did not pass last time. `platform` is where Claude is served. `retry` and `limits` say how
+    patient the engine is with a request.
 
     `compare` False leaves baselines alone; else the run is compared with the blessed ones, with the finished run
     `against`, or with the prompt reference `against_prompt`. `draw` moves the stand-in's dice, so that a run with

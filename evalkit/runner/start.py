@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from evalkit.baseline import replies_name
 from evalkit.engine import Price
-from evalkit.errors import UsageError
+from evalkit.errors import NoVerdict, UsageError
 from evalkit.records import BaselineRecord, CaseRecord, EndReason, PromptVersion, RunEnd, Source, SuiteRecord, Usage
 from evalkit.runner.header import make_header, utc_now
 from evalkit.runner.opponents import OldVersions, find_opponents, recorded_opponents, source_of_replies
@@ -18,7 +20,7 @@ from evalkit.runner.project import Asked, Project
 from evalkit.runner.replay import replay
 from evalkit.runner.resume import prepare_resume
 from evalkit.runner.run import Runner, RunState
-from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
+from evalkit.runner.settings import BASELINE, LIVE, STAND_IN, RunSettings
 from evalkit.runner.source import describe_source, require_credential
 from evalkit.runner.staged import Stages
 from evalkit.store import CACHE, RUN_FILE, ResponseCache, RunReader, RunWriter, find_run, new_run_id
@@ -28,6 +30,8 @@ from evalkit.suites import Suite
 def start_run(project: Project, asked: Asked) -> Path:
     """Run a plan from its beginning and return the run's folder."""
     settings = asked.settings
+    if settings.via == BASELINE:
+        return _replay_baselines(project, asked)
     if settings.via not in (LIVE, STAND_IN):
         return _replay_run(project, asked)
     require_credential(settings.via, settings.platform)
@@ -89,14 +93,53 @@ def _replay_run(project: Project, asked: Asked) -> Path:
     folder = find_run(settings.via, project.root)
     reader = RunReader(folder)
     plan = make_plan(settings, project.root, None if settings.prompt else _stored_prompts(reader))
-    source = _replayed(reader)
     old = find_opponents(plan, settings, project.root, source_of_replies(reader))
+    return _score_again(project, asked, _replayed(reader), (plan, old), [(plan, reader)])
+
+
+def _replay_baselines(project: Project, asked: Asked) -> Path:
+    """Score the replies that are kept with the baselines; a prompt that has changed since finds none of its own."""
+    plan = make_plan(asked.settings, project.root)
+    readers = {suite.path: _kept_replies(project.root, suite.path) for suite in plan.suites}
+    sources = {source_of_replies(reader) for reader in readers.values()}
+    if len(sources) > 1:
+        msg = "the replies kept with these baselines come from several sources; name suites of one source."
+        raise UsageError(msg)
+    (source,) = sources
+    old = find_opponents(plan, asked.settings, project.root, source)
+    parts = [
+        (replace(plan, trials=tuple(trial for trial in plan.trials if trial.suite.path == path)), reader)
+        for path, reader in readers.items()
+    ]
+    return _score_again(project, asked, Source("replayed", f"{BASELINE} ({source.kind})"), (plan, old), parts)
+
+
+def _kept_replies(root: Path, suite: str) -> RunReader:
+    path = root / replies_name(suite)
+    if not path.is_file():
+        msg = (
+            f"{replies_name(suite)} does not exist, so no replies are kept with the baseline: evalkit bless --replies."
+        )
+        raise NoVerdict(msg)
+    return RunReader(path.parent, path.name)
+
+
+def _score_again(
+    project: Project,
+    asked: Asked,
+    source: Source,
+    planned: tuple[Plan, OldVersions],
+    parts: Sequence[tuple[Plan, RunReader]],
+) -> Path:
+    """Write a run from stored replies: of each part, those that its reader has."""
+    plan, old = planned
     with _new_run(project, asked, source, plan, old) as writer:
         began = datetime.now(UTC)
         reason: EndReason = "finished"
         try:
-            with closing(project.progress(plan, settings)) as progress:
-                replay(plan, reader, writer, utc_now, progress)
+            with closing(project.progress(plan, asked.settings)) as progress:
+                for part, reader in parts:
+                    replay(part, reader, writer, utc_now, progress)
         except KeyboardInterrupt:
             reason = "interrupted"
         elapsed = (datetime.now(UTC) - began).total_seconds()

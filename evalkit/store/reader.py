@@ -89,11 +89,11 @@ class OpenSession:
 
 
 class RunReader:
-    """A run folder as values. UsageError when it holds no run or one of a newer version."""
+    """A run folder as values, or another file with the lines of one. UsageError when it holds no run or a newer one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, file: str = RUN_FILE) -> None:
         self.folder = folder
-        self._file = folder / RUN_FILE
+        self._file = folder / file
         self.suites: list[SuiteRecord] = []
         self.baselines: list[BaselineRecord] = []
         self.prompts: dict[str, PromptVersion] = {}

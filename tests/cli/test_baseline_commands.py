@@ -53,6 +53,31 @@ def test_bless_keeps_the_replies_when_asked(blessed: Sample) -> None:
     assert {"suite", "case", "session", "request", "score"} <= {line["line"] for line in lines}
 
 
+def test_the_replies_kept_with_the_baseline_are_a_source(project: Sample) -> None:
+    """--via baseline scores them with today's rules, without calls, and is compared with that very baseline."""
+    done = project.run("run", "--via", "baseline", "-o", "again")
+    summary = json.loads((project.root / "again/summary.json").read_text("utf-8"))
+
+    assert done.code == 0
+    assert summary["source"] == {"kind": "replayed", "detail": "baseline (stand-in)"}
+    assert summary["comparison"]["verdict"] in ("not worse", "can't tell")  # three of the five rounds it holds
+    project.edit(SUITE, "trials: 3", "trials: 3\nexpect: {never_says: [the]}")
+    assert project.run("run", "--via", "baseline", "-q").code == 1
+
+
+def test_a_changed_prompt_finds_no_reply_of_its_own(project: Sample) -> None:
+    """Replies to another text say nothing about this one: not measured, no verdict. Without a file there is none."""
+    project.append("prompts/support/v4.md", "\nStay polite.\n")
+    done = project.run("run", "--via", "baseline")
+    assert done.code == 3
+    assert "the stored replies are for support@v4, not for this text of support@v4" in done.out
+
+    (project.root / "suites/tone.replies.jsonl").unlink()
+    done = project.run("run", "--via", "baseline")
+    assert done.code == 3
+    assert "evalkit bless --replies" in done.err
+
+
 def test_bless_asks_first(project: Sample) -> None:
     """Without an answer nothing is written."""
     before = (project.root / BASELINE).read_bytes()
