@@ -42,6 +42,7 @@ class CaseNumbers:
     cached_share: float | None = None
     first_token_ms: float | None = None
     total_ms: float | None = None
+    played_ms: float | None = None
     broken: tuple[str, ...] = ()
     warned: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
@@ -95,6 +96,7 @@ def _summarise_case(case: CaseRecord, recorded: Sequence[TrialOutcome], numbers:
         cached_share=numbers.cached_share,
         first_token_ms=numbers.first_token_ms,
         total_ms=numbers.total_ms,
+        played_ms=numbers.played_ms,
         trial_rate=case_rate(counts[TrialVerdict.PASSED], counts[TrialVerdict.FAILED]),
     )
 
@@ -132,11 +134,17 @@ def _numbers_by_case(rows: Rows) -> dict[CaseKey, CaseNumbers]:
     warnings = failed[failed["level"] == Level.WARNING.value]
     broken, warned = _most_broken(errors, "rule"), _most_broken(warnings, "rule")
     labels = _most_broken(errors, "label")
-    first, total = _medians(turns, "first_token_ms"), _medians(turns, "total_ms")
+    first, times = _medians(turns, "first_token_ms"), _values(turns, "total_ms")
     own = requests[requests["own"]]
     return {
         key: CaseNumbers(
-            *usage, first.get(key), total.get(key), broken.get(key, ()), warned.get(key, ()), labels.get(key, ())
+            *usage,
+            first.get(key),
+            percentile(times.get(key, []), 50),
+            sum(times[key]) if key in times else None,
+            broken.get(key, ()),
+            warned.get(key, ()),
+            labels.get(key, ()),
         )
         for key, usage in _usage_by_case(own).items()
     }
@@ -159,11 +167,16 @@ def _usage_by_case(requests: pd.DataFrame) -> dict[CaseKey, tuple[int, float | N
 
 
 def _medians(turns: pd.DataFrame, column: str) -> dict[CaseKey, float | None]:
+    return {key: percentile(times, 50) for key, times in _values(turns, column).items()}
+
+
+def _values(turns: pd.DataFrame, column: str) -> dict[CaseKey, list[float]]:
+    """Return the known times of each case's turns."""
     values: dict[CaseKey, list[float]] = {}
     rows = turns.dropna(subset=[column])
     for suite, case_id, value in zip(rows["suite"], rows["case_id"], rows[column], strict=True):
         values.setdefault((suite, case_id), []).append(float(value))
-    return {key: percentile(times, 50) for key, times in values.items()}
+    return values
 
 
 def _most_broken(failed: pd.DataFrame, column: str) -> dict[CaseKey, tuple[str, ...]]:

@@ -30,6 +30,7 @@ def check(ctx: click.Context, paths: tuple[Path, ...], form: Literal["text", "gi
     """
     from evalkit.cli.problems import print_problems
     from evalkit.cli.project_root import find_root
+    from evalkit.cli.repository import folder_in_repository
     from evalkit.errors import ExitCode, NothingSelected
     from evalkit.suites.check import check_project
 
@@ -37,7 +38,8 @@ def check(ctx: click.Context, paths: tuple[Path, ...], form: Literal["text", "gi
     checked = check_project(root, paths)
     if not (checked.suites or checked.voices or checked.prompts):
         raise NothingSelected(f"{root}: nothing to check; expected files in suites/ and prompts/.")
-    print_problems(checked.problems, form, err=False)
+    folder = folder_in_repository(root) if form == "github" else ""
+    print_problems(checked.problems, form, err=False, folder=folder)
     click.echo(summary(checked), err=form == "github")
     ctx.exit(ExitCode.WRONG_INPUT if checked.errors else ExitCode.PASSED)
 

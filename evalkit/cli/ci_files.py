@@ -22,11 +22,14 @@ JUNIT, COMMENT = "junit.xml", "comment.md"
 
 def links_of(environment: Mapping[str, str] = os.environ) -> Links:
     """Return where a comment links to: the repository's files at this commit, and the report's place-holder."""
+    from evalkit.cli.repository import current_folder
     from evalkit.reporting import Links
     from evalkit.reporting.comment import REPORT_URL
 
     server, repository, sha = (environment.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA"))
-    return Links(REPORT_URL, f"{server}/{repository}/blob/{sha}" if server and repository and sha else "")
+    files = f"{server}/{repository}/blob/{sha}" if server and repository and sha else ""
+    on_github = files or environment.get("GITHUB_ACTIONS") == "true"
+    return Links(REPORT_URL, files, current_folder(environment) if on_github else "")
 
 
 def write_ci_files(run: FinishedRun, folder: Path) -> None:
@@ -56,7 +59,7 @@ def tell_github(run: FinishedRun, environment: Mapping[str, str] = os.environ) -
     from evalkit.reporting import render_annotations, render_information, render_job_summary
 
     if run.gate.verdict is not RunVerdict.INFORMATION:
-        click.echo(render_annotations(run.summary, run.gate, run.details), nl=False)
+        click.echo(render_annotations(run.summary, run.gate, run.details, run.links.folder), nl=False)
     without_report = replace(run, links=replace(run.links, report=""))
     add_to_job_summary(render_job_summary(without_report), environment)
     if run.information:

@@ -15,10 +15,10 @@ Form = Literal["text", "github"]
 WIDTH = 160
 
 
-def print_problems(problems: Iterable[Problem], form: Form = "text", *, err: bool = True) -> None:
-    """Print problems in order of their places."""
+def print_problems(problems: Iterable[Problem], form: Form = "text", *, err: bool = True, folder: str = "") -> None:
+    """Print problems in order of their places; `folder` is where the project stands inside its repository."""
     for problem in sorted(problems, key=lambda one: one.place):
-        click.echo(render_github(problem) if form == "github" else render_text(problem), err=err)
+        click.echo(render_github(problem, folder) if form == "github" else render_text(problem), err=err)
 
 
 def render_text(problem: Problem) -> str:
@@ -60,12 +60,12 @@ def _visible(text: str) -> str:
     return "".join("·" if _is_hidden(letter) else letter for letter in text)
 
 
-def render_github(problem: Problem) -> str:
-    """Return a workflow command that GitHub shows at the line.
+def render_github(problem: Problem, folder: str = "") -> str:
+    """Return a workflow command that GitHub shows at the line, whose files count from the top of the repository.
 
     Escapes as in docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands, read November 2026.
     """
-    place = problem.place
+    place = problem.place.below(folder)
     properties = {"file": place.file, "line": place.line or None, "col": place.column or None, "title": "evalkit check"}
     listed = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items() if value is not None)
     return f"::{problem.severity} {listed}::{_data(problem.message)}"

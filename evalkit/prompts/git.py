@@ -58,6 +58,12 @@ def revisions_of(root: Path, folder: str, most: int) -> tuple[str, ...]:
     return tuple(listed.stdout.decode().split()) if listed.returncode == 0 else ()
 
 
+def top_of(root: Path) -> Path | None:
+    """Return the top folder of the repository that a folder is in; None outside of one."""
+    told = _git(root, "rev-parse", "--show-toplevel")
+    return Path(told.stdout.decode("utf-8", "surrogateescape").rstrip("\n")) if told.returncode == 0 else None
+
+
 def content_of(root: Path, entry: GitEntry) -> bytes:
     """Return the bytes of a file at a revision."""
     shown = _git(root, "cat-file", "blob", entry.blob)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from posixpath import normpath
 from typing import Literal
 
 
@@ -16,6 +17,12 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def below(self, folder: str) -> Place:
+        """Return the place as seen from above `folder` (`services/shop/`); an absolute place and none stay."""
+        if not folder or not self.file or self.file.startswith("/"):
+            return self
+        return replace(self, file=normpath(folder + self.file))
 
 
 @dataclass(frozen=True)

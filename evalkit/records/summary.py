@@ -58,7 +58,8 @@ class CaseSummary:
 
     `trials` holds one outcome per planned trial, in order. `why` is one line: the assertion that broke most often, or
     what kept the case from being measured. `broken` and `warned` name rules (`voice/brief`, `tools.calls`), for errors
-    and warnings. Times are medians over the turns.
+    and warnings. Times are medians over the turns, but for `played_ms`, which is the time of all replies of all trials;
+    waiting before retries is in none of them.
     """
 
     suite: str
@@ -80,6 +81,7 @@ class CaseSummary:
     cached_share: float | None = None
     first_token_ms: float | None = None
     total_ms: float | None = None
+    played_ms: float | None = None
     trial_rate: PassRate | None = None
 
     @property

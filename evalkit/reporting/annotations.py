@@ -7,7 +7,7 @@ how many more there are. Source: docs.github.com, workflow commands, read Novemb
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from evalkit.records import CaseSummary, CaseVerdict, Details, GateResult, Place, RunVerdict, Score, Summary, Trial
@@ -29,14 +29,18 @@ class Annotation:
     message: str
 
 
-def render_annotations(summary: Summary, gate: GateResult, details: Details) -> str:
-    """Return the workflow commands, a line each: what turned the run red as errors, what is only shown as warnings."""
+def render_annotations(summary: Summary, gate: GateResult, details: Details, folder: str = "") -> str:
+    """Return the workflow commands, a line each: what turned the run red as errors, what is only shown as warnings.
+
+    `folder` is where the project stands inside its repository, from whose top GitHub counts: `services/shop/`.
+    """
     found = [_annotation(case, details.get(case.key)) for case in _broken(summary)]
     errors = [each for each in found if each.severity == "error"]
     warnings = [each for each in found if each.severity == "warning"]
     if gate.verdict is not RunVerdict.PASSED and not errors:
         errors = [Annotation("error", Place(""), "evalkit", gate.sentence)]
-    return "".join(f"{workflow_command(each)}\n" for each in (*_at_most(errors), *_at_most(warnings)))
+    shown = (*_at_most(errors), *_at_most(warnings))
+    return "".join(f"{workflow_command(replace(each, place=each.place.below(folder)))}\n" for each in shown)
 
 
 def workflow_command(annotation: Annotation) -> str:

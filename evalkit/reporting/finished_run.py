@@ -10,17 +10,21 @@ from evalkit.records import Decision, Details, GateResult, Information, Place, R
 
 @dataclass(frozen=True)
 class Links:
-    """Where a reader gets more: `report` is the address of the page, `files` of the repository at this commit."""
+    """Where a reader gets more: `report` is the address of the page, `files` of the repository at this commit.
+
+    `folder` is where the project stands inside the repository, `services/shop/`; empty at its top.
+    """
 
     report: str = ""
     files: str = ""
+    folder: str = ""
 
     def of(self, place: Place) -> str:
         """Return the address of a line; empty where none is known."""
         if not self.files or place.file.startswith(("/", "..")):
             return ""
         line = f"#L{place.line}" if place.line else ""
-        return f"{self.files}/{quote(place.file)}{line}"
+        return f"{self.files}/{quote(place.below(self.folder).file)}{line}"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ GATE = "gate"
 def render_junit(summary: Summary, gate: GateResult, details: Details) -> bytes:
     """Return the XML: a case that failed is a failure, one not measured an error, one only watched is skipped.
 
-    An unstable case passes; its trials are in `system-out`. Times are the median of whole replies, waiting left out.
+    An unstable case passes; its trials are in `system-out`. The time of a case is that of all replies of its trials,
+    waiting left out; that of a suite is the sum of its cases.
     """
     root = Element("testsuites", name="evalkit")
     for suite in summary.suites:
@@ -78,7 +79,7 @@ def _case(parent: Element, summary: Summary, case: CaseSummary, details: Details
     attributes = {
         "name": _text(case.case_id),
         "classname": _text(case.suite),
-        "time": _seconds(case.total_ms),
+        "time": _seconds(case.played_ms),
         "file": _text(case.place.file),
         **({"line": str(case.place.line)} if case.place.line else {}),
     }

@@ -9,6 +9,7 @@ from evalkit.analysis import analyse
 from evalkit.cli.problems import render_github
 from evalkit.gate import judge
 from evalkit.records import Place, Problem
+from evalkit.reporting import Links
 from evalkit.reporting.annotations import SHOWN, Annotation, render_annotations, workflow_command
 from tests.made_up_run import MadeUpRun, run_of
 from tests.reporting.showcase import showcase
@@ -69,3 +70,17 @@ def test_check_and_run_write_the_same_form() -> None:
     place, message = Place("suites/a, b.yaml", 3, 4), "50 % of: a, b"
     ours = workflow_command(Annotation("error", place, "evalkit check", message))
     assert ours == render_github(Problem(place, message))
+
+
+def test_files_count_from_the_top_of_the_repository() -> None:
+    """A project in a subfolder is annotated, checked and linked where GitHub looks; what lies outside it too."""
+    analysis = analyse(showcase())
+    told = render_annotations(analysis.summary, judge(analysis.summary), analysis.details, "services/shop/")
+    assert told.startswith("::error file=services/shop/suites/late parcels.yaml,line=95,")
+
+    shared = Place("../shared/voice.yaml", 3, 4)
+    assert "file=services/shared/voice.yaml," in render_github(Problem(shared, "x"), "services/shop/")
+    assert "file=/etc/voice.yaml," in render_github(Problem(Place("/etc/voice.yaml", 3), "x"), "services/shop/")
+    assert Links("", "https://git.example/b/x", "services/shop/").of(Place("suites/a.yaml", 3)) == (
+        "https://git.example/b/x/services/shop/suites/a.yaml#L3"
+    )

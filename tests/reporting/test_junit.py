@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from evalkit.analysis import analyse
 from evalkit.gate import judge
 from evalkit.reporting import render_junit
-from tests.made_up_run import MadeUpRun, case, run_of
+from tests.made_up_run import PASSED, MadeUpRun, case, request, run_of, score, trial, trials, turn
 from tests.reporting.showcase import showcase
 
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).parent.parent / "data" / "junit.xsd"))
@@ -103,3 +104,14 @@ def test_a_suite_says_source_prompt_and_cost() -> None:
     assert str(names["source"]).startswith("stand-in model")
     assert names["prompt"] == "support@v2"
     assert float(str(names["cost_usd"])) > 0
+
+
+def test_times_add_up_over_trials_and_cases() -> None:
+    """A testcase takes as long as all replies of its trials, a testsuite as its cases; waiting is not counted."""
+    slow = request(total_ms=2000.0, waited_ms=60_000.0)
+    played = [*trials("a", "pp"), trial("a", 3, score(PASSED), turns=[replace(turn(), requests=(slow,))])]
+    run = MadeUpRun([case("a"), case("b"), case("c")], [*played, *trials("b", "pfn")])
+    found = {name: one.get("time") for name, one in cases_of(run).items()}
+
+    assert (found["a"], found["b"], found["c"]) == ("4.400", "2.400", "0.000")
+    assert parsed(run)[0].get("time") == parsed(run).get("time") == "6.800"
