@@ -59,7 +59,18 @@ def _least(case: CaseRecord) -> int:
 
 
 def gate_settings(suites: Sequence[SuiteRecord]) -> GateSettings:
-    """Return the settings that the suites' gates ask for; trade-offs are accepted only when every suite does."""
+    """Return the settings that the suites' gates ask for.
+
+    Trade-offs are accepted only when every suite does, stages are left out and doubts resolved when one suite wants it.
+    Limits of trials add up; where a suite has none there is none.
+    """
     tolerated = {suite.path: int(suite.gate.get("max_regressions") or 0) for suite in suites}
     lenient = bool(suites) and all(suite.gate.get("trade_offs") for suite in suites)
-    return GateSettings(breadth_only=lenient, tolerated={path: count for path, count in tolerated.items() if count})
+    limits = [int(suite.gate.get("max_trials") or 0) for suite in suites]
+    return GateSettings(
+        breadth_only=lenient,
+        adaptive=all(suite.gate.get("adaptive") is not False for suite in suites),
+        resolve=any(suite.gate.get("resolve") for suite in suites),
+        max_trials=sum(limits) if limits and all(limits) else None,
+        tolerated={path: count for path, count in tolerated.items() if count},
+    )

@@ -51,7 +51,7 @@ IMPROVED_P = 0.05
 def conclude(evidence: Evidence, looks: Sequence[Look], settings: GateSettings, *, staged: bool) -> Decision:
     """Return the decision; metrics of cost and time are added by who knows them."""
     totals = {arm: evidence.totals(arm) for arm in Arm}
-    problem = _problem(evidence, totals)
+    problem = _problem(evidence, totals, settings)
     red = _reds(looks)
     stale = any(each.red for each in looks if each.name is LookName.DRIFT)
     compared = _compared(evidence, red=bool(red), staged=staged)
@@ -97,11 +97,13 @@ def _is_fresh(evidence: Evidence) -> bool:
     return all(case.stored is None for case in evidence.cases)
 
 
-def _problem(evidence: Evidence, totals: dict[Arm, Counts]) -> str:
+def _problem(evidence: Evidence, totals: dict[Arm, Counts], settings: GateSettings) -> str:
     """Return why there is no verdict, empty when there can be one."""
     if not evidence.cases:
         return "no case is in both arms"
     strata = evidence.strata()
+    if not strata and not evidence.trials and settings.max_trials is not None:
+        return f"the first rounds do not fit into gate.max_trials ({settings.max_trials})"
     if not strata:
         return "no case was measured in both arms"
     for arm, total in totals.items():

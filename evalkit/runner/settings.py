@@ -21,9 +21,9 @@ class RunSettings:
     """The selection, the source and the limits of a run.
 
     `targets` are suites or `suite::case`; none means every suite. `via` is `live`, `stand-in`, `baseline` (replies kept
-    with the blessed baselines) or the folder of a stored run. Costs in US dollars, times in seconds. `last_failed` holds
-    `suite::case` names that did not pass last time. `platform` is where Claude is served. `retry` and `limits` say how
-    patient the engine is with a request.
+    with the blessed baselines) or the folder of a stored run. Costs in US dollars, times in seconds. `last_failed`
+    holds `suite::case` names that did not pass last time. `platform` is where Claude is served. `retry` and `limits`
+    say how patient the engine is with a request.
 
     `compare` False leaves baselines alone; else the run is compared with the blessed ones, with the finished run
     `against`, or with the prompt reference `against_prompt`. `draw` moves the stand-in's dice, so that a run with

@@ -38,7 +38,11 @@ class Stages:
         """Return the plan's own trials together with what the first look needs beyond them."""
         if self._procedure is None:
             return self._unplayed(self._own)
-        self._plan_stage(next(self._procedure))
+        ask = next(self._procedure, None)
+        if ask is None:  # not even the first look fits its limit; the suite's own trials are played all the same
+            self._procedure = None
+            return self._unplayed(self._own)
+        self._plan_stage(ask)
         planned = {trial.key: trial for trial in self._own}
         planned |= {trial.key: trial for trial in self._interleaved()}
         return self._unplayed(list(planned.values()))

@@ -109,6 +109,7 @@ class _Loader:
         judge = judge_settings(head.judge)
         cases = self._cases(head, files, voice, Judged(judge))
         self._found.problems += check_enforced(source, self._root, judge, cases)
+        self._check_max_trials(head.gate, cases)
         if any(problem.severity == "error" for problem in self._found.problems):
             return None, self._found.problems
         suite = Suite(
@@ -188,6 +189,17 @@ class _Loader:
             cases.extend(made)
         return cases
 
+    def _check_max_trials(self, gate: GateFile | None, cases: Sequence[Case]) -> None:
+        """Add a problem when not even the first look of a comparison would fit its limit."""
+        gated = [case.record for case in cases if case.record.gated and case.record.skip is None]
+        least = sum(case.trials for case in gated)
+        if gate is not None and gate.max_trials is not None and gate.max_trials < least:
+            message = (
+                f"max_trials {gate.max_trials} is less than the first look takes ({least} trials of {len(gated)} "
+                "cases); nothing could be compared."
+            )
+            self._found.problems.append(self._source.problem(("gate", "max_trials"), message))
+
     def _unique(self, case_id: str, index: int, first: dict[str, int]) -> None:
         if case_id in first and first[case_id] != index:
             line = self._source.place(("cases", first[case_id], "id")).line
@@ -201,4 +213,14 @@ def _gate(gate: GateFile | None) -> Gate:
         return Gate()
     seconds: Any = float(gate.time[:-1]) * _SECONDS[gate.time[-1]] if gate.time else None
     limits = gate.max_increase.model_dump(exclude_none=True) if gate.max_increase else None
-    return Gate(gate.pass_rate, gate.cost_usd, seconds, gate.max_regressions, limits, gate.trade_offs)
+    return Gate(
+        gate.pass_rate,
+        gate.cost_usd,
+        seconds,
+        gate.max_regressions,
+        limits,
+        gate.trade_offs,
+        gate.adaptive,
+        gate.resolve,
+        gate.max_trials,
+    )

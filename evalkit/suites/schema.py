@@ -146,6 +146,23 @@ class GateFile(FileModel):
     trade_offs: Flag | None = Field(
         None, description="true: cases may break as long as the suite as a whole is not worse.", examples=[True]
     )
+    adaptive: Flag | None = Field(
+        None,
+        description="false: every case gets five rounds at least and one look decides; no stages.",
+        examples=[False],
+    )
+    resolve: Flag | None = Field(
+        None,
+        description="true: where the first look can't exclude a drop of 5 points, more rounds are played.",
+        examples=[True],
+    )
+    max_trials: Count | None = Field(
+        None,
+        ge=1,
+        description="A comparison plays at most this many trials: a stage that does not fit is not begun. "
+        "With several suites their limits add up, and a suite without one has none.",
+        examples=[300],
+    )
 
 
 class JudgeFile(FileModel):

@@ -70,8 +70,9 @@ class Case:
 class Gate:
     """The limits of a suite: share of cases that must pass (0 to 1), dollars and seconds of a whole run.
 
-    Against a baseline: how many cases may be clearly worse, how much more of each metric is allowed (0.1 for 10 %), and
-    whether cases may break when the suite as a whole is not worse.
+    Against a baseline: how many cases may be clearly worse, how much more of each metric is allowed (0.1 for 10 %),
+    whether cases may break when the suite as a whole is not worse, whether to go in stages, whether to go on until the
+    margin is decided, and how many trials that may take.
     """
 
     pass_rate: float | None = None
@@ -80,6 +81,9 @@ class Gate:
     max_regressions: int | None = None
     max_increase: Mapping[str, float] | None = None
     trade_offs: bool | None = None
+    adaptive: bool | None = None
+    resolve: bool | None = None
+    max_trials: int | None = None
 
 
 @dataclass(frozen=True)

@@ -295,6 +295,38 @@ def test_a_stage_that_does_not_fit_the_limit_is_left_out_whole() -> None:
     assert decision.calls == 100
 
 
+def test_a_first_look_that_does_not_fit_is_no_verdict() -> None:
+    """When not even the first rounds may be played, nothing is asked for and the reason is the limit."""
+    script = Script()
+    decision = run(cases(100), script, replace(SETTINGS, max_trials=99))
+
+    assert script.asks == []
+    assert decision.verdict is Verdict.NO_VERDICT
+    assert "gate.max_trials (99)" in decision.problem
+
+
+def test_a_suite_can_do_without_stages() -> None:
+    """Without stages a large suite gets five rounds and one look with the whole level."""
+    script = Script(failing(7))
+    decision = run(cases(40), script, replace(SETTINGS, adaptive=False))
+
+    assert [ask.total for ask in script.asks[:1]] == [200]
+    assert Stage.CONFIRM not in {ask.stage for ask in script.asks}
+    assert [case.key for case in decision.clearly_worse] == [key(7)]
+
+
+def test_doubts_are_resolved_where_that_is_asked_for() -> None:
+    """A first look that leans nowhere and can't exclude the margin is followed by more rounds only with `resolve`."""
+    flaky = [replace(case, stored=Counts(3, 2)) for case in cases(30)]
+    half = Script(lambda arm, k, stage: (arm, stage) != PLAYED or int(k[1][1:]) % 5 < 3)
+    assert run(flaky, half).verdict is Verdict.CANT_TELL
+    assert len(half.asks) == len([ask for ask in half.asks if ask.stage is not Stage.ROUND]) + 1
+
+    more = Script(lambda arm, k, stage: (arm, stage) != PLAYED or int(k[1][1:]) % 5 < 3)
+    run(flaky, more, replace(SETTINGS, resolve=True))
+    assert [ask.stage for ask in more.asks].count(Stage.ROUND) == 2
+
+
 def test_without_the_baseline_arm_the_stored_looks_remain() -> None:
     """Where the old prompt can't be played, the suspects stay suspects and the looks at the store still count."""
     script = Script(failing(*range(12)))

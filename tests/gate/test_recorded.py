@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from evalkit.analysis import collect_arms
-from evalkit.gate import Opponents, compare_recorded
+from evalkit.gate import Opponents, compare_recorded, gate_settings
 from evalkit.gate.promises import tell_broken, tell_promises
 from evalkit.records import (
     Arm,
@@ -120,6 +120,18 @@ def test_a_rate_that_clean_trials_do_not_show_yet_is_said() -> None:
     assert tell_promises([replace(vital, min_rate=0.5)], collect_arms(trials())) == ()
     assert tell_promises([vital], collect_arms(trials(failing=("c0",)))) == ()
     assert tell_promises([replace(vital, skip="later")], collect_arms(trials())) == ()
+
+
+def test_suites_say_how_they_are_compared() -> None:
+    """Stages, doubts and limits of trials come from the suites' gates; of several the careful word counts."""
+    plain = gate_settings([suite()])
+    assert (plain.adaptive, plain.resolve, plain.max_trials, plain.breadth_only) == (True, False, None, False)
+
+    one = replace(suite(), gate={"adaptive": False, "resolve": True, "max_trials": 100, "trade_offs": True})
+    found = gate_settings([one, one])
+    assert (found.adaptive, found.resolve, found.max_trials, found.breadth_only) == (False, True, 200, True)
+    mixed = gate_settings([one, suite()])
+    assert (mixed.adaptive, mixed.resolve, mixed.max_trials, mixed.breadth_only) == (False, True, None, False)
 
 
 def test_nothing_to_compare_with_is_no_decision() -> None:
