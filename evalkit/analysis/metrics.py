@@ -122,11 +122,11 @@ def sum_turns(requests: pd.DataFrame) -> tuple[TurnSummary, ...]:
 
 
 def count_rules(scores: pd.DataFrame, places: dict[str, Place]) -> tuple[RuleSummary, ...]:
-    """Return how often each rule broke, in trials; errors before warnings, most broken first."""
+    """Return how often each rule broke, in trials; errors, warnings, suggestions, most broken first."""
     rules = [
         _rule(str(name), Level(str(level)), rows, places) for (name, level), rows in scores.groupby(["rule", "level"])
     ]
-    return tuple(sorted(rules, key=lambda rule: (rule.level is Level.WARNING, -rule.broken, rule.name)))
+    return tuple(sorted(rules, key=lambda rule: (list(Level).index(rule.level), -rule.broken, rule.name)))
 
 
 def _rule(name: str, level: Level, rows: pd.DataFrame, places: dict[str, Place]) -> RuleSummary:

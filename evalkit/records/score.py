@@ -10,10 +10,12 @@ from evalkit.records.transcript import JsonObject
 
 
 class Level(StrEnum):
-    """How much a broken assertion weighs: an error fails the trial, a warning is counted and shown."""
+    """How much a broken assertion weighs: an error fails the trial, a warning is counted and shown, a suggestion is
+    shown after them and is no warning."""
 
     ERROR = "error"
     WARNING = "warning"
+    SUGGESTION = "suggestion"
 
 
 class TrialVerdict(StrEnum):

@@ -189,11 +189,12 @@ def _quoted(score: Score, trial: Trial, where: str, width: int) -> Iterator[Text
 
 def _totals(summary: Summary, report: str) -> Iterator[Text]:
     line = Text(tally_in_words(summary.tally) + ".")
-    warnings = [rule for rule in summary.rules if rule.level is Level.WARNING and rule.broken]
-    if warnings:
-        told = ", ".join(f"{one_line(rule.name)} ×{rule.broken}" for rule in warnings[:6])
-        more = f" and {len(warnings) - 6} more" if len(warnings) > 6 else ""
-        line.append(f"  Warnings: {told}{more}")
+    for title, level, style in (("Warnings", Level.WARNING, ""), ("Suggestions", Level.SUGGESTION, "dim")):
+        broken = [rule for rule in summary.rules if rule.level is level and rule.broken]
+        if broken:
+            told = ", ".join(f"{one_line(rule.name)} ×{rule.broken}" for rule in broken[:6])
+            more = f" and {len(broken) - 6} more" if len(broken) > 6 else ""
+            line.append(f"  {title}: {told}{more}", style)
     if summary.trial_rate:
         yield Text(trial_rate_in_words(summary.trial_rate))
     yield line

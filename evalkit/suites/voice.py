@@ -127,17 +127,12 @@ def _rule(source: Source, rule: Rule, path: ValuePath) -> VoiceRule:
         for index, text in enumerate(texts)
     ]
     return VoiceRule(
-        rule.id, _kind(rule), _level(rule.level), rule.message, _params(rule), source.place(path), tuple(examples)
+        rule.id, _kind(rule), Level(rule.level), rule.message, _params(rule), source.place(path), tuple(examples)
     )
 
 
 def _kind(rule: Rule) -> str:
     return str(rule.model_dump(include={"extends"})["extends"])
-
-
-def _level(level: str) -> Level:
-    """Return a rule's level; a suggestion is a warning, which is counted and shown and never fails a trial."""
-    return Level.ERROR if level == "error" else Level.WARNING
 
 
 def _params(rule: Rule) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Rule(FileModel):
     )
     level: Literal["error", "warning", "suggestion"] = Field(
         "warning",
-        description="error fails the trial; warning (as in Vale the default) and suggestion are counted and shown.",
+        description="error fails the trial; warning (as in Vale the default) is counted, suggestion only shown.",
     )
     description: Text = Field("", description="Why the rule exists.", examples=["Customers read it as a brush-off."])
     link: Text = Field("", description="Where it is written down.", examples=["https://example.com/voice#apology"])

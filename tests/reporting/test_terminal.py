@@ -9,9 +9,9 @@ from rich.cells import cell_len
 
 from evalkit.analysis import analyse
 from evalkit.gate import judge
-from evalkit.records import Source
+from evalkit.records import CaseVerdict, Level, Source
 from evalkit.reporting.terminal import Screen, render_run
-from tests.made_up_run import FAILED, LIVE, MadeUpRun, case, marked, run_of, score, trial, trials, turn
+from tests.made_up_run import FAILED, LIVE, PASSED, MadeUpRun, case, marked, run_of, score, trial, trials, turn, voice
 from tests.reporting.showcase import showcase
 
 
@@ -138,3 +138,15 @@ def test_last_lines_hold_the_verdict() -> None:
 def test_run_without_cases_is_rendered() -> None:
     """A run that selected nothing still says so."""
     assert "– Nothing selected" in text_of(MadeUpRun([], [], suites=()))
+
+
+def test_suggestions_come_after_warnings_and_are_none() -> None:
+    """A broken suggestion is told by itself; the case is not warned, and it passed."""
+    played = [trial("a", n, score(PASSED), voice("brief"), voice("warmer", level=Level.SUGGESTION)) for n in (1, 2, 3)]
+    analysis = analyse(MadeUpRun([case("a")], played))
+    (summarised,) = analysis.summary.cases
+
+    assert "Warnings: voice/brief ×3  Suggestions: voice/warmer ×3" in text_of(MadeUpRun([case("a")], played))
+    assert summarised.warned == ("voice/brief",)
+    assert summarised.verdict is CaseVerdict.PASS
+    assert [rule.level for rule in analysis.summary.rules] == [Level.ERROR, Level.WARNING, Level.SUGGESTION]

@@ -17,7 +17,7 @@ rules:
   - {id: brief, extends: length, message: Too long, max_words: 50, level: error}
   - {id: plain, extends: existence, message: "Says '%s'", tokens: [utilise], scope: first_sentence}
   - {id: swap, extends: substitution, message: "'%s' not '%s'", swap: {color: colour}, ignorecase: false}
-  - {id: bang, extends: occurrence, message: Calm, token: "!", max: 1}
+  - {id: bang, extends: occurrence, message: Calm, token: "!", max: 1, level: suggestion}
 """
 SUITE = """\
 description: Returns
@@ -154,7 +154,7 @@ def test_brand_rules_apply_to_every_case_but_where_they_are_switched_off(tmp_pat
         "tokens": ["utilise"], "nonword": False, "ignorecase": True, "exceptions": [], "scope": "first_sentence",
         "message": "Says '%s'", "skip_turns": [],
     }  # fmt: skip
-    assert rules["plain"].level is Level.WARNING
+    assert (rules["plain"].level, rules["bang"].level) == (Level.WARNING, Level.SUGGESTION)
     assert rules["bang"].params == {
         "token": "!", "min": None, "max": 1, "ignorecase": True, "scope": "reply", "message": "Calm", "skip_turns": [],
     }  # fmt: skip

@@ -68,9 +68,9 @@ def _show_unkept(chat: Chat, score: Score, reply: str) -> None:
     if score.finding.verdict is TrialVerdict.NOT_MEASURED:
         chat.screen.say(f"  ? {score.assertion.rule}   {score.finding.note}", "dim")
         return
-    warning = score.assertion.level is Level.WARNING
     found = ", ".join(f'"{reply[span.start : span.end]}"' for span in score.finding.spans[:5])
-    mark, style = ("~", "yellow") if warning else ("✗", "red")
+    marks = {Level.ERROR: ("✗", "red"), Level.WARNING: ("~", "yellow"), Level.SUGGESTION: ("·", "dim")}
+    mark, style = marks[score.assertion.level]
     chat.screen.say(f"  {mark} {score.assertion.rule}   {found or score.finding.observed}", style)
     message = str(score.assertion.params.get("message", ""))
     chat.screen.say(f"      {message.replace('%s', '…')}   {score.assertion.place}", "dim")

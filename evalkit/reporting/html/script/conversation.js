@@ -88,7 +88,7 @@ function turnElement(turn, view) {
 }
 
 function checkElement(check, talk) {
-  const body = el("div", {}, el("b", {}, check.label), check.level === "warning" ? " (warning)" : "");
+  const body = el("div", {}, el("b", {}, check.label), check.level === "error" ? "" : ` (${check.level})`);
   if (check.turn) {
     const jump = () => {
       const turn = talk.querySelector(`[data-turn="${check.turn}"]`);
@@ -125,6 +125,7 @@ function trialElement(view, same) {
   talk.append(...view.turns.map((turn) => turnElement(turn, view)));
   if (view.bill) talk.append(el("ul", { class: "requests" }, el("li", {}, `session: ${view.bill}`)));
   const order = ["failed", "not measured", "passed"];
-  const checks = [...view.checks].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
+  const levels = ["error", "warning", "suggestion"];
+  const checks = [...view.checks].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict) || levels.indexOf(a.level) - levels.indexOf(b.level));
   return el("div", { class: "two" }, talk, checkList(checks, talk));
 }
