@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STAND_IN = "stand-in"
 REPORTS = "reports/pytest"
 SOURCE = "evalkit source"
+BLESSED = "evalkit baseline"
 
 
 class CaseFailed(Exception):
@@ -70,7 +71,15 @@ def _project_root(file: Path) -> Path | None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say where the replies came from, so that green is not taken for more than it is."""
     reports = (report for found in terminalreporter.stats.values() for report in found)
-    if any((SOURCE, STAND_IN) in map(tuple, getattr(report, "user_properties", ())) for report in reports):
+    told = {tuple(one) for report in reports for one in getattr(report, "user_properties", ())}
+    blessed = sorted(suite for name, suite in told if name == BLESSED)
+    if blessed:
+        more = f" and {len(blessed) - 3} more" if len(blessed) > 3 else ""
+        terminalreporter.write_line(
+            f"evalkit: {', '.join(blessed[:3])}{more}: a baseline is there, and these items hold cases to what they "
+            "state only; evalkit run compares."
+        )
+    if (SOURCE, STAND_IN) in told:
         terminalreporter.write_line(
             "evalkit: the stand-in model answered, which checks suites, tools and rules and says nothing about Claude; "
             "--evalkit-via live asks Claude itself."
@@ -86,11 +95,14 @@ class SuiteFile(pytest.File):
         """Yield the cases; what is wrong in the file is an error of the collection."""
         from evalkit.suites import load_suite
 
-        for case in load_suite(self.path, self.root).cases:
+        suite = load_suite(self.path, self.root)
+        blessed = _is_blessed(self.root, suite.path, self.config.getoption("--evalkit-via"))
+        for case in suite.cases:
             item: CaseItem = CaseItem.from_parent(self, name=case.record.case_id)
             item.case = case.record
             item.extra_keyword_matches.update(case.record.tags)
             item.user_properties.append((SOURCE, self.config.getoption("--evalkit-via")))
+            item.user_properties.extend([(BLESSED, suite.path)] if blessed else [])
             yield item
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -170,6 +182,15 @@ def _project(root: Path) -> Project:
 
     prices = parse_prices(load_config(root).get("prices", []))
     return Project(root, price_with(prices), NoProgress, price_table(prices))
+
+
+def _is_blessed(root: Path, suite: str, via: str) -> bool:
+    """Return whether a suite has a baseline that was taken from this source."""
+    from evalkit.baseline import baseline_name, load_baseline
+
+    name = baseline_name(suite)
+    found = load_baseline(root / name, name) if (root / name).is_file() else None
+    return found is not None and found.conditions.source.partition(",")[0] == via
 
 
 def _configured(root: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from evalkit.baseline import Baseline, Conditions, render_baseline
 from evalkit.store import RunReader
 from tests.runner.project import make_project
 
@@ -130,3 +131,17 @@ def test_the_plugin_is_installed_with_the_package() -> None:
     """pyproject.toml names the plugin for pytest to find."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["entry-points"]["pytest11"] == {"evalkit": "evalkit.pytest_plugin"}
+
+
+@pytest.mark.parametrize(("source", "said"), [("stand-in", True), ("live", False)])
+def test_a_baseline_of_the_played_source_is_told(project: pytest.Pytester, source: str, *, said: bool) -> None:
+    """Items are absolute: where a baseline could be compared with, one line says that evalkit run does."""
+    conditions = Conditions(source, "claude-sonnet-5-5", "ab" * 8)
+    made = Baseline("suites/a.yaml", "2026-11-20", "bot@v1", "d" * 64, conditions, 5)
+    (project.path / "suites" / "a.baseline.json").write_text(render_baseline(made))
+    result = project.runpytest_inprocess(*PLUGIN, "suites/a.yaml::greets")
+
+    told = (
+        "suites/a.yaml: a baseline is there, and these items hold cases to what they state only; evalkit run compares."
+    )
+    assert any(line.endswith(told) for line in result.stdout.lines) is said

@@ -77,7 +77,7 @@ def conclude(evidence: Evidence, looks: Sequence[Look], settings: GateSettings, 
         fresh=_is_fresh(evidence),
         stale=stale and bool(red),
         trade_off=bool(grounds) and delta is not None and delta.value > 0,
-        fragile=_is_fragile(evidence, looks, settings, red=bool(red)),
+        fragile=not problem and _is_fragile(evidence, looks, settings, verdict, staged=staged),
         more_errors=_has_more_errors(evidence),
         problem=problem,
         must_pass_failed=failed,
@@ -237,12 +237,16 @@ def _detectable(strata: dict[CaseKey, Stratum]) -> float | None:
     )
 
 
-def _is_fragile(evidence: Evidence, looks: Sequence[Look], settings: GateSettings, *, red: bool) -> bool:
-    """Whether counting errors against the candidate would change what is red."""
+def _is_fragile(
+    evidence: Evidence, looks: Sequence[Look], settings: GateSettings, verdict: Verdict, *, staged: bool
+) -> bool:
+    """Whether counting errors against the candidate would change the verdict; few errors are not asked about."""
     totals = [evidence.totals(arm) for arm in Arm]
     if not looks or all(t.errors <= ERRORS_NOTED * (t.valid + t.errors) for t in totals):
         return False
-    return bool(_reds(again(looks, evidence.with_errors_against_the_candidate(), settings))) != red
+    worst = evidence.with_errors_against_the_candidate()
+    drift = [each for each in looks if each.name is LookName.DRIFT]
+    return conclude(worst, [*again(looks, worst, settings), *drift], settings, staged=staged).verdict is not verdict
 
 
 def _has_more_errors(evidence: Evidence) -> bool:

@@ -279,6 +279,39 @@ def test_errors_leave_no_verdict(arm: Arm) -> None:
     assert arm.value in decision.problem
 
 
+def test_errors_that_could_turn_the_verdict_around_make_it_fragile() -> None:
+    """Two errors in 100 trials are no matter in cases that have other trials, and one where they are all there is."""
+    few = Script(lambda arm, k, _: None if arm is Arm.CANDIDATE and k in (key(3), key(4)) else True)
+    assert run(cases(100), few).fragile
+    assert not run(cases(100), Script()).fragile
+
+    once = Script(lambda arm, k, _: None if arm is Arm.CANDIDATE and k == key(3) else True)
+    assert not run(cases(100), once).fragile  # one in a hundred is not asked about
+
+
+def test_a_candidate_with_more_errors_is_told() -> None:
+    """Errors in the candidate's arm alone are said where chance does not explain them; equal ones are not."""
+
+    def lost(*arms: Arm) -> Script:
+        return Script(lambda arm, k, _: None if arm in arms and int(k[1][1:]) < 9 else True)
+
+    assert run(cases(200, None), lost(Arm.CANDIDATE)).more_errors
+    assert not run(cases(200, None), lost(*Arm)).more_errors
+
+
+def test_several_suites_share_one_level() -> None:
+    """However many suites are compared in a run, its looks together err at most as often as one comparison may."""
+    some = [replace(case, key=(f"suites/s{n % 4}.yaml", case.key[1])) for n, case in enumerate(cases(100))]
+    weak = {case.key for n, case in enumerate(some) if n % 9 == 0}
+    script = Script(lambda arm, k, stage: (arm, stage) != PLAYED or k not in weak)
+    decision = run([replace(case, stored=Counts(4, 1)) for case in some], script)
+
+    looks = [look for look in decision.looks if look.name is not LookName.DRIFT]
+    assert sum(look.level for look in looks) <= SETTINGS.alpha + 1e-12
+    assert len({case.key[0] for case in decision.cases}) == 4
+    assert all(look.cases == 100 for look in looks if look.name is not LookName.CONFIRM)
+
+
 def test_nothing_played_is_no_verdict() -> None:
     """When the first rounds can't be played there is nothing to say, and never a pass."""
     assert run(cases(100), lambda _: None).verdict is Verdict.NO_VERDICT

@@ -83,6 +83,18 @@ def test_a_further_trial_that_fails_makes_the_run_red(project: Project) -> None:
     assert failed_in(folder) == ("suites/a.yaml::c98",)
 
 
+def test_a_first_look_beyond_the_limit_leaves_no_verdict(project: Project) -> None:
+    """Where --trials makes the first look larger than gate.max_trials, a run plays its own trials and compares nothing."""
+    cases = [case(n) for n in range(CASES)]
+    write_suite(project.root, cases=cases, trials=1, min_pass=1, gate={"max_trials": CASES})
+    folder = run(project, against=str(project.root / "then"), trials=2)
+
+    gate = judge(analyse(RunReader(folder)).summary, compare_run(RunReader(folder)))
+    assert gate.verdict is RunVerdict.NO_VERDICT
+    assert f"the first rounds do not fit into gate.max_trials ({CASES})" in gate.sentence
+    assert sum(stages(folder).values()) == 2 * CASES
+
+
 def test_fail_fast_hears_of_a_further_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With -x the run ends where a critical case fails beyond the suite's own trials: no trial follows."""
     asked = Counter[str]()
