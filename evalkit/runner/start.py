@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -23,7 +24,7 @@ from evalkit.runner.run import Runner, RunState
 from evalkit.runner.settings import BASELINE, LIVE, STAND_IN, RunSettings
 from evalkit.runner.source import describe_source, require_credential
 from evalkit.runner.staged import Stages
-from evalkit.store import CACHE, RUN_FILE, ResponseCache, RunReader, RunWriter, find_run, new_run_id
+from evalkit.store import CACHE, RUN_FILE, ResponseCache, RunReader, RunWriter, find_run, new_run_id, prune_cache
 from evalkit.suites import Suite
 
 
@@ -85,6 +86,8 @@ def _play(
             cache=cache,
         )
         asyncio.run(runner.run())
+    if cache is not None:
+        prune_cache(project.root / CACHE, time.time())
 
 
 def _replay_run(project: Project, asked: Asked) -> Path:

@@ -5,7 +5,7 @@ from evalkit.store.folders import REPORTS, RUN_FILE, find_run, last_run, new_run
 from evalkit.store.hashing import Hasher
 from evalkit.store.logs import LogWriter
 from evalkit.store.reader import OpenSession, RunReader
-from evalkit.store.response_cache import CACHE, ResponseCache, cache_key
+from evalkit.store.response_cache import CACHE, ResponseCache, cache_key, prune_cache
 from evalkit.store.sessions import StoredSession, find_record, parse_line, read_lines, read_session, record_files
 from evalkit.store.writer import RunWriter
 
@@ -27,6 +27,7 @@ __all__ = [
     "last_run",
     "new_run_id",
     "parse_line",
+    "prune_cache",
     "read_lines",
     "read_session",
     "record_files",

@@ -1,14 +1,17 @@
 """Replies that were paid for once, kept below `.evalkit_cache` so that the same question of the same trial is free.
 
 A key is made from the endpoint, the bytes of the request, its headers, and the trial that asks: five trials stay five
-draws, and another text is another key. Errors are never kept. Knows files; must not know when a reply may be used.
+draws, and another text is another key. Errors are never kept, and what is not used any more is removed in time. Knows
+files; must not know when a reply may be used.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +23,8 @@ from evalkit.store.scrub import Scrubber
 from evalkit.store.writer import plain, shallow
 
 CACHE = ".evalkit_cache"
+KEEP_S = 30 * 24 * 3600.0
+"""Replies that nobody has used for this long are for prompts that are gone."""
 _VERSION = 1
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 
@@ -36,11 +41,15 @@ class ResponseCache:
         """Return the kept reply, None when there is none; a file that is torn or of another version is none."""
         if self._fresh:
             return None
+        path = self._path(key)
         try:
-            stored = orjson.loads(self._path(key).read_bytes())
-            return _REQUEST.validate_python(stored["request"]) if stored["version"] == _VERSION else None
+            stored = orjson.loads(path.read_bytes())
+            found = _REQUEST.validate_python(stored["request"]) if stored["version"] == _VERSION else None
         except (FileNotFoundError, orjson.JSONDecodeError, ValidationError, KeyError, TypeError):
             return None
+        with suppress(OSError):  # a folder that can be read only is a cache all the same
+            os.utime(path)
+        return found
 
     def save(self, key: str, request: Request) -> None:
         """Keep a complete reply, whole or not at all; its body is in the key and is not kept."""
@@ -56,6 +65,20 @@ class ResponseCache:
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key[2:]}.json"
+
+
+def prune_cache(folder: Path, now: float, keep_s: float = KEEP_S) -> int:
+    """Remove the replies that were neither kept nor used for `keep_s` seconds before `now`; return how many.
+
+    What can't be looked at or removed stays where it is: tidying up must not fail a run that is over.
+    """
+    removed = 0
+    for path in [*folder.glob("??/*.json"), *folder.glob("??/.*.json.*")]:
+        with suppress(OSError):
+            if now - path.stat().st_mtime > keep_s:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def cache_key(endpoint: str, body: JsonObject, headers: Mapping[str, str], trial: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,17 @@ def cached(root: Path) -> int:
 def project(tmp_path: Path) -> Project:
     """A project with one case, three trials."""
     return make_project(tmp_path, cases=[ASKS], trials=3)
+
+
+def test_a_live_run_ends_by_removing_what_is_not_used(project: Project, live: StandIn) -> None:
+    """Replies of another text that nobody has used for a month are gone after the next run; those it used stay."""
+    run(project, via="live")
+    for path in (project.root / CACHE).rglob("*.json"):
+        os.utime(path, (0, 0))
+    kept = cached(project.root)
+    write_suite(project.root, cases=[ASKS, {**ASKS, "id": "new", "user": "Hello."}], trials=1)
+    run(project, project.root / "again", via="live")
+    assert cached(project.root) == 2 < kept
 
 
 def test_the_same_run_again_asks_nobody(project: Project, live: StandIn, model: JudgeModel) -> None:

@@ -84,7 +84,7 @@ def test_a_further_trial_that_fails_makes_the_run_red(project: Project) -> None:
 
 
 def test_a_first_look_beyond_the_limit_leaves_no_verdict(project: Project) -> None:
-    """Where --trials makes the first look larger than gate.max_trials, a run plays its own trials and compares nothing."""
+    """Where --trials makes the first look larger than gate.max_trials, a run plays its trials and compares nothing."""
     cases = [case(n) for n in range(CASES)]
     write_suite(project.root, cases=cases, trials=1, min_pass=1, gate={"max_trials": CASES})
     folder = run(project, against=str(project.root / "then"), trials=2)
