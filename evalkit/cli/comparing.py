@@ -35,12 +35,13 @@ def compare_prompts(options: Mapping[str, Any], root: Path, command: tuple[str, 
     from evalkit.cli.config import load_config
     from evalkit.cli.run import make_project
     from evalkit.gate import compare_run
-    from evalkit.runner import LIVE, STAND_IN, Asked, RunSettings, has_credential, start_run
+    from evalkit.runner import Asked, RunSettings, start_run
+    from evalkit.source import LIVE, STAND_IN, usual_source
     from evalkit.store import RunReader
 
     config = load_config(root)
     platform = config.get("platform", "anthropic")
-    via = options["via"] or (LIVE if has_credential(platform) else STAND_IN)
+    via = options["via"] or usual_source(platform)
     if via not in (LIVE, STAND_IN):
         raise UsageError(f"compare: --via {via} is no source that can play two prompts; expected live or stand-in.")
     settings = RunSettings(

@@ -82,11 +82,11 @@ async def _send(request: Request, stored: StoredSession, via: str | None, root: 
     from evalkit.cli.config import load_config
     from evalkit.engine.resend import resend
     from evalkit.pricing import parse_prices, price_with
-    from evalkit.runner.source import has_credential, open_source, require_credential
+    from evalkit.source import open_source, require_credential, usual_source
 
     config = load_config(root)
     platform = config.get("platform", "anthropic")
-    via = via or ("live" if has_credential(platform) else "stand-in")
+    via = via or usual_source(platform)
     require_credential(via, platform)
     memory = stored.prompts[-1].memory if stored.prompts else {}
     async with open_source(via, platform) as source:

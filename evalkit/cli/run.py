@@ -110,8 +110,9 @@ def _watch(project: Project, settings: RunSettings, options: Mapping[str, Any]) 
     """Play until Ctrl-C; each run gets a folder of its own."""
     from evalkit.cli.finish import finish_run
     from evalkit.cli.watch import ask_before_paying, changes_of, watch
-    from evalkit.runner import LIVE, Asked, start_run
+    from evalkit.runner import Asked, start_run
     from evalkit.runner.watched import Watched
+    from evalkit.source import LIVE
 
     if options["out"] or options["open_report"]:
         raise click.UsageError("--watch makes a run of every change; leave out --out and --open.")
@@ -158,13 +159,14 @@ def make_project(root: Path, config: Mapping[str, Any], *, quiet: bool) -> Proje
 
 
 def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any]) -> RunSettings:
-    from evalkit.runner import LIVE, STAND_IN, RunSettings, failed_last_time, has_credential
+    from evalkit.runner import RunSettings, failed_last_time
+    from evalkit.source import usual_source
 
     platform = config.get("platform", "anthropic")
     max_time = options["max_time"] or config.get("max_time")
     return RunSettings(
         targets=options["targets"],
-        via=options["via"] or (LIVE if has_credential(platform) else STAND_IN),
+        via=options["via"] or usual_source(platform),
         prompt=options["prompt"],
         keyword=options["keyword"],
         tags=options["tags"],

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
 from evalkit.engine import ApiReplies, Door, Limits, Price, RateLimiter, Replies
-from evalkit.engine.platforms import ANTHROPIC, check_platform, endpoint_name, is_configured
+from evalkit.engine.platforms import ANTHROPIC
 from evalkit.engine.threads import run_in_thread
 from evalkit.errors import UsageError
 from evalkit.records import JsonObject, Source
+from evalkit.source import LIVE, STAND_IN, describe_source, load_source, open_source, require_credential, usual_source
 
-LIVE = "live"
-STAND_IN = "stand-in"
 LIMITS = Limits(turn_s=300.0)  # a person is waiting
 
 
@@ -36,7 +36,7 @@ class Connection:
     """Replies for one chat over one pool of connections; `warm_up` early, close at the end."""
 
     def __init__(self, via: str, platform: str, price: Price) -> None:
-        self.source = Source("live", endpoint_name(platform)) if via == LIVE else Source("stand-in")
+        self.source = describe_source(via, platform)
         self._via = via
         self._platform = platform
         self._price = price
@@ -66,46 +66,18 @@ class Connection:
         await self._stack.aclose()
 
     async def _open(self) -> Door:
-        await run_in_thread(_loader(self._via))
-        from evalkit.engine.claude import STAND_IN_KEY, ClaudeDoor
-
-        if self._via == LIVE:
-            door = ClaudeDoor(platform=self._platform)
-        else:
-            from evalkit.standin import StandIn
-
-            stand_in = StandIn()
-            door = ClaudeDoor(stand_in.start(), STAND_IN_KEY)
-            self._stack.callback(stand_in.stop)
-        self._stack.push_async_callback(door.close)
-        return door
+        await run_in_thread(partial(load_source, self._via))
+        opened = await self._stack.enter_async_context(open_source(self._via, self._platform))
+        return opened.door
 
 
 def choose_source(asked: str | None, platform: str = ANTHROPIC) -> str:
-    """Return `live` or `stand-in`: what was asked for, else live where it is set up. UsageError when it can't be used.
-
-    Beside `runner.source`, which does the same for runs: importing the runner loads half a second of statistics.
-    """
-    via = asked or (LIVE if is_configured(platform) else STAND_IN)
+    """Return `live` or `stand-in`: what was asked for, else the usual one. UsageError when it can't be used."""
+    via = asked or usual_source(platform)
     if via not in {LIVE, STAND_IN}:
         raise UsageError(f"--via {via}: a chat needs replies that are made now; expected live or stand-in.")
-    if via == LIVE and platform == ANTHROPIC and not is_configured(platform):
-        raise UsageError("--via live needs a key; set ANTHROPIC_API_KEY, or use --via stand-in.")
-    if via == LIVE:
-        check_platform(platform)
+    require_credential(via, platform)
     return via
-
-
-def _loader(via: str) -> Callable[[], None]:
-    def load() -> None:
-
-        if via == STAND_IN:
-            from evalkit.standin.server import build_server, default_answer
-            from evalkit.standin.settings import Settings
-
-            build_server(Settings(answer=default_answer()))  # thrown away: it is the imports that take time
-
-    return load
 
 
 def _headers(source: Source, trial: int, script: Script) -> dict[str, str]:

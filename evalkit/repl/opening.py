@@ -9,7 +9,7 @@ from evalkit.pricing import parse_prices, price_table, price_with
 from evalkit.repl.asked import ChatAsked
 from evalkit.repl.chat import AskLine, Chat
 from evalkit.repl.commands.versions import start_versus
-from evalkit.repl.connection import STAND_IN, Connection, choose_source
+from evalkit.repl.connection import Connection, choose_source
 from evalkit.repl.continuing import Earlier, last_chat
 from evalkit.repl.interrupts import Interrupts
 from evalkit.repl.loading import Loaded, load_conversation
@@ -20,6 +20,7 @@ from evalkit.repl.setting import Setting, load_setting, setting_of
 from evalkit.repl.taking_up import show_exchange
 from evalkit.repl.tools import ChatTools
 from evalkit.repl.watched import Watched
+from evalkit.source import STAND_IN
 
 SHOWN = 5
 """How many exchanges of an earlier chat are printed when it is gone on with."""

@@ -26,9 +26,9 @@ from evalkit.records import Arm, PromptVersion, SuiteRecord
 from evalkit.runner.opponents import source_of_replies
 from evalkit.runner.plan import make_plan
 from evalkit.runner.project import Asked, Project
-from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
-from evalkit.runner.source import describe_source
+from evalkit.runner.settings import RunSettings
 from evalkit.runner.start import start_run
+from evalkit.source import LIVE, STAND_IN, describe_source
 from evalkit.store import RunReader
 
 Made = tuple[str, Baseline, Baseline | None]

@@ -10,9 +10,9 @@ from evalkit.runner.estimate import estimate_requests, estimate_trial
 from evalkit.runner.opponents import find_opponents
 from evalkit.runner.plan import PlannedTrial, make_plan
 from evalkit.runner.project import Project
-from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
-from evalkit.runner.source import describe_source
+from evalkit.runner.settings import RunSettings
 from evalkit.runner.staged import Stages
+from evalkit.source import LIVE, STAND_IN, describe_source
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 from evalkit.errors import FileProblems, NothingSelected, UsageError
 from evalkit.prompts import load_prompt
 from evalkit.records import CaseRecord, Problem, PromptVersion, SuiteRecord, TrialKey
-from evalkit.runner.settings import LIVE, STAND_IN, RunSettings
+from evalkit.runner.settings import RunSettings
+from evalkit.source import LIVE, STAND_IN
 from evalkit.suites import Case, Suite, check_against_prompt, find_suites, load_suites
 
 

@@ -21,10 +21,10 @@ from evalkit.runner.plan import Plan, PlannedTrial
 from evalkit.runner.recorder import Now
 from evalkit.runner.session import OutOfMoney, Patience, Stage, play_trial
 from evalkit.runner.settings import RunSettings
-from evalkit.runner.source import OpenSource, open_source
 from evalkit.runner.spending import Spending, cost_of_requests
 from evalkit.runner.staged import Stages
 from evalkit.runner.warmup import WarmUp
+from evalkit.source import OpenSource, open_source
 from evalkit.store import OpenSession, ResponseCache, RunWriter
 
 

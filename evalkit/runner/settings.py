@@ -7,9 +7,8 @@ from typing import Any
 
 from evalkit.engine import Limits, RetryPolicy
 from evalkit.records import JsonObject
+from evalkit.source import STAND_IN
 
-LIVE = "live"
-STAND_IN = "stand-in"
 BASELINE = "baseline"
 RETRY = RetryPolicy(retries=8)
 """A run is more patient than a chat: nobody waits for its next word, and a lost trial is lost work."""

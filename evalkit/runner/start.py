@@ -21,9 +21,9 @@ from evalkit.runner.project import Asked, Project
 from evalkit.runner.replay import replay
 from evalkit.runner.resume import prepare_resume
 from evalkit.runner.run import Runner, RunState
-from evalkit.runner.settings import BASELINE, LIVE, STAND_IN, RunSettings
-from evalkit.runner.source import describe_source, require_credential
+from evalkit.runner.settings import BASELINE, RunSettings
 from evalkit.runner.staged import Stages
+from evalkit.source import LIVE, STAND_IN, describe_source, require_credential
 from evalkit.store import CACHE, RUN_FILE, ResponseCache, RunReader, RunWriter, find_run, new_run_id, prune_cache
 from evalkit.suites import Suite
 

@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.engine.platforms import PLATFORMS, check_platform, find_platform, is_configured
 from evalkit.errors import UsageError
-from evalkit.runner.source import describe_source, require_credential
+from evalkit.source import describe_source, require_credential
 
 READY = {
     "anthropic": {"ANTHROPIC_API_KEY": "k"},
