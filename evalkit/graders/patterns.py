@@ -123,7 +123,22 @@ def expand_groups(source: str, found: str, template: str, *, ignore_case: bool =
         match = compile_pattern(source, ignore_case=ignore_case).fullmatch(found, timeout=MATCH_SECONDS)
     except TimeoutError as exc:
         raise _too_slow(source) from exc
-    groups: Sequence[str | None] = match.groups() if match else ()
+    return _filled(template, match.groups() if match else ())
+
+
+def replace_all(source: str, text: str, template: str) -> str:
+    """Return `text` with every match replaced by `template`, in which `$1`, `$2`, ... stand for groups.
+
+    Raises Undecided as `find_all`.
+    """
+    pattern = compile_pattern(source)
+    try:
+        return pattern.sub(lambda match: _filled(template, match.groups()), text, timeout=MATCH_SECONDS)
+    except TimeoutError as exc:
+        raise _too_slow(source) from exc
+
+
+def _filled(template: str, groups: Sequence[str | None]) -> str:
     for number in range(len(groups), 0, -1):
         template = template.replace(f"${number}", groups[number - 1] or "")
     return template

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from evalkit.graders.blocks import Block, scoped
 from evalkit.graders.findings import joined
+from evalkit.graders.fixes import fix_of
 from evalkit.graders.patterns import Range, expand_groups, find_all, find_groups, limits_text, matches_somewhere
 from evalkit.graders.sentences import count_words, count_words_in, sentences, words
 from evalkit.graders.text import to_spans
@@ -36,7 +37,7 @@ def existence(params: JsonObject, reply: str, turn: int) -> Finding:
     if not kept:
         return Finding(TrialVerdict.PASSED, "none", "none", turn=turn)
     matched = [reply[start:end] for start, end in kept]
-    note = joined((message(params, match) for match in matched), "\n")
+    note = joined((message(params, match) + fix_of(params, match) for match in matched), "\n")
     return Finding(TrialVerdict.FAILED, quoted_all(matched), "none", to_spans(tuple(kept), turn), turn, note)
 
 
@@ -55,13 +56,14 @@ def substitution(params: JsonObject, reply: str, turn: int) -> Finding:
                 broken[block.shifted(found)] = value
     if not broken:
         return Finding(TrialVerdict.PASSED, "none", "the preferred words", turn=turn)
+    notes = (_about_wording(params, value, reply[slice(*found)]) for found, value in broken.items())
     return Finding(
         TrialVerdict.FAILED,
         observed=quoted_all(reply[slice(*found)] for found in broken),
         expected=quoted_all(" or ".join(value.split("|")) for value in broken.values()),
         spans=to_spans(tuple(broken), turn),
         turn=turn,
-        note=joined((message(params, value, reply[slice(*found)]) for found, value in broken.items()), "\n"),
+        note=joined(notes, "\n"),
     )
 
 
@@ -152,6 +154,10 @@ def quoted_all(texts: Iterable[str]) -> str:
     """Return the different texts in quotation marks, a handful of them."""
     different: Sequence[str] = list(dict.fromkeys(texts))
     return joined(f'"{text}"' for text in different)
+
+
+def _about_wording(params: JsonObject, value: str, found: str) -> str:
+    return message(params, value, found) + fix_of(params, found, value.split("|"))
 
 
 def _swapped(params: JsonObject, text: str) -> list[tuple[Range, str]]:

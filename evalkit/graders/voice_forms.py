@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from evalkit.graders.findings import joined
+from evalkit.graders.fixes import fix_of
 from evalkit.graders.patterns import Range, find_all, find_captures, matches_somewhere
 from evalkit.graders.sentences import sentences
 from evalkit.graders.text import to_spans
@@ -42,7 +44,8 @@ def repetition(params: JsonObject, reply: str, turn: int) -> Finding:
     if not found:
         return Finding(TrialVerdict.PASSED, "none", "nothing twice running", turn=turn)
     texts = [reply[slice(*at)] for at in found]
-    note = "\n".join(message(params, text.split()[0] if text.split() else text) for text in dict.fromkeys(texts))
+    about = (message(params, text.split()[0] if text.split() else text) for text in texts)
+    note = joined((said + fix_of(params, text) for said, text in zip(about, texts, strict=True)), "\n")
     spans = to_spans(tuple(found), turn)
     return Finding(TrialVerdict.FAILED, quoted_all(texts), "nothing twice running", spans, turn, note)
 
@@ -78,7 +81,7 @@ def capitalization(params: JsonObject, reply: str, turn: int) -> Finding:
         return Finding(TrialVerdict.PASSED, "kept", expected, turn=turn)
     texts = [block.text for block in wrong]
     spans = to_spans(tuple(block.shifted((0, len(block.text))) for block in wrong), turn)
-    note = "\n".join(message(params, text) for text in texts)
+    note = joined((message(params, text) + fix_of(params, text) for text in texts), "\n")
     return Finding(TrialVerdict.FAILED, quoted_all(texts), expected, spans, turn, note)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import FileProblems, UsageError
-from evalkit.graders import is_scope
+from evalkit.graders import action_fault, is_scope
 from evalkit.suites.voice import read_voice
 from evalkit.yamlsource import Source, SourceText, load_yaml, parse_yaml, pattern_fault
 
@@ -112,6 +112,7 @@ def to_rule(name: str, source: Source) -> tuple[dict[str, Any], list[str]]:
         rule["ignorecase"] = given.get("ignorecase") is True
         rule["scope"] = _scope(given.get("scope"), notes)
     _take_patterns(rule, notes)
+    _take_action(rule, notes)
     _check(rule)
     return rule, notes
 
@@ -150,6 +151,19 @@ def _take_patterns(rule: dict[str, Any], notes: list[str]) -> None:
         rule["swap"] = {key: value for key, value in rule["swap"].items() if key not in bad}
     for key in [key for key in ("exceptions", "indicators") if rule.get(key) == []]:
         del rule[key]
+
+
+def _take_action(rule: dict[str, Any], notes: list[str]) -> None:
+    """Keep an action that can be told in words; a rule is as good without one."""
+    action = rule.pop("action", None)
+    if not isinstance(action, dict) or not action.get("name"):
+        return
+    name, params = str(action["name"]), [str(value) for value in action.get("params") or ()]
+    fault = action_fault(name, params)
+    if fault:
+        notes.append(f"its action {fault}")
+    else:
+        rule["action"] = {"name": name, "params": params} if params else {"name": name}
 
 
 def _check(rule: dict[str, Any]) -> None:

@@ -137,7 +137,7 @@ def _kind(rule: Rule) -> str:
 
 def _params(rule: Rule) -> dict[str, Any]:
     about = {"id", "extends", "message", "level", "description", "link", "action", "good", "bad"}
-    params = rule.model_dump(exclude=about)
+    params = rule.model_dump(exclude=about if rule.action is None else about - {"action"})
     unused = [key for key in ("tokens", "raw") if key in params and params[key] is None]
     return {
         key: value for key, value in params.items() if key not in unused and not (key == "append" and "raw" in unused)

@@ -6,18 +6,33 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from evalkit.graders import GRADES, SCOPES, formula_fault, is_scope, parse_condition
+from evalkit.graders import EDITS, GRADES, SCOPES, action_fault, formula_fault, is_scope, parse_condition
 from evalkit.yamlsource import Count, FileModel, Flag, Number, Text, did_you_mean, refusal
 
 Patterns = Annotated[list[Annotated[Text, Field(min_length=1)]], Field(min_length=1)]
 
 
 class Action(FileModel):
-    """What an editor could do about it; kept for tools that read it, never carried out."""
+    """What could be written instead: told where the rule is broken, never carried out."""
 
     called: ClassVar[str] = "action"
-    name: Text = Field(description="replace, remove, edit, suggest or convert.", examples=["replace"])
-    params: list[Text] = Field([], description="Its parameters.", examples=[["regex", "a", "b"]])
+    name: Text = Field(
+        description="replace (by `params`, or by what a substitution prefers), remove or edit; suggest and convert "
+        "need a dictionary or a script and say nothing.",
+        examples=["replace"],
+    )
+    params: list[Text] = Field(
+        [],
+        description=f"Replacements, or how to edit ({', '.join(EDITS)}) and with what.",
+        examples=[["regex", "a(b)", "$1"]],
+    )
+
+    @model_validator(mode="after")
+    def _can_be_told(self) -> Action:
+        fault = action_fault(self.name, self.params)
+        if fault:
+            raise refusal(fault)
+        return self
 
 
 class Rule(FileModel):
@@ -38,7 +53,7 @@ class Rule(FileModel):
     )
     description: Text = Field("", description="Why the rule exists.", examples=["Customers read it as a brush-off."])
     link: Text = Field("", description="Where it is written down.", examples=["https://example.com/voice#apology"])
-    action: Action | None = Field(None, description="What an editor could do.", examples=[{"name": "remove"}])
+    action: Action | None = Field(None, description="What could be written instead.", examples=[{"name": "remove"}])
     good: list[Text] = Field([], description="Texts that keep the rule; `evalkit check` tries them.")
     bad: list[Text] = Field([], description="Texts that break the rule; `evalkit check` tries them.")
 

@@ -69,6 +69,33 @@ def test_substitution_names_both_words() -> None:
     assert (found.observed, found.expected) == ('"colors", "color"', '"colours", "colour"')
 
 
+@pytest.mark.parametrize(
+    ("action", "reply", "told"),
+    [
+        ({"name": "remove"}, "Wow, nice", "Hype: 'Wow'; leave it out"),
+        ({"name": "replace", "params": ["Good", "Fine"]}, "Wow!", 'Hype: \'Wow\'; write "Good" or "Fine" instead'),
+        ({"name": "edit", "params": ["regex", "(W)o(w)", "$2-$1"]}, "Wow!", "Hype: 'Wow'; write \"w-W\" instead"),
+        ({"name": "edit", "params": ["trim_right", "w"]}, "Wow!", "Hype: 'Wow'; write \"Wo\" instead"),
+        ({"name": "edit", "params": ["trim", "Ww"]}, "Wow!", "Hype: 'Wow'; write \"o\" instead"),
+        ({"name": "edit", "params": ["remove", "ow"]}, "Wow!", "Hype: 'Wow'; write \"W\" instead"),
+        ({"name": "edit", "params": ["truncate", "ow"]}, "Wow!", "Hype: 'Wow'; write \"W\" instead"),
+        ({"name": "edit", "params": ["trim", "Wow"]}, "Wow!", "Hype: 'Wow'"),
+        ({"name": "suggest", "params": ["spellings"]}, "Wow!", "Hype: 'Wow'"),
+    ],
+)
+def test_an_action_says_what_to_write(action: dict[str, Any], reply: str, told: str) -> None:
+    """A rule's action ends its message with what could be written; one that can't be told adds nothing."""
+    params = {"tokens": ["Wow"], "message": "Hype: '%s'", "action": action}
+    assert grade_text_rule(assertion("voice.existence", params), reply).note == told
+
+
+def test_replacing_takes_the_preferred_words() -> None:
+    """Without words of its own a substitution's action names those that the rule prefers."""
+    params = {"swap": {"utilize": "use|apply"}, "message": "'%s', not '%s'", "action": {"name": "replace"}}
+    found = grade_text_rule(assertion("voice.substitution", params), "We utilize it.")
+    assert found.note == "'use|apply', not 'utilize'; write \"use\" or \"apply\" instead"
+
+
 @given(st.text(alphabet="ab% s'", max_size=12))
 def test_a_message_is_filled_once(matched: str) -> None:
     """A match that itself holds %s is shown as it is, not filled again."""
