@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import StringIO
 
-from rich.console import Console
 from rich.text import Text
 
 from evalkit.records import CaseChange, Verdict
@@ -42,19 +40,7 @@ _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 def render_compare(report: CompareReport, *, words: bool = False, screen: Screen | None = None) -> str:
     """Return the whole text; `words` shows the prompts' difference word by word instead of in lines."""
     screen = screen or Screen.detect()
-    out = StringIO()
-    console = Console(
-        file=out,
-        width=screen.width,
-        color_system="standard" if screen.colour else None,
-        force_terminal=screen.colour,
-        no_color=not screen.colour,
-        legacy_windows=False,
-    )
-    for line in _lines(report, words=words, width=screen.width):
-        line.rstrip()
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
-    return out.getvalue()
+    return screen.rendered(_lines(report, words=words, width=screen.width))
 
 
 def _lines(report: CompareReport, *, words: bool, width: int) -> Iterator[Text]:

@@ -79,6 +79,22 @@ class Screen:
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         return cls(console.width if sys.stdout.isatty() else 100, colour)
 
+    def rendered(self, lines: Iterable[Text]) -> str:
+        """Return lines as what is written to this screen."""
+        out = StringIO()
+        console = Console(
+            file=out,
+            width=self.width,
+            color_system="standard" if self.colour else None,
+            force_terminal=self.colour,
+            no_color=not self.colour,
+            legacy_windows=False,
+        )
+        for line in lines:
+            line.rstrip()
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
+        return out.getvalue()
+
 
 def render_run(
     summary: Summary, gate: GateResult, details: Details, *, screen: Screen | None = None, report: str = ""
@@ -93,29 +109,13 @@ def render_run(
     lines += _broken(summary, details, screen.width)
     lines += _totals(summary, report)
     lines += _verdict(gate)
-    return _render(lines, screen)
+    return screen.rendered(lines)
 
 
 def render_case(summary: Summary, case: CaseSummary, trial: Trial | None, screen: Screen | None = None) -> str:
     """Return what the terminal shows of one case that did not pass; `trial` is the one that shows why."""
     screen = screen or Screen()
-    return _render(_entry(summary, Entry(case), trial, screen.width), screen).rstrip("\n")
-
-
-def _render(lines: Iterable[Text], screen: Screen) -> str:
-    out = StringIO()
-    console = Console(
-        file=out,
-        width=screen.width,
-        color_system="standard" if screen.colour else None,
-        force_terminal=screen.colour,
-        no_color=not screen.colour,
-        legacy_windows=False,
-    )
-    for line in lines:
-        line.rstrip()
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
-    return out.getvalue()
+    return screen.rendered(_entry(summary, Entry(case), trial, screen.width)).rstrip("\n")
 
 
 def _suite_line(summary: Summary, suite: SuiteSummary) -> Text:
