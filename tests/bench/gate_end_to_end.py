@@ -29,7 +29,13 @@ WEAKER_RUNS = int(os.environ.get("GATE_WEAKER_RUNS", "50"))
 BASELINES = 10
 ROUNDS = 5
 ABOUT_SUPPORT = ("suites/parcels.yaml", "suites/products.yaml", "suites/returns.yaml", "suites/tone.yaml")
-WEAKER = ("support@v3", "support@v2", "support@v1")
+WEAKER = {
+    "support@v3": ABOUT_SUPPORT,
+    "support@v2": ABOUT_SUPPORT,
+    "support@v1": ABOUT_SUPPORT,
+    "planner@v1": ("suites/memory.yaml",),
+}
+"""The versions that were live before, with the suites that follow their prompt."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def make_baseline(root: Path, draw: int) -> None:
 
 def play(drawn: Drawn) -> Came:
     """Make one run and return what it came to."""
-    version = ("-p", drawn.prompt, *ABOUT_SUPPORT) if drawn.prompt else ()
+    version = ("-p", drawn.prompt, *WEAKER[drawn.prompt]) if drawn.prompt else ()
     with chdir(drawn.root):
         folder = Path(f"reports/{drawn.draw}")
         code = evalkit("run", *version, "--via", "stand-in", "--draw", str(drawn.draw), "-o", str(folder))
@@ -122,10 +128,15 @@ def main() -> None:
                 Drawn(roots[number % BASELINES], version, 1000 + number) for number, version in enumerate(versions)
             ]
             came = list(pool.imap_unordered(play, asked))
-            fixed = pool.starmap(ask_fixed, [(Path(folder) / "all", ()), (Path(folder) / "support", ABOUT_SUPPORT)])
+            sizes = [(), *dict.fromkeys(WEAKER.values())]
+            asked_fixed = pool.starmap(
+                ask_fixed, [(Path(folder) / f"fixed-{number}", suites) for number, suites in enumerate(sizes)]
+            )
+        fixed = dict(zip(sizes, asked_fixed, strict=True))
         for version in (None, *WEAKER):
             own = [one for one in came if one.prompt == version]
-            print_row(version or "live", own, fixed[version is not None])
+            if own:
+                print_row(version or "live", own, fixed[WEAKER[version] if version else ()])
 
 
 if __name__ == "__main__":
