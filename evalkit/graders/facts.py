@@ -8,9 +8,9 @@ identifier) has a bound.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
 _MONTH_OF = {name: number for number, name in enumerate(_MONTHS.split(), 1)}
@@ -57,8 +57,7 @@ _LABEL = re.compile(r"\b([A-Z][a-z]+)[ #:]{1,2}\Z")
 _NAME = re.compile(r"\b[A-Z][a-z]+(?:[-'’][A-Z]?[a-z]+){0,4}(?: [A-Z][a-z]+(?:[-'’][A-Z]?[a-z]+){0,4})+")
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """A stated fact: `kind` is date, time, amount, range, identifier, marker or name.
 
     `values` is what it may mean, `unit` the word after an amount, `label` the capitalised word before it (`Suite 641`).

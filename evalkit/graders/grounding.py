@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, combinations
+from typing import NamedTuple
 
 from evalkit.graders.facts import NUMBER_WORDS, Fact, facts_in, names_in, shifted
 from evalkit.graders.kept import once_per_transcript
@@ -65,23 +66,12 @@ class _Known:
         amounts = (f"{value:g}" for value in self.amounts)
         return any(one.endswith(text) for one in chain(self.identifiers, amounts, *self.words))
 
-    def copy(self) -> _Known:
-        """Return a value of its own that knows the same."""
-        by_unit, by_label = (
-            {name: set(values) for name, values in one.items()} for one in (self.by_unit, self.by_label)
-        )
-        return _Known(
-            amounts=set(self.amounts),
-            by_unit=by_unit,
-            by_label=by_label,
-            ranges=set(self.ranges),
-            totals=set(self.totals),
-            today=self.today,
-            dates=set(self.dates),
-            times=set(self.times),
-            identifiers=set(self.identifiers),
-            words=list(self.words),
-        )
+
+class _Reply(NamedTuple):
+    """The facts that one reply states, and those of them that have no source."""
+
+    stated: tuple[Fact, ...]
+    loose: tuple[Fact, ...]
 
 
 def grounded(params: JsonObject, turn: Turn, transcript: Transcript) -> Finding:
@@ -92,13 +82,11 @@ def grounded(params: JsonObject, turn: Turn, transcript: Transcript) -> Finding:
     capitalised words inside a sentence. Instead of one number that must be there, use `says`.
     """
     kinds = frozenset(params.get("kinds") or KINDS)
-    known = _known_by_turn(transcript)[turn.n]
-    stated = [*facts_in(turn.reply), *(names_in(turn.reply) if "names" in kinds else ())]
-    amounts = [value for fact in stated if fact.kind == "amount" for value in fact.values if isinstance(value, float)]
-    sure = _sure(amounts, known)
-    loose = [fact for fact in stated if _KIND_OF[fact.kind] in kinds and not _is_known(fact, known, turn.reply, sure)]
+    reply = _replies(transcript)[turn.n]
+    loose = [fact for fact in reply.loose if _KIND_OF[fact.kind] in kinds]
     if not loose:
-        return Finding(TrialVerdict.PASSED, f"{len(stated)} facts found", "every fact has a source", turn=turn.n)
+        number = sum(fact.kind != "name" or "names" in kinds for fact in reply.stated)
+        return Finding(TrialVerdict.PASSED, f"{number} facts found", "every fact has a source", turn=turn.n)
     spans = tuple((fact.start, fact.end) for fact in sorted(loose, key=lambda fact: fact.start))
     shown = ", ".join(
         dict.fromkeys(f'{_KIND_OF[fact.kind][:-1]} "{turn.reply[fact.start : fact.end]}"' for fact in loose)
@@ -119,22 +107,28 @@ def _sure(amounts: list[float], known: _Known) -> list[float]:
 
 
 @once_per_transcript
-def _known_by_turn(transcript: Transcript) -> Mapping[int, _Known]:
-    """Return what is known at the end of each turn; each turn adds its own sources to what was known before."""
+def _replies(transcript: Transcript) -> Mapping[int, _Reply]:
+    """Return the facts of each turn's reply; each turn adds its own sources to what was known before."""
     known = _Known(today=_today(transcript.system_text))
     for text in _told_before(transcript):
         _learn(known, text)
-    by_turn: dict[int, _Known] = {}
+    replies: dict[int, _Reply] = {}
     for turn in sorted(transcript.turns, key=lambda one: one.n):
-        known = known.copy()
         for text in (turn.user, *(call.output for call in turn.tool_calls)):
             _learn(known, text)
         if known.today:
             said = turn.user.casefold()
             away = [days for word, days in _DAYS_AWAY.items() if word == "today" or word in said]
             known.dates.update(day for days in away if (day := shifted(known.today, days)))
-        by_turn[turn.n] = known
-    return by_turn
+        replies[turn.n] = _hold_against(turn.reply, known)
+    return replies
+
+
+def _hold_against(reply: str, known: _Known) -> _Reply:
+    stated = (*facts_in(reply), *names_in(reply))
+    amounts = [value for fact in stated if fact.kind == "amount" for value in fact.values if isinstance(value, float)]
+    sure = _sure(amounts, known)
+    return _Reply(stated, tuple([fact for fact in stated if not _is_known(fact, known, reply, sure)]))
 
 
 def _told_before(transcript: Transcript) -> Iterator[str]:
