@@ -16,7 +16,7 @@ from evalkit.suites.compiled import Found
 from evalkit.suites.expect_schema import Expect
 from evalkit.yamlsource import SourceText, check_schema, parse_yaml
 
-_PROMPT = PromptVersion("sha", "recorded", "", "model", {}, (), (), {}, "")
+_PROMPT = PromptVersion("sha", "recorded", "", "model", {}, (), ())
 
 
 def read(folder: Path, name: str) -> Iterator[dict[str, Any]]:

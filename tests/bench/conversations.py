@@ -74,8 +74,8 @@ PROMPT = PromptVersion(
 )
 
 
-def conversation(case: int, trial: int) -> Transcript:
-    """Return the conversation of a trial of a case; the same two numbers give the same one."""
+def conversation(case: int, trial: int, most: int = TURNS) -> Transcript:
+    """Return the conversation of a trial of a case, cut after `most` turns; the same numbers give the same one."""
     chance, said = random.Random(case), random.Random(f"{case} {trial}")
     order: dict[str, Any] = {
         "order_id": f"TN-{case:05d}",
@@ -100,7 +100,7 @@ def conversation(case: int, trial: int) -> Transcript:
     }
     history: list[dict[str, Any]] = []
     turns: list[Turn] = []
-    for n, asked in enumerate(_ASKED, 1):
+    for n, asked in enumerate(_ASKED[:most], 1):
         item = chance.choice(order["items"])
         user = asked.format(order=order["order_id"], thing=item["name"], price=item["price"])
         turns.append(_turn(n, user, _calls(n, order), _reply(order, item, said), history))

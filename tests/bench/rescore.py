@@ -41,7 +41,7 @@ from evalkit.runner import Asked, Project, RunSettings, start_run
 from evalkit.scoring import score_trial
 from evalkit.store import RunReader, RunWriter
 from evalkit.suites import load_suites
-from tests.bench.conversations import PROMPT, conversation
+from tests.bench.conversations import PROMPT, TURNS, conversation
 from tests.runner.project import Silent
 
 TRIALS = int(os.environ.get("RESCORE_TRIALS", "1000"))
@@ -173,6 +173,13 @@ def tau_conversations(folder: Path, readings: int) -> Iterator[Transcript]:
             yield replace(transcript(told), system_text=systems[row["system_ref"]])
 
 
+def print_lengths(assertions: Sequence[Assertion]) -> None:
+    """Print what scoring a made-up trial of two to five turns costs; the sample suites' have two to three."""
+    for turns in range(2, TURNS + 1):
+        spent = cpu_by_kind(made_up(TRIALS, turns), assertions)[""]
+        print(f"scoring made-up trials of {turns} turns: {shown(spent)}, {len(assertions)} assertions each")
+
+
 def print_scoring(title: str, transcripts: Iterable[Transcript], assertions: Sequence[Assertion]) -> None:
     """Print what scoring these trials costs."""
     score_trial(conversation(0, -1), assertions)
@@ -187,11 +194,11 @@ def shown(milliseconds: float) -> str:
     return f"{milliseconds:.2f} ms of CPU a trial, {milliseconds * 10:.0f} s for 10,000"
 
 
-def made_up(trials: int) -> Iterator[Transcript]:
+def made_up(trials: int, turns: int = TURNS) -> Iterator[Transcript]:
     """Yield made-up trials, round by round."""
     cases = trials // PER_CASE
     for number in range(trials):
-        yield conversation(number % cases, number // cases)
+        yield conversation(number % cases, number // cases, turns)
 
 
 def run_suites(root: Path, via: str, name: str) -> Path:
@@ -223,6 +230,7 @@ def main() -> None:
         root = Path(folder)
         write_project(root, TRIALS // PER_CASE)
         assertions = assertions_of(root)
+        print_lengths(assertions)
         print_scoring("scoring made-up trials", made_up(TRIALS), assertions)
         recorded = os.environ.get("EVALKIT_AGREEMENT_DATA")
         if recorded:
