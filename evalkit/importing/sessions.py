@@ -11,20 +11,17 @@ from evalkit.records import (
     JsonObject,
     PromptVersion,
     Request,
-    RequestLine,
     RunLine,
     ScoreLine,
     ToolCall,
-    ToolLine,
     Transcript,
     TrialEnd,
     TrialKey,
     TrialScore,
-    TrialStart,
     TrialVerdict,
     Turn,
-    TurnStart,
 )
+from evalkit.store import trial_lines
 
 NOT_GRADED = TrialScore(TrialVerdict.NOT_MEASURED, reason="imported, not graded yet: evalkit run SUITE --via THIS_RUN")
 NO_RESULT = "no result recorded"
@@ -52,15 +49,9 @@ def to_transcript(conversation: Conversation, prompt: PromptVersion) -> Transcri
 
 def session_lines(key: TrialKey, transcript: Transcript, ts: str) -> Iterator[RunLine]:
     """Yield the lines that record the transcript as a finished trial that was not graded."""
-    session_id = transcript.session_id
-    yield TrialStart(key, session_id, transcript.prompt_sha, transcript.history, ts)
-    for turn in transcript.turns:
-        yield TurnStart(session_id, turn.n, turn.user)
-        for request in turn.requests:
-            yield RequestLine(session_id, request)
-            yield from (ToolLine(session_id, turn.n, call) for call in turn.tool_calls if call.request_n == request.n)
-    yield TrialEnd(session_id)
-    yield ScoreLine(session_id, NOT_GRADED)
+    yield from trial_lines(key, transcript.session_id, transcript, ts)
+    yield TrialEnd(transcript.session_id)
+    yield ScoreLine(transcript.session_id, NOT_GRADED)
 
 
 class _Builder:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from evalkit.suites.yaml_text import quoted
+
 
 @dataclass(frozen=True)
 class CaseOutline:
@@ -50,18 +52,3 @@ def _case_lines(case_id: str, outline: CaseOutline, trials: int) -> list[str]:
     elif outline.users:
         lines += ["    turns:", *(f"      - user: {quoted(user)}" for user in outline.users)]
     return lines
-
-
-def quoted(text: str) -> str:
-    """Return text as a double-quoted YAML scalar on one line; what can't be printed is escaped."""
-    return f'"{"".join(map(_escaped, text))}"'
-
-
-def _escaped(char: str) -> str:
-    named = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char)
-    if named is not None:
-        return named
-    if char.isprintable():
-        return char
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

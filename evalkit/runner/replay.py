@@ -5,25 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 
 from evalkit.records import (
-    JudgementLine,
-    RequestLine,
     ScoreLine,
-    SimulatedLine,
-    ToolLine,
-    Transcript,
     Trial,
     TrialEnd,
-    TrialKey,
     TrialScore,
     TrialStart,
     TrialVerdict,
-    TurnStart,
 )
 from evalkit.runner.plan import Plan, PlannedTrial
 from evalkit.runner.recorder import Now
 from evalkit.runner.run import Progress
 from evalkit.scoring import score_trial
-from evalkit.store import RunReader, RunWriter
+from evalkit.store import RunReader, RunWriter, trial_lines
 
 
 def replay(plan: Plan, reader: RunReader, writer: RunWriter, now: Now, progress: Progress) -> None:
@@ -61,7 +54,8 @@ def _replay_trial(planned: PlannedTrial, stored: Trial | None, writer: RunWriter
         writer.append(TrialStart(planned.key, session_id, planned.prompt.sha, ts=now))
         score = TrialScore(TrialVerdict.NOT_MEASURED, reason=reason)
     else:
-        _copy(planned.key, stored, writer, now)
+        for line in trial_lines(planned.key, session_id, stored.transcript, now):
+            writer.append(line)
         score = score_trial(stored.transcript, planned.case.record.assertions, stored.crash)
     writer.append(TrialEnd(session_id, stored.crash if stored else None))
     writer.append(ScoreLine(session_id, score))
@@ -80,20 +74,3 @@ def _why_not(planned: PlannedTrial, stored: Trial | None) -> str:
     if asked and len(said) < len(asked) and stored.transcript.failure is None:
         return f"the stored conversation ends after turn {len(said)} of {len(asked)}"
     return ""
-
-
-def _copy(key: TrialKey, stored: Trial, writer: RunWriter, now: str) -> None:
-    transcript: Transcript = stored.transcript
-    session_id = key.session_id
-    writer.append(TrialStart(key, session_id, transcript.prompt_sha, transcript.history, now))
-    for message in transcript.simulated:
-        writer.append(SimulatedLine(session_id, message))
-    for turn in transcript.turns:
-        writer.append(TurnStart(session_id, turn.n, turn.user))
-        for request in turn.requests:
-            writer.append(RequestLine(session_id, request))
-            for call in turn.tool_calls:
-                if call.request_n == request.n:
-                    writer.append(ToolLine(session_id, turn.n, call))
-    for judgement in transcript.judgements:
-        writer.append(JudgementLine(session_id, judgement))

@@ -7,6 +7,7 @@ from evalkit.store.logs import LogWriter
 from evalkit.store.reader import OpenSession, RunReader
 from evalkit.store.response_cache import CACHE, ResponseCache, cache_key, prune_cache
 from evalkit.store.sessions import StoredSession, find_record, parse_line, read_lines, read_session, record_files
+from evalkit.store.trial_lines import trial_lines
 from evalkit.store.writer import RunWriter
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "read_lines",
     "read_session",
     "record_files",
+    "trial_lines",
 ]

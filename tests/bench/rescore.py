@@ -23,23 +23,19 @@ from evalkit.graders import grade
 from evalkit.pricing import price_with
 from evalkit.records import (
     Assertion,
-    RequestLine,
     RunHeader,
     ScoreLine,
     Source,
     SuiteRecord,
-    ToolLine,
     Transcript,
     TrialEnd,
     TrialKey,
     TrialScore,
-    TrialStart,
     TrialVerdict,
-    TurnStart,
 )
 from evalkit.runner import Asked, Project, RunSettings, start_run
 from evalkit.scoring import score_trial
-from evalkit.store import RunReader, RunWriter
+from evalkit.store import RunReader, RunWriter, trial_lines
 from evalkit.suites import load_suites
 from tests.bench.conversations import PROMPT, TURNS, conversation
 from tests.runner.project import Silent
@@ -122,17 +118,10 @@ def write_run(root: Path, trials: int) -> None:
 
 def write_trial(writer: RunWriter, key: TrialKey, told: Transcript) -> None:
     """Write the lines of one trial."""
-    name = key.session_id
-    writer.append(TrialStart(key, name, PROMPT.sha))
-    for turn in told.turns:
-        writer.append(TurnStart(name, turn.n, turn.user))
-        for request in turn.requests:
-            writer.append(RequestLine(name, request))
-            for call in turn.tool_calls:
-                if call.request_n == request.n:
-                    writer.append(ToolLine(name, turn.n, call))
-    writer.append(TrialEnd(name))
-    writer.append(ScoreLine(name, TrialScore(TrialVerdict.PASSED)))
+    for line in trial_lines(key, key.session_id, told):
+        writer.append(line)
+    writer.append(TrialEnd(key.session_id))
+    writer.append(ScoreLine(key.session_id, TrialScore(TrialVerdict.PASSED)))
 
 
 def cpu_by_kind(transcripts: Iterable[Transcript], assertions: Sequence[Assertion]) -> dict[str, float]:
