@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from evalkit.distribution import DISTRIBUTION
 from evalkit.errors import EvalkitError, ExitCode, FileProblems
 
 SECTIONS: dict[str, dict[str, str]] = {
@@ -69,7 +70,7 @@ class LazyGroup(click.Group):
 
 
 @click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="evalkit", message="evalkit %(version)s")
+@click.version_option(package_name=DISTRIBUTION, message="evalkit %(version)s")
 def cli() -> None:
     """Run eval suites against versioned prompts and grade what the chatbot does."""
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from evalkit.distribution import install_command
 from evalkit.errors import UsageError
 
 ANTHROPIC = "anthropic"
@@ -88,7 +89,7 @@ def check_platform(name: str, environment: Mapping[str, str] | None = None) -> N
     env = os.environ if environment is None else environment
     if platform.module and not _any_set(platform.unless, env) and not _installed(platform.module):
         package = platform.module.replace(".", "-")
-        msg = f"platform {name!r} needs the package {package}; install it with: pip install 'evalkit[{platform.extra}]'"
+        msg = f"platform {name!r} needs the package {package}; install it with: {install_command(platform.extra)}"
         raise UsageError(msg)
     for choice in platform.needs:
         if not _any_set(choice, env) and not _in_a_profile(choice):

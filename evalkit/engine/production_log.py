@@ -7,14 +7,13 @@ must not take the chatbot down with it: the failure is told to Python's logging 
 from __future__ import annotations
 
 import logging
-import platform
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from evalkit.distribution import installed_versions
 from evalkit.engine.events import Conversation, EngineEvent
 from evalkit.engine.recorder import Now, SessionRecorder, utc_now
 from evalkit.pricing import price_table
@@ -113,9 +112,6 @@ def _header(content: Content) -> RunHeader:
         started="",
         source=Source("live"),
         settings={"log": True, "content": content},
-        versions={
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("evalkit", "anthropic", "genai-prices")},
-        },
+        versions=installed_versions(),
         prices=price_table(),
     )

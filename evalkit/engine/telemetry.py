@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from importlib.metadata import version
 
 from opentelemetry import context, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 
+from evalkit.distribution import installed_version
 from evalkit.engine.events import EngineEvent, ToolFinished, ToolStarted, TurnFinished
 from evalkit.engine.tools import ToolOutcome, ToolSource
 from evalkit.records import JsonObject, PromptVersion, ToolCall, Turn
@@ -23,7 +23,7 @@ SCOPE = "evalkit"
 
 def open_tracer(provider: TracerProvider | None = None) -> Tracer:
     """Return evalkit's tracer, of the global provider unless another is given."""
-    return trace.get_tracer(SCOPE, version("evalkit"), provider)
+    return trace.get_tracer(SCOPE, installed_version(), provider)
 
 
 class SessionTrace:

@@ -6,13 +6,12 @@ changing the prompt begins another, whose history is what stood before it. The f
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
+from evalkit.distribution import installed_versions
 from evalkit.engine import EngineEvent, TurnFinished
 from evalkit.engine.recorder import SessionRecorder, utc_now
 from evalkit.records import (
@@ -119,10 +118,7 @@ class ChatRecord:
             source=self._header.source,
             command=self._header.command,
             settings={"chat": True},
-            versions={
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("evalkit", "anthropic", "genai-prices")},
-            },
+            versions=installed_versions(),
             prices=self._header.prices,
         )
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
+from evalkit.distribution import installed_versions
 from evalkit.records import RunHeader, Source
 from evalkit.runner.project import Asked, Project
-
-PACKAGES = ("evalkit", "anthropic", "genai-prices", "pandas", "pydantic", "pyyaml", "jinja2", "regex")
 
 
 def utc_now() -> str:
@@ -28,7 +25,7 @@ def make_header(run_id: str, source: Source, project: Project, asked: Asked) -> 
         source=source,
         command=asked.command,
         settings=asked.settings.to_json(),
-        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        versions=installed_versions(),
         git_commit=commit,
         git_dirty=dirty,
         prices=project.prices,

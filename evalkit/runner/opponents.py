@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from evalkit.analysis import ArmTrials, collect_arms
 from evalkit.baseline import Baseline, baseline_name, conditions_of, load_baseline, make_baseline, match_baseline
+from evalkit.distribution import installed_version
 from evalkit.errors import EvalkitError
 from evalkit.prompts import find_version, load_prompt
 from evalkit.records import Arm, BaselineRecord, CaseKey, CaseRecord, PromptVersion, RunHeader, Source, SuiteRecord
@@ -89,7 +89,7 @@ class _Finder:
             return BaselineRecord(suite.path, name, "none", note=note, required=required), None
         prompt = self._plan.prompts[suite.path]
         record = next(each for each in self._plan.suite_records() if each.path == suite.path)
-        now = conditions_of(prompt, self._source, record.judge, version("evalkit"))
+        now = conditions_of(prompt, self._source, record.judge, installed_version())
         chosen = [case.record for each, case in self._plan.cases if each.path == suite.path]
         cases = [case for case in chosen if case.skip is None]
         found = match_baseline(baseline, name, cases, now, self._today)
