@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test clients agreement check lint types schemas faults bench gate-simulation gate-end-to-end clean
+.PHONY: setup demo test clients agreement check lint types schemas faults bench shape gate-simulation gate-end-to-end clean
 
 setup: $(READY)
 
@@ -35,6 +35,10 @@ bench: $(READY)
 	$(BIN)/python -m tests.bench.engine_cost
 	$(BIN)/python -m tests.bench.rescore
 	$(BIN)/python -m tests.bench.rate_limits
+
+# The shape of the code in figures: files, lines, import lines, private functions used once.
+shape: $(READY)
+	$(BIN)/python -m tests.bench.shape
 
 # Needs the folder with the recorded verdicts of other checkers: EVALKIT_AGREEMENT_DATA=DIR make agreement
 agreement: $(READY)
