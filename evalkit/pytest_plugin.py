@@ -139,7 +139,7 @@ class CaseItem(pytest.Item):
         from evalkit.analysis import analyse
         from evalkit.records import CaseVerdict
         from evalkit.reporting import render_case
-        from evalkit.runner import Asked, RunSettings, start_run
+        from evalkit.runner import Invocation, RunSettings, start_run
         from evalkit.store import RunReader, new_run_id
 
         root = self.parent.root
@@ -151,7 +151,7 @@ class CaseItem(pytest.Item):
             **_configured(root),
         )
         folder = root / REPORTS / new_run_id(_now())
-        reader = RunReader(start_run(_project(root), Asked(settings, folder, ("pytest", self.nodeid))))
+        reader = RunReader(start_run(_project(root), Invocation(settings, folder, ("pytest", self.nodeid))))
         if reader.end is not None and reader.end.reason == "interrupted":
             raise KeyboardInterrupt
         analysis = analyse(reader)

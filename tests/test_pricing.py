@@ -96,7 +96,7 @@ def test_totals_agree_with_the_price_package(model: str, usage: Usage) -> None:
 
 @given(model=st.sampled_from(CURRENT), usage=usages)
 def test_a_batch_costs_half(model: str, usage: Usage) -> None:
-    """Asked for or told by the usage's service tier, once and not twice."""
+    """Invocation for or told by the usage's service tier, once and not twice."""
     whole = cost(model, usage).total
     assert cost(model, usage, batch=True).total == pytest.approx(whole / 2)
     assert cost(model, Usage(input_tokens=7, service_tier="batch"), batch=True) == cost(

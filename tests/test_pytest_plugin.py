@@ -92,7 +92,7 @@ def test_a_key_alone_never_makes_it_pay(project: pytest.Pytester, monkeypatch: p
 
 
 def test_live_without_a_key_is_red(project: pytest.Pytester) -> None:
-    """Asked for explicitly and impossible, it fails with the reason in one line."""
+    """Invocation for explicitly and impossible, it fails with the reason in one line."""
     result = project.runpytest_inprocess(*PLUGIN, "suites", "-k", "greets", "--evalkit-via", "live")
     result.assert_outcomes(failed=1, deselected=3)
     assert "--via live needs a key" in result.stdout.str()

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evalkit.runner.changed import Affected
+    from evalkit.runner.changed import ChangeImpact
 
 
-def narrow_targets(targets: Sequence[str], affected: Affected, root: Path) -> tuple[str, ...]:
+def narrow_targets(targets: Sequence[str], affected: ChangeImpact, root: Path) -> tuple[str, ...]:
     """Return the targets that are affected, or every affected suite when none was named; empty when nothing is left.
 
     A target that names no file stays, so that the run tells what is wrong with it.
@@ -21,7 +21,7 @@ def narrow_targets(targets: Sequence[str], affected: Affected, root: Path) -> tu
     return tuple(target for target in targets if _file(target, root) in (None, *suites))
 
 
-def narrow_versions(targets: Sequence[str], affected: Affected, root: Path) -> dict[str, tuple[str, ...]]:
+def narrow_versions(targets: Sequence[str], affected: ChangeImpact, root: Path) -> dict[str, tuple[str, ...]]:
     """Return the versions that are measured for information, each with what was asked for of its suites."""
     if not targets:
         return {ref: tuple(str(root / path) for path in suites) for ref, suites in affected.versions.items()}

@@ -35,7 +35,7 @@ def compare_prompts(options: Mapping[str, Any], root: Path, command: tuple[str, 
     from evalkit.cli.config import load_config
     from evalkit.cli.run import make_project
     from evalkit.gate import compare_run
-    from evalkit.runner import Asked, RunSettings, start_run
+    from evalkit.runner import Invocation, RunSettings, start_run
     from evalkit.source import LIVE, STAND_IN, usual_source
     from evalkit.store import RunReader
 
@@ -59,7 +59,7 @@ def compare_prompts(options: Mapping[str, Any], root: Path, command: tuple[str, 
         against_prompt=options["baseline"],
         draw=options["draw"],
     )
-    folder = start_run(make_project(root, config, quiet=options["quiet"]), Asked(settings, None, command))
+    folder = start_run(make_project(root, config, quiet=options["quiet"]), Invocation(settings, None, command))
     reader = RunReader(folder)
     compared = compare_run(reader)
     contrast = _contrast(reader, collect_arms(reader.trials()), _played_prompts(reader), compared.decision)

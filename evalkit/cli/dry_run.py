@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evalkit.runner.dry_run import SuiteForecast
+    from evalkit.runner.costs import SuiteForecast
 
 
 def dry_run_lines(suites: Sequence[SuiteForecast], via: str, *, cases: bool = True) -> Iterator[str]:

@@ -29,7 +29,7 @@ def finish_run(
     Runs below the folder were played for information and are told with it; `unplayed` are those that could not be.
     """
     from evalkit.cli.ci_files import tell_github, write_ci_files
-    from evalkit.runner.information import folders_below
+    from evalkit.runner.changed import folders_below
 
     beside = [(each, _told(each, quiet=quiet, strict=strict)) for each in folders_below(folder)]
     information = (*(_information(run, each) for each, run in beside), *unplayed)
@@ -84,7 +84,7 @@ def information_below(folder: Path) -> tuple[Information, ...]:
     from evalkit.analysis import analyse
     from evalkit.gate import compare_run, judge
     from evalkit.reporting import FinishedRun
-    from evalkit.runner.information import folders_below
+    from evalkit.runner.changed import folders_below
     from evalkit.store import RunReader
 
     told = []

@@ -13,22 +13,22 @@ from evalkit.errors import ExitCode
 
 if TYPE_CHECKING:
     from evalkit.records import Information
-    from evalkit.runner import Asked, Project, RunSettings
+    from evalkit.runner import Invocation, Project, RunSettings
 
 Versions = Mapping[str, tuple[str, ...]]
 """By prompt reference, the suites to play it on."""
 
 
-def run_with_versions(project: Project, asked: Asked, versions: Versions, options: Mapping[str, Any]) -> int:
+def run_with_versions(project: Project, invocation: Invocation, versions: Versions, options: Mapping[str, Any]) -> int:
     """Play what is gated, if anything is, then the versions that are not live; return the exit code of the gate."""
     from evalkit.cli.finish import finish_run
     from evalkit.runner import start_run
-    from evalkit.runner.information import folders_below, is_interrupted, play_versions
+    from evalkit.runner.changed import folders_below, is_interrupted, play_versions
 
-    folder: Path | None = start_run(project, asked) if asked.settings.targets else None
+    folder: Path | None = start_run(project, invocation) if invocation.settings.targets else None
     unplayed: Sequence[Information] = ()
     if folder is None or not is_interrupted(folder):
-        folder, unplayed = play_versions(project, asked, versions, folder)
+        folder, unplayed = play_versions(project, invocation, versions, folder)
     if folder is None:
         for each in unplayed:
             click.echo(f"ℹ️ {each.sentence}")

@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.text import Text
 
 from evalkit.records import Request, TrialScore, TrialVerdict
+from evalkit.runner.costs import cost_of_requests
 from evalkit.runner.plan import Plan, PlannedTrial
 from evalkit.runner.settings import RunSettings
-from evalkit.runner.spending import cost_of_requests
 
 
 class LineProgress:

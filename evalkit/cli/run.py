@@ -63,7 +63,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     from evalkit.cli.config import load_config
     from evalkit.cli.finish import finish_run
     from evalkit.cli.project_root import find_root
-    from evalkit.runner import Asked, resume_run, start_run
+    from evalkit.runner import Invocation, resume_run, start_run
     from evalkit.runner.changed import find_affected
 
     root = find_root()
@@ -89,7 +89,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
             return
         if options["watch"]:
             ctx.exit(_watch(project, settings, options))
-        asked = Asked(settings, options["out"], ("evalkit", *sys.argv[1:]))
+        asked = Invocation(settings, options["out"], ("evalkit", *sys.argv[1:]))
         if versions:
             code = run_with_versions(project, asked, versions, options)
             ctx.exit(_told_zero(code) if options["exit_zero"] else code)
@@ -100,7 +100,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
 
 def _tell_forecast(project: Project, settings: RunSettings, *, quiet: bool) -> None:
     from evalkit.cli.dry_run import dry_run_lines
-    from evalkit.runner.dry_run import forecast_run
+    from evalkit.runner.costs import forecast_run
 
     for line in dry_run_lines(forecast_run(project, settings), settings.via, cases=not quiet):
         click.echo(line)
@@ -110,25 +110,25 @@ def _watch(project: Project, settings: RunSettings, options: Mapping[str, Any]) 
     """Play until Ctrl-C; each run gets a folder of its own."""
     from evalkit.cli.finish import finish_run
     from evalkit.cli.watch import ask_before_paying, changes_of, watch
-    from evalkit.runner import Asked, start_run
-    from evalkit.runner.watched import Watched
+    from evalkit.runner import Invocation, start_run
+    from evalkit.runner.watched import SuiteWatch
     from evalkit.source import LIVE
 
     if options["out"] or options["open_report"]:
         raise click.UsageError("--watch makes a run of every change; leave out --out and --open.")
 
     def play(wanted: RunSettings) -> tuple[Path, int]:
-        folder = start_run(project, Asked(wanted, None, ("evalkit", *sys.argv[1:])))
+        folder = start_run(project, Invocation(wanted, None, ("evalkit", *sys.argv[1:])))
         return folder, finish_run(folder, quiet=options["quiet"], strict=options["strict"])
 
     changes = changes_of(project.root)
     allow = ask_before_paying(partial(_cost_in_words, project)) if settings.via == LIVE else _free
-    return watch(Watched(project.root), settings, play, allow, changes)
+    return watch(SuiteWatch(project.root), settings, play, allow, changes)
 
 
 def _cost_in_words(project: Project, settings: RunSettings) -> str:
     from evalkit.cli.dry_run import cost_in_words
-    from evalkit.runner.dry_run import forecast_run
+    from evalkit.runner.costs import forecast_run
 
     return cost_in_words(forecast_run(project, settings))
 

@@ -18,7 +18,7 @@ from evalkit.errors import EvalkitError, ExitCode, FileProblems
 
 if TYPE_CHECKING:
     from evalkit.runner import RunSettings
-    from evalkit.runner.watched import Watched
+    from evalkit.runner.watched import SuiteWatch
 
 Play = Callable[["RunSettings"], tuple[Path, int]]
 """Plays a run and prints its result; returns its folder and its exit code."""
@@ -27,7 +27,7 @@ Allow = Callable[["RunSettings"], bool]
 """Whether a run may begin now."""
 
 
-def watch(watched: Watched, settings: RunSettings, play: Play, allow: Allow, changes: Iterable[set[Path]]) -> int:
+def watch(watched: SuiteWatch, settings: RunSettings, play: Play, allow: Allow, changes: Iterable[set[Path]]) -> int:
     """Play everything asked for, then what each change affects; return the last run's exit code."""
     code = _play(watched, [settings], play)
     shown = _look(watched, settings, [])
@@ -75,7 +75,7 @@ def ask_before_paying(forecast: Callable[[RunSettings], str]) -> Allow:
     return allow
 
 
-def _play(watched: Watched, rounds: Iterable[RunSettings], play: Play) -> int:
+def _play(watched: SuiteWatch, rounds: Iterable[RunSettings], play: Play) -> int:
     """Play one run after the other; a file that is wrong is told, and the next change tries again."""
     code: int = ExitCode.NO_VERDICT
     for settings in rounds:
@@ -90,7 +90,7 @@ def _play(watched: Watched, rounds: Iterable[RunSettings], play: Play) -> int:
     return code
 
 
-def _look(watched: Watched, settings: RunSettings, shown: list[str]) -> list[str]:
+def _look(watched: SuiteWatch, settings: RunSettings, shown: list[str]) -> list[str]:
     """Find what is to be watched now, and print it when it is not what was printed last."""
     _find(watched, settings)
     files = watched.files()
@@ -101,7 +101,7 @@ def _look(watched: Watched, settings: RunSettings, shown: list[str]) -> list[str
     return files
 
 
-def _find(watched: Watched, settings: RunSettings) -> None:
+def _find(watched: SuiteWatch, settings: RunSettings) -> None:
     """Find the inputs again; while a file is wrong, those of before are watched, and the run tells what is wrong."""
     try:
         watched.look(settings)

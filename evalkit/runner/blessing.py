@@ -25,7 +25,7 @@ from evalkit.errors import UsageError
 from evalkit.records import Arm, PromptVersion, SuiteRecord
 from evalkit.runner.opponents import source_of_replies
 from evalkit.runner.plan import make_plan
-from evalkit.runner.project import Asked, Project
+from evalkit.runner.project import Invocation, Project
 from evalkit.runner.settings import RunSettings
 from evalkit.runner.start import start_run
 from evalkit.source import LIVE, STAND_IN, describe_source
@@ -71,7 +71,7 @@ def prepare_blessing(project: Project, folder: Path) -> Blessing:
 def _play_more(project: Project, settings: RunSettings, rounds: int) -> RunReader:
     """Play the same plan for some more rounds, with draws of their own."""
     more = replace(settings, trials=rounds, compare=False, against=None, against_prompt=None, draw=settings.draw + 1)
-    return RunReader(start_run(project, Asked(more, command=("evalkit", "bless"))))
+    return RunReader(start_run(project, Invocation(more, command=("evalkit", "bless"))))
 
 
 def _rounds(reader: RunReader) -> int:

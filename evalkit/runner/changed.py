@@ -2,22 +2,36 @@
 
 A suite's inputs are its file, its voice, its labels and baseline, the team's own graders that it names, and its prompt:
 the version, everything that version includes, its tools, and the line that makes it live. What all suites share selects
-all of them. Must not run anything.
+all of them. Versions that a change brings and that are not live are played for information, with what the gated run has
+left of its limits: evidence comes early, the gate when a version goes live.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import Distribution, entry_points
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import orjson
 
 import evalkit
 from evalkit.baseline import baseline_name, replies_name
-from evalkit.errors import UsageError
+from evalkit.errors import EvalkitError, UsageError
+from evalkit.graders.team import GROUP
 from evalkit.labels import labels_file
 from evalkit.prompts import changed_files, find_prompt, list_prompts
-from evalkit.runner.team_code import code_of, files_below, is_below
+from evalkit.records import Information
+from evalkit.runner.costs import spent_in
+from evalkit.runner.project import Invocation, Project
+from evalkit.runner.settings import RunSettings
+from evalkit.runner.start import start_run
+from evalkit.store import RUN_FILE, RunReader
 from evalkit.suites import Suite, find_suites, load_suites
 
 SHARED = re.compile(r"(\.\./)*(pyproject\.toml|requirements[\w.-]*\.txt|(uv|poetry|pdm|Pipfile)\.lock)")
@@ -25,7 +39,7 @@ SHARED = re.compile(r"(\.\./)*(pyproject\.toml|requirements[\w.-]*\.txt|(uv|poet
 
 
 @dataclass(frozen=True)
-class Affected:
+class ChangeImpact:
     """What a change affects: suites with the inputs of theirs that changed, in order; `everything` names a shared file.
 
     `files` counts all that changed. `versions` are prompt versions that are new or edited and not live, with the suites
@@ -51,7 +65,7 @@ class Affected:
         return f"{changed}; affected: {told or 'no suite'}{beside}."
 
 
-def find_affected(root: Path, revision: str, prompt: str | None = None) -> Affected:
+def find_affected(root: Path, revision: str, prompt: str | None = None) -> ChangeImpact:
     """Return the suites that a change since `revision` affects; `prompt` is the reference asked for instead of theirs.
 
     NoVerdict when git can't tell what changed, FileProblems when a suite or a prompt can't be read.
@@ -63,9 +77,11 @@ def find_affected(root: Path, revision: str, prompt: str | None = None) -> Affec
     suites = load_suites(find_suites(root), root)
     versions = {} if prompt else _versions(suites, root, frozenset(changed))
     if shared:
-        return Affected(revision, len(changed), {suite.path: (shared,) for suite in suites}, shared, versions)
+        return ChangeImpact(revision, len(changed), {suite.path: (shared,) for suite in suites}, shared, versions)
     found = {suite.path: _changed_inputs(suite, root, changed, prompt) for suite in suites}
-    return Affected(revision, len(changed), {path: files for path, files in found.items() if files}, versions=versions)
+    return ChangeImpact(
+        revision, len(changed), {path: files for path, files in found.items() if files}, versions=versions
+    )
 
 
 def inputs_of(suite: Suite, root: Path, prompt: str | None = None) -> frozenset[str]:
@@ -109,3 +125,121 @@ def _is_evalkit(root: Path, file: str) -> bool:
 def _few(files: Sequence[str], most: int = 3) -> str:
     more = f" and {len(files) - most} more" if len(files) > most else ""
     return ", ".join(files[:most]) + more
+
+
+_NO_CODE = {"__pycache__", "build", "dist"}
+
+
+def code_of(graders: Collection[str], root: Path) -> tuple[Path, ...]:
+    """Return the folders and files whose code these graders are, as far as their packages are installed to be edited.
+
+    A package in a folder of its own counts whole; of one whose folder holds the project, the module that is named.
+    """
+    found: dict[Path, None] = {}
+    for entry in entry_points(group=GROUP) if graders else ():
+        if entry.name in graders and entry.dist is not None:
+            source = _editable_folder(entry.dist)
+            if source is not None:
+                holds_project = root.resolve().is_relative_to(source)
+                parts = _modules(entry.module, source) if holds_project else (source,)
+                found |= dict.fromkeys(parts)
+    return tuple(found)
+
+
+def is_below(file: str, places: Iterable[Path], root: Path) -> bool:
+    """Return whether a file, relative to the project, belongs to one of these places."""
+    path = Path(os.path.normpath(root.resolve() / file))
+    return any(path.is_relative_to(place) for place in places)
+
+
+def files_below(place: Path, root: Path) -> Iterator[str]:
+    """Yield the files of a place, relative to the project; what was built or compiled is left out."""
+    for at, folders, names in os.walk(place):
+        folders[:] = [name for name in folders if name not in _NO_CODE and not name.startswith(".")]
+        yield from (os.path.relpath(Path(at, name), root.resolve()).replace(os.sep, "/") for name in names)
+    if place.is_file():
+        yield os.path.relpath(place, root.resolve()).replace(os.sep, "/")
+
+
+def _editable_folder(package: Distribution) -> Path | None:
+    """Return the folder that a package was installed from to be edited there; None for any other package."""
+    try:
+        told = json.loads(package.read_text("direct_url.json") or "{}")
+    except json.JSONDecodeError:
+        return None
+    if not told.get("dir_info", {}).get("editable"):
+        return None
+    return Path(unquote(urlsplit(told["url"]).path)).resolve()
+
+
+def _modules(module: str, source: Path) -> Iterator[Path]:
+    """Yield where the top-level module of an entry point stands, if that is below the package's folder."""
+    spec = find_spec(module.partition(".")[0])
+    places = list(spec.submodule_search_locations or ()) or [spec.origin or ""] if spec else []
+    yield from (Path(place).resolve() for place in places if place and Path(place).resolve().is_relative_to(source))
+
+
+def play_versions(
+    project: Project, invocation: Invocation, versions: Mapping[str, tuple[str, ...]], beside: Path | None
+) -> tuple[Path | None, tuple[Information, ...]]:
+    """Play each version on its suites, in folders below `beside`; without one the first version's takes its place.
+
+    Returns that folder (None when nothing could be played) and what could not be played. Money and time of all of them
+    together stay within the limits that were asked for.
+    """
+    missing: list[Information] = []
+    folders = [beside] if beside else []
+    for ref, targets in versions.items():
+        settings = _with_rest(replace(invocation.settings, prompt=ref, targets=targets, information=True), folders)
+        out = beside / ref if beside else invocation.out
+        if settings.max_cost_usd == 0 or settings.max_time_s == 0:
+            missing.append(_unplayed(ref, "no money or time is left for it"))
+            continue
+        try:
+            again = (*invocation.command, "-p", ref)
+            folders.append(start_run(project, Invocation(settings, out, again)))
+        except EvalkitError as exc:
+            first, *more = str(exc).splitlines()
+            missing.append(_unplayed(ref, f"{first}{f' and {len(more)} more' if more else ''}"))
+            continue
+        beside = beside or folders[0]
+        if is_interrupted(folders[-1]):
+            break
+    return beside, tuple(missing)
+
+
+def _unplayed(ref: str, why: str) -> Information:
+    return Information(ref, f"{ref}, not live yet: not measured, {why} (for information)")
+
+
+def folders_below(folder: Path) -> tuple[Path, ...]:
+    """Return the runs that stand below a run's folder: the versions that were played for information beside it."""
+    return tuple(sorted(path.parent for path in folder.glob(f"*/{RUN_FILE}") if _is_information(path)))
+
+
+def _is_information(file: Path) -> bool:
+    """Return whether a record's first line says that it was played for information."""
+    with file.open("rb") as lines:
+        first = lines.readline()
+    try:
+        return bool(orjson.loads(first)["settings"]["information"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return False
+
+
+def is_interrupted(folder: Path) -> bool:
+    """Return whether a run was stopped by hand."""
+    end = RunReader(folder).end
+    return end is not None and end.reason == "interrupted"
+
+
+def _with_rest(settings: RunSettings, played: list[Path]) -> RunSettings:
+    """Return the settings with what the runs before have left of their limits."""
+    readers = [RunReader(folder) for folder in played]
+    spent = sum(spent_in(reader) for reader in readers) if settings.max_cost_usd is not None else 0.0
+    took = sum(reader.end.elapsed_s for reader in readers if reader.end)
+    return replace(
+        settings,
+        max_cost_usd=None if settings.max_cost_usd is None else max(0.0, settings.max_cost_usd - spent),
+        max_time_s=None if settings.max_time_s is None else max(0.0, settings.max_time_s - took),
+    )

@@ -1,15 +1,56 @@
-"""Who asks for a run, and for what: the project it belongs to and the wish of the command line."""
+"""A run's beginning: the project it belongs to, what was asked for, and the folder with the lines that come first.
+
+What stands in a record before the first trial is what it takes to repeat the run: header, prompts, suites, cases.
+"""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
+from evalkit.distribution import installed_versions
 from evalkit.engine import Price
-from evalkit.runner.plan import Plan
-from evalkit.runner.run import Progress
+from evalkit.engine.recorder import utc_now
+from evalkit.errors import UsageError
+from evalkit.records import (
+    BaselineRecord,
+    CaseRecord,
+    PromptVersion,
+    Request,
+    RunHeader,
+    Source,
+    SuiteRecord,
+    TrialScore,
+)
+from evalkit.runner.opponents import OldVersions
+from evalkit.runner.plan import Plan, PlannedTrial
 from evalkit.runner.settings import RunSettings
+from evalkit.store import REPORTS, RUN_FILE, RunReader, RunWriter, new_run_id
+
+
+class Progress(Protocol):
+    """Hears how a run gets on."""
+
+    def request(self, request: Request) -> None:
+        """A request is over."""
+        ...
+
+    def trial(self, planned: PlannedTrial, score: TrialScore) -> None:
+        """A trial is over."""
+        ...
+
+    def added(self, trials: int) -> None:
+        """The comparison asks for more trials than were planned."""
+        ...
+
+    def close(self) -> None:
+        """The run is over."""
+        ...
+
 
 MakeProgress = Callable[[Plan, RunSettings], Progress]
 """Makes what hears of the run's progress, once it is known what the run consists of."""
@@ -26,9 +67,73 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Invocation:
     """What was asked for: the settings, the folder for the run if one was named, and the command as it was typed."""
 
     settings: RunSettings
     out: Path | None = None
     command: tuple[str, ...] = ()
+
+
+def new_run(project: Project, invocation: Invocation, source: Source, plan: Plan, old: OldVersions) -> RunWriter:
+    """Make the run's folder and write what is known before the first trial; UsageError when it holds a run already."""
+    run_id = new_run_id(datetime.now(UTC))
+    folder = invocation.out or project.root / REPORTS / run_id
+    if (folder / RUN_FILE).exists():
+        msg = f"{folder} holds a run already; choose another folder for --out, or resume it with --resume."
+        raise UsageError(msg)
+    writer = RunWriter(folder)
+    commit, dirty = _git_state(project.root)
+    writer.append(
+        RunHeader(
+            run_id=run_id,
+            started=utc_now(),
+            source=source,
+            command=invocation.command,
+            settings=invocation.settings.to_json(),
+            versions=installed_versions(),
+            git_commit=commit,
+            git_dirty=dirty,
+            prices=project.prices,
+        )
+    )
+    write_plan(writer, plan, old)
+    return writer
+
+
+def write_plan(writer: RunWriter, plan: Plan, old: OldVersions, known: RunReader | None = None) -> None:
+    """Write prompts, suites, baselines and cases, except those that an interrupted run has written already."""
+    of_cases = (prompt for prompt in old.of_cases.values() if prompt is not None)
+    prompts = {prompt.sha: prompt for prompt in (*plan.prompts.values(), *old.prompts.values(), *of_cases)}
+    lines: list[PromptVersion | SuiteRecord | BaselineRecord | CaseRecord] = [
+        *(prompt for sha, prompt in prompts.items() if known is None or sha not in known.prompts),
+        *(suite for suite in plan.suite_records() if known is None or suite not in known.suites),
+        *old.baselines,
+    ]
+    seen = {(case.suite, case.case_id) for case in known.cases} if known else set()
+    lines.extend(case.record for _, case in plan.cases if (case.record.suite, case.record.case_id) not in seen)
+    for line in lines:
+        writer.append(line)
+
+
+def _git_state(root: Path) -> tuple[str | None, bool]:
+    """Return the commit and whether files differ from it; None where there is no git repository."""
+    commit = _git(root, "rev-parse", "HEAD")
+    if not commit:
+        return None, False
+    return commit, bool(_git(root, "status", "--porcelain", "--", "prompts", "suites", "pyproject.toml"))
+
+
+def _git(root: Path, *args: str) -> str:
+    """Return what git says; empty where it can't be run or fails: a run needs no repository."""
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            ["git", "-C", str(root), *args],  # noqa: S607 - the user's own git
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

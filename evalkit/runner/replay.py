@@ -1,25 +1,126 @@
-"""Scores the stored replies of a run with today's rules: no calls, no money, the same lines in a new run."""
+"""Scores stored replies with today's rules: no calls, no money, the same lines in a new run.
+
+The replies are those of a finished run, or those that are kept with the baselines.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
+from evalkit.baseline import replies_name
+from evalkit.engine.recorder import utc_now
+from evalkit.errors import NoVerdict, UsageError
 from evalkit.records import (
+    EndReason,
+    PromptVersion,
+    RunEnd,
     ScoreLine,
+    Source,
     Trial,
     TrialEnd,
     TrialScore,
     TrialStart,
     TrialVerdict,
 )
-from evalkit.runner.plan import Plan, PlannedTrial
-from evalkit.runner.recorder import Now
-from evalkit.runner.run import Progress
+from evalkit.runner.opponents import OldVersions, find_opponents, source_of_replies
+from evalkit.runner.plan import Plan, PlannedTrial, make_plan
+from evalkit.runner.project import Invocation, Progress, Project, new_run
+from evalkit.runner.settings import BASELINE
 from evalkit.scoring import score_trial
-from evalkit.store import RunReader, RunWriter, trial_lines
+from evalkit.store import RunReader, RunWriter, find_run, trial_lines
 
 
-def replay(plan: Plan, reader: RunReader, writer: RunWriter, now: Now, progress: Progress) -> None:
+def replay_run(project: Project, invocation: Invocation) -> Path:
+    """Score a stored run again, with the prompt versions it was made with unless others are asked for."""
+    settings = invocation.settings
+    folder = find_run(settings.via, project.root)
+    reader = RunReader(folder)
+    plan = make_plan(settings, project.root, None if settings.prompt else _stored_prompts(reader))
+    old = find_opponents(plan, settings, project.root, source_of_replies(reader))
+    return _score_again(project, invocation, _replayed(reader), (plan, old), [(plan, reader)])
+
+
+def replay_baselines(project: Project, invocation: Invocation) -> Path:
+    """Score the replies that are kept with the baselines; a prompt that has changed since finds none of its own."""
+    plan = make_plan(invocation.settings, project.root)
+    readers = {suite.path: _kept_replies(project.root, suite.path) for suite in plan.suites}
+    sources = {source_of_replies(reader) for reader in readers.values()}
+    if len(sources) > 1:
+        msg = "the replies kept with these baselines come from several sources; name suites of one source."
+        raise UsageError(msg)
+    (source,) = sources
+    old = find_opponents(plan, invocation.settings, project.root, source)
+    parts = [
+        (replace(plan, trials=tuple(trial for trial in plan.trials if trial.suite.path == path)), reader)
+        for path, reader in readers.items()
+    ]
+    return _score_again(project, invocation, Source("replayed", f"{BASELINE} ({source.kind})"), (plan, old), parts)
+
+
+def _kept_replies(root: Path, suite: str) -> RunReader:
+    path = root / replies_name(suite)
+    if not path.is_file():
+        msg = (
+            f"{replies_name(suite)} does not exist, so no replies are kept with the baseline: evalkit bless --replies."
+        )
+        raise NoVerdict(msg)
+    return RunReader(path.parent, path.name)
+
+
+def _score_again(
+    project: Project,
+    invocation: Invocation,
+    source: Source,
+    planned: tuple[Plan, OldVersions],
+    parts: Sequence[tuple[Plan, RunReader]],
+) -> Path:
+    """Write a run from stored replies: of each part, those that its reader has."""
+    plan, old = planned
+    with new_run(project, invocation, source, plan, old) as writer:
+        began = datetime.now(UTC)
+        reason: EndReason = "finished"
+        try:
+            with closing(project.progress(plan, invocation.settings)) as progress:
+                for part, reader in parts:
+                    _score_stored(part, reader, writer, progress)
+        except KeyboardInterrupt:
+            reason = "interrupted"
+        elapsed = (datetime.now(UTC) - began).total_seconds()
+        writer.append(RunEnd(reason, utc_now(), round(elapsed, 3)))
+        return writer.folder
+
+
+def _replayed(reader: RunReader) -> Source:
+    """Return what a replay says of its source: the run, and where that one's replies came from."""
+    before = reader.header.source
+    if before.kind == "imported":
+        return Source("imported", reader.header.run_id)
+    origin = before.detail if before.kind == "replayed" else f"{reader.header.run_id} ({before.kind})"
+    return Source("replayed", origin)
+
+
+def _stored_prompts(reader: RunReader) -> Callable[[str], PromptVersion]:
+    """Return how to find a suite's prompt version among those of a stored run."""
+    by_suite = {suite.path: suite.prompt_sha for suite in reader.suites}
+    only = next(iter(reader.prompts)) if len(reader.prompts) == 1 else None
+
+    def find(suite: str) -> PromptVersion:
+        sha = by_suite.get(suite, only)
+        if sha is None:
+            known = ", ".join(sorted(by_suite)) or "none"
+            msg = f"run {reader.header.run_id} has no replies for {suite}; its suites are {known}."
+            raise UsageError(msg)
+        return reader.prompts[sha]
+
+    return find
+
+
+def _score_stored(plan: Plan, reader: RunReader, writer: RunWriter, progress: Progress) -> None:
     """Score every planned trial from the stored ones, in the order in which those ended; holes come last.
 
     A stored trial belongs to a planned one of the same case id and number: of the same suite when the run knows the
@@ -37,24 +138,24 @@ def replay(plan: Plan, reader: RunReader, writer: RunWriter, now: Now, progress:
             if planned.key not in waiting or not _is_of_suite(stored, planned, known_suites):
                 continue
             del waiting[planned.key]
-            progress.trial(planned, _replay_trial(planned, stored, writer, now()))
+            progress.trial(planned, _replay_trial(planned, stored, writer))
     for planned in waiting.values():
-        progress.trial(planned, _replay_trial(planned, None, writer, now()))
+        progress.trial(planned, _replay_trial(planned, None, writer))
 
 
 def _is_of_suite(stored: Trial, planned: PlannedTrial, known_suites: set[str]) -> bool:
     return planned.key.suite == stored.key.suite or planned.key.suite not in known_suites
 
 
-def _replay_trial(planned: PlannedTrial, stored: Trial | None, writer: RunWriter, now: str) -> TrialScore:
+def _replay_trial(planned: PlannedTrial, stored: Trial | None, writer: RunWriter) -> TrialScore:
     """Write a stored trial into the new run and grade it; one that is missing or does not fit is not measured."""
     reason = _why_not(planned, stored)
     session_id = planned.key.session_id
     if reason or stored is None:
-        writer.append(TrialStart(planned.key, session_id, planned.prompt.sha, ts=now))
+        writer.append(TrialStart(planned.key, session_id, planned.prompt.sha, ts=utc_now()))
         score = TrialScore(TrialVerdict.NOT_MEASURED, reason=reason)
     else:
-        for line in trial_lines(planned.key, session_id, stored.transcript, now):
+        for line in trial_lines(planned.key, session_id, stored.transcript, utc_now()):
             writer.append(line)
         score = score_trial(stored.transcript, planned.case.record.assertions, stored.crash)
     writer.append(TrialEnd(session_id, stored.crash if stored else None))

@@ -9,43 +9,29 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from evalkit.engine import Price, RateLimiter, RequestFinished
+from evalkit.engine.recorder import Now, utc_now
 from evalkit.errors import NoVerdict
 from evalkit.judging import failed_tests, run_self_test
-from evalkit.records import EndReason, Judgement, JudgementLine, Request, RunEnd, SideRequest, TrialScore, TrialVerdict
-from evalkit.records import Stage as Purpose
-from evalkit.runner.estimate import estimate_trial
+from evalkit.records import (
+    EndReason,
+    Judgement,
+    JudgementLine,
+    RunEnd,
+    SideRequest,
+    Stage,
+    TrialScore,
+    TrialVerdict,
+)
+from evalkit.runner.costs import Spending, cost_of_requests, estimate_trial
 from evalkit.runner.plan import Plan, PlannedTrial
-from evalkit.runner.recorder import Now
-from evalkit.runner.session import OutOfMoney, Patience, Stage, play_trial
+from evalkit.runner.project import Progress
 from evalkit.runner.settings import RunSettings
-from evalkit.runner.spending import Spending, cost_of_requests
 from evalkit.runner.staged import Stages
-from evalkit.runner.warmup import WarmUp
+from evalkit.runner.trial import OutOfMoney, RunContext, play_trial
 from evalkit.source import OpenSource, open_source
 from evalkit.store import OpenSession, ResponseCache, RunWriter
-
-
-class Progress(Protocol):
-    """Hears how a run gets on."""
-
-    def request(self, request: Request) -> None:
-        """A request is over."""
-        ...
-
-    def trial(self, planned: PlannedTrial, score: TrialScore) -> None:
-        """A trial is over."""
-        ...
-
-    def added(self, trials: int) -> None:
-        """The comparison asks for more trials than were planned."""
-        ...
-
-    def close(self) -> None:
-        """The run is over."""
-        ...
 
 
 @dataclass
@@ -68,11 +54,11 @@ class Runner:
         writer: RunWriter,
         *,
         price: Price,
-        now: Now,
         progress: Progress,
         stages: Stages,
         state: RunState | None = None,
         cache: ResponseCache | None = None,
+        now: Now = utc_now,
     ) -> None:
         self._plan = plan
         self._settings = settings
@@ -109,15 +95,15 @@ class Runner:
     async def _play_all(self) -> EndReason:
         try:
             async with open_source(self._settings.via, self._settings.platform) as source:
-                stage = self._stage(source)
+                context = self._context(source)
                 async with asyncio.timeout(self._max_time()):
                     with _cancelled_by_signals():
-                        await self._test_judges(stage)
-                        await self._play_queue(stage)
+                        await self._test_judges(context)
+                        await self._play_queue(context)
                         while not self._failed_fast and (more := self._stages.more(self._fits)):
                             self._queue.extend(more)
                             self._progress.added(len(more))
-                            await self._play_queue(stage)
+                            await self._play_queue(context)
         except TimeoutError:
             self._notes[f"stopped after {self._max_time():g} seconds"] = None
             return "max_time"
@@ -130,13 +116,13 @@ class Runner:
             raise group_error.exceptions[0] from group_error
         return "fail_fast" if self._failed_fast else "finished"
 
-    async def _play_queue(self, stage: Stage) -> None:
+    async def _play_queue(self, context: RunContext) -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._settings.jobs, len(self._queue))):
-                group.create_task(self._work(stage))
+                group.create_task(self._work(context))
 
-    def _stage(self, source: OpenSource) -> Stage:
-        return Stage(
+    def _context(self, source: OpenSource) -> RunContext:
+        return RunContext(
             door=source.door,
             source=source.source,
             writer=self._writer,
@@ -145,18 +131,20 @@ class Runner:
             began=self._began,
             paid=self._paid,
             paid_aside=self._paid_aside,
-            patience=Patience(self._settings.retry, self._settings.limits, RateLimiter()),
+            retry=self._settings.retry,
+            limits=self._settings.limits,
+            limiter=RateLimiter(),
             draw=self._settings.draw,
             cache=self._cache,
         )
 
-    async def _test_judges(self, stage: Stage) -> None:
+    async def _test_judges(self, context: RunContext) -> None:
         """Try each judge that will be asked on answers that no judge may let pass; NoVerdict when one does."""
-        if stage.source.kind != "live" or not self._queue:
+        if context.source.kind != "live" or not self._queue:
             return
         for model in dict.fromkeys(planned.suite.judge.model for planned in self._queue if planned.suite.judge):
             known = [*self._state.judge_tests]
-            async with aclosing(run_self_test(model, stage.asking("judge's test", {}), known)) as tests:
+            async with aclosing(run_self_test(model, context.replies("judge's test", {}), known)) as tests:
                 async for test in tests:
                     known.append(test)
                     self._writer.append(JudgementLine("", test, self._now()))
@@ -166,7 +154,7 @@ class Runner:
                 msg = f"the judge {model!r} failed its own test: {'; '.join(failed)}. Choose another model for `judge`."
                 raise NoVerdict(msg)
 
-    async def _work(self, stage: Stage) -> None:
+    async def _work(self, context: RunContext) -> None:
         """Take trials from the queue until it is empty."""
         while self._queue:
             planned = self._queue.popleft()
@@ -175,7 +163,7 @@ class Runner:
             session_id, prefix = planned.key.session_id, planned.prompt.sha
             await self._warm.wait(prefix, session_id)
             try:
-                score = await play_trial(stage, planned, self._state.open.get(session_id))
+                score = await play_trial(context, planned, self._state.open.get(session_id))
             except OutOfMoney:
                 continue
             finally:
@@ -189,7 +177,7 @@ class Runner:
     def _stop_if_failed(self, planned: PlannedTrial, score: TrialScore) -> None:
         """Begin no other trial once a critical case is lost, if that was asked for; what is running may end."""
         case = planned.case.record
-        promised = planned.key.is_own or planned.key.stage is Purpose.MUST_PASS
+        promised = planned.key.is_own or planned.key.stage is Stage.MUST_PASS
         lost = case.critical and case.gated and promised and score.verdict is TrialVerdict.FAILED
         if self._settings.fail_fast and lost:
             self._failed_fast = True
@@ -267,3 +255,32 @@ def _cancelled_by_signals() -> Iterator[None]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+class WarmUp:
+    """Cold caches: lets the first session of a prompt prefix through and holds the others back until its reply begins.
+
+    A prefix can be read from the cache only once the first reply that writes it has begun; identical requests sent side
+    by side all pay for writing it. Source: platform.claude.com, prompt caching, read 2026-09-26.
+    """
+
+    def __init__(self) -> None:
+        self._warm: dict[str, asyncio.Event] = {}
+        self._leader: dict[str, str] = {}
+
+    async def wait(self, prefix: str, session_id: str) -> None:
+        """Return at once for the first session of a prefix, for the others when the prefix is warm."""
+        if prefix not in self._warm:
+            self._warm[prefix] = asyncio.Event()
+            self._leader[prefix] = session_id
+            return
+        await self._warm[prefix].wait()
+
+    def began(self, prefix: str) -> None:
+        """Say that a reply with this prefix began."""
+        self._warm[prefix].set()
+
+    def over(self, prefix: str, session_id: str) -> None:
+        """Say that a session is over: the others must not wait for a leader that never got a reply."""
+        if self._leader.get(prefix) == session_id:
+            self._warm[prefix].set()

@@ -5,21 +5,49 @@ Knows inputs of suites and results of runs; neither the file system's events nor
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from evalkit.records import Stage, TrialVerdict
 from evalkit.runner.changed import inputs_of
-from evalkit.runner.last_failed import failed_in
 from evalkit.runner.settings import RunSettings
-from evalkit.store import RunReader
+from evalkit.store import RunReader, last_run
 from evalkit.suites import find_suites, load_suites
+
+
+def failed_last_time(root: Path) -> tuple[str, ...]:
+    """Return `suite::case` of every case of the newest run that did not pass in all its trials."""
+    return failed_in(last_run(root))
+
+
+def failed_in(folder: Path) -> tuple[str, ...]:
+    """Return `suite::case` of every case of a run with a trial that failed, was not measured, or never ended."""
+    reader = RunReader(folder)
+    passed = Counter(
+        (trial.key.suite, trial.key.case_id)
+        for trial in reader.trials()
+        if trial.key.is_own and trial.score and trial.score.verdict is TrialVerdict.PASSED
+    )
+    broken = {
+        (trial.key.suite, trial.key.case_id)
+        for trial in reader.trials()
+        if trial.key.stage is Stage.MUST_PASS and trial.score and trial.score.verdict is TrialVerdict.FAILED
+    }
+    return tuple(
+        f"{case.suite}::{case.case_id}"
+        for case in reader.cases
+        if not case.skip
+        if passed[case.suite, case.case_id] < case.trials or (case.suite, case.case_id) in broken
+    )
+
 
 EVERY_SUITE = "pyproject.toml"
 
 
 @dataclass
-class Watched:
+class SuiteWatch:
     """The inputs of the suites that are watched, and the cases that did not pass when they were last played."""
 
     root: Path

@@ -33,7 +33,7 @@ from evalkit.records import (
     TrialScore,
     TrialVerdict,
 )
-from evalkit.runner import Asked, Project, RunSettings, start_run
+from evalkit.runner import Invocation, Project, RunSettings, start_run
 from evalkit.scoring import score_trial
 from evalkit.store import RunReader, RunWriter, trial_lines
 from evalkit.suites import load_suites
@@ -193,7 +193,7 @@ def made_up(trials: int, turns: int = TURNS) -> Iterator[Transcript]:
 def run_suites(root: Path, via: str, name: str) -> Path:
     """Run the suites of a project, as `evalkit run --via VIA` does before it writes its report."""
     settings = RunSettings(via=via, trials=PER_CASE)
-    return start_run(Project(root, price_with(), Silent), Asked(settings, root / "reports" / name))
+    return start_run(Project(root, price_with(), Silent), Invocation(settings, root / "reports" / name))
 
 
 def print_rescoring(title: str, root: Path, via: str) -> None:

@@ -16,7 +16,7 @@ from evalkit.cli.watch import ask_before_paying, watch
 from evalkit.errors import ExitCode, FileProblems
 from evalkit.records import Place
 from evalkit.runner import Project, RunSettings
-from evalkit.runner.watched import Watched
+from evalkit.runner.watched import SuiteWatch
 from tests.runner.project import make_project, run, write_suite
 
 
@@ -50,7 +50,7 @@ class Watching:
 
     def watch(self, changes: Iterable[set[Path]], **settings: Any) -> int:
         """Watch until the changes are over."""
-        watched = Watched(self.project.root)
+        watched = SuiteWatch(self.project.root)
         return watch(watched, RunSettings(**settings), self.play, lambda _: self._allowed, changes)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalkit.pricing import price_with
 from evalkit.records import Request, Trial, TrialScore
-from evalkit.runner import Asked, Plan, PlannedTrial, Project, RunSettings, start_run
+from evalkit.runner import Invocation, Plan, PlannedTrial, Project, RunSettings, start_run
 from evalkit.store import RunReader
 
 PROMPT = (
@@ -101,7 +101,7 @@ def write_suite(root: Path, name: str = "a", **suite: Any) -> None:
 
 def run(project: Project, out: Path | None = None, **settings: Any) -> Path:
     """Run the project and return the run's folder."""
-    return start_run(project, Asked(RunSettings(**settings), out))
+    return start_run(project, Invocation(RunSettings(**settings), out))
 
 
 def trials_of(folder: Path) -> dict[tuple[str, int], Trial]:

@@ -12,7 +12,7 @@ from evalkit.errors import ExitCode, NothingSelected
 from evalkit.gate import judge
 from evalkit.pricing import price_with
 from evalkit.runner import Project, RunSettings
-from evalkit.runner.dry_run import forecast_run
+from evalkit.runner.costs import forecast_run
 from evalkit.store import RunReader
 from tests.runner.project import SUITE, make_project, run, trials_of, write_suite
 

@@ -118,7 +118,7 @@ def test_other_questions_are_not_taken_for_recall(question: str) -> None:
     ],
 )
 def test_summary_lists_what_was_told(asking: str) -> None:
-    """Asked to sum up, the reply is a list of the user's statements, without questions, tools or manners."""
+    """Invocation to sum up, the reply is a list of the user's statements, without questions, tools or manners."""
     said = say(TOLD, "What is your cheapest bike?", "Thank you!", asking)
     assert said.splitlines() == [
         "- The user said: My name is Ann Lee.",

@@ -14,7 +14,7 @@ from evalkit.analysis import analyse
 from evalkit.gate import judge
 from evalkit.pricing import price_with
 from evalkit.records import CaseSummary, CaseVerdict, RunVerdict, Summary, TrialVerdict
-from evalkit.runner import Asked, Project, RunSettings, start_run
+from evalkit.runner import Invocation, Project, RunSettings, start_run
 from evalkit.store import RunReader
 from evalkit.suites import load_suites
 from tests.runner.project import Silent
@@ -40,7 +40,7 @@ class Runs:
     def _of(self, version: str, trials: int | None = None, targets: tuple[str, ...] = SUITES) -> Summary:
         settings = RunSettings(targets=targets, prompt=f"support@{version}", trials=trials)
         out = self._folder / f"{version}-{trials}-{len(targets)}"
-        return analyse(RunReader(start_run(Project(ROOT, price_with(), Silent), Asked(settings, out)))).summary
+        return analyse(RunReader(start_run(Project(ROOT, price_with(), Silent), Invocation(settings, out)))).summary
 
 
 def failing(summary: Summary) -> set[str]:

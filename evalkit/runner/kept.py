@@ -1,17 +1,21 @@
-"""Replies that an earlier run has paid for, given again to the same trial; everything else is asked for and kept.
+"""Replies that were paid for already are given again: those of an earlier run, and those from before a run was cut off.
 
-Only live runs have such a cache: the stand-in costs nothing and a replay asks nobody.
+Only live runs have a cache of replies: the stand-in costs nothing and a replay asks nobody.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+import orjson
+
 from evalkit.engine import Ask, Replies, RequestEvent, RequestFinished
 from evalkit.engine.aside import body_sha
+from evalkit.errors import UsageError
+from evalkit.records import Request
 from evalkit.store import ResponseCache, cache_key
 
 
@@ -46,3 +50,24 @@ class CachedReplies:
                 if isinstance(event, RequestFinished):
                     self._cache.save(key, event.request)
                 yield event
+
+
+class StoredReplies:
+    """Answers from stored requests while there are some, then from `onwards`."""
+
+    def __init__(self, stored: Sequence[Request], onwards: Replies) -> None:
+        self._stored = {request.n: request for request in stored}
+        self._onwards = onwards
+
+    async def ask(self, ask: Ask) -> AsyncGenerator[RequestEvent]:
+        """Give the stored reply of this request, or ask for one; UsageError when the stored body is another one."""
+        stored = self._stored.get(ask.n)
+        if stored is None:
+            async with aclosing(self._onwards.ask(ask)) as events:
+                async for event in events:
+                    yield event
+            return
+        if orjson.dumps(stored.body) != orjson.dumps(ask.body):
+            msg = f"request {ask.n} would be sent differently now than it was recorded; start a new run."
+            raise UsageError(msg)
+        yield RequestFinished(stored)

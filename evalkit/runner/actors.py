@@ -1,21 +1,25 @@
-"""A model that plays the user of a case: it has a goal and a persona instead of messages that are written out.
+"""Whom the chatbot of a trial has to do with: a user, whose messages are written out or made up, and tools.
 
-It speaks through the same engine as the chatbot, and what it says is written down before it is sent, so that a resumed
-or replayed conversation has the same words. On the stand-in it says what the case scripts for it.
+A simulated user has a goal and a persona. It speaks through the same engine as the chatbot, and what it says is written
+down before it is sent, so that a resumed or replayed conversation has the same words. On the stand-in it says what the
+case scripts for it. Tools answer from the suite's fixtures.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
 
-from evalkit.engine import Ask, Replies
+from evalkit.engine import Ask, Replies, ToolOutcome
 from evalkit.engine.aside import ask_aside, side_request
+from evalkit.graders.matching import matches_value
 from evalkit.records import JsonObject, Request, SimulatedMessage, Turn
-from evalkit.suites import Simulation
+from evalkit.suites import Fixture, Simulation
 
 GOAL_MARK, STOP_MARK = "[GOAL REACHED]", "[STOP]"
 MAX_TOKENS = 2048
@@ -142,3 +146,34 @@ def script_headers(simulation: Simulation, history: Sequence[JsonObject], trial:
         "from": sum(message.get("role") == "user" for message in history),
     }
     return {"x-evalkit-trial": str(trial), "x-evalkit-script": base64.b64encode(orjson.dumps(plan)).decode()}
+
+
+NO_FIXTURE = "no fixture"
+
+
+class FixtureTools:
+    """Answers each call with the first fixture of the tool that matches and is not used up."""
+
+    def __init__(self, fixtures: Mapping[str, tuple[Fixture, ...]]) -> None:
+        self._fixtures = fixtures
+        self._used: Counter[int] = Counter()
+
+    async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
+        """Answer one call; without a fixture the model hears that the tool is down, and the record says why."""
+        fixture = self._take(name, tool_input)
+        if fixture is None:
+            return ToolOutcome(f"{name} is not available at the moment.", is_error=True, origin=NO_FIXTURE)
+        await asyncio.sleep(fixture.delay_ms / 1000)
+        if fixture.error is not None:
+            return ToolOutcome(fixture.error, is_error=True, origin=str(fixture.place))
+        value = fixture.returns
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        return ToolOutcome(text, origin=str(fixture.place))
+
+    def _take(self, name: str, tool_input: JsonObject) -> Fixture | None:
+        for fixture in self._fixtures.get(name, ()):
+            used_up = fixture.times is not None and self._used[id(fixture)] >= fixture.times
+            if not used_up and matches_value(fixture.when, tool_input):
+                self._used[id(fixture)] += 1
+                return fixture
+        return None

@@ -1,0 +1,271 @@
+"""Plays one trial: its user messages through the engine, every line recorded, graded at the end.
+
+A trial that was cut off is taken up again with the replies, messages and judgements that its record holds already.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import orjson
+
+from evalkit.engine import (
+    ApiReplies,
+    Chatbot,
+    Conversation,
+    Door,
+    EngineEvent,
+    Limits,
+    Price,
+    RateLimiter,
+    Replies,
+    ReplyBegan,
+    RequestFinished,
+    RetryPolicy,
+    TurnFinished,
+)
+from evalkit.engine.recorder import Now, SessionRecorder
+from evalkit.errors import EvalkitError
+from evalkit.judging import recount_due, run_judges, run_recount
+from evalkit.records import (
+    Arm,
+    JsonObject,
+    Judgement,
+    JudgementLine,
+    RequestLine,
+    ScoreLine,
+    SideRequest,
+    SimulatedLine,
+    SimulatedMessage,
+    Source,
+    Stage,
+    Transcript,
+    TrialScore,
+    TrialStart,
+    Turn,
+)
+from evalkit.runner.actors import FixtureTools, SimulatedUser, UserSide, WrittenUser, script_headers
+from evalkit.runner.kept import CachedReplies, StoredReplies
+from evalkit.runner.plan import PlannedTrial
+from evalkit.scoring import score_trial
+from evalkit.store import OpenSession, ResponseCache, RunWriter
+
+_DRAWS = {
+    (arm, stage): 3 * place + {Stage.CONFIRM: 1, Stage.DRIFT: 2, Stage.MUST_PASS: 6}.get(stage, 0)
+    for place, arm in enumerate((Arm.CANDIDATE, Arm.BASELINE))
+    for stage in Stage
+}
+"""Which of the stand-in's draws the trials of an arm and a stage have: chances of their own for each."""
+
+
+class OutOfMoney(Exception):
+    """The run's or the suite's money is spent in the middle of a trial; the trial stays open and can be resumed."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What every trial of a run plays with.
+
+    `paid` hears what each request of a conversation cost, `paid_aside` each one beside it (judge, simulated user); both
+    raise OutOfMoney when it was the last. `limiter` is the same for all trials.
+    """
+
+    door: Door
+    source: Source
+    writer: RunWriter
+    price: Price
+    now: Now
+    began: Callable[[PlannedTrial], None]
+    paid: Callable[[PlannedTrial, RequestFinished], None]
+    paid_aside: Callable[[PlannedTrial, SideRequest], None]
+    retry: RetryPolicy
+    limits: Limits
+    limiter: RateLimiter
+    draw: int = 0
+    cache: ResponseCache | None = None
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether the stand-in answers, which is told more than the API is."""
+        return self.source.kind == "stand-in"
+
+    def replies(self, trial: str, headers: Mapping[str, str], asked: Iterable[str] = ()) -> Replies:
+        """Return replies for one conversation: from the cache where the run has one, else from the API."""
+        replies = ApiReplies(
+            self.door, self.price, headers=headers, policy=self.retry, limits=self.limits, limiter=self.limiter
+        )
+        if self.cache is None:
+            return replies
+        return CachedReplies(self.cache, replies, endpoint=self.source.detail, trial=trial, asked=asked)
+
+
+class TrialRecorder(SessionRecorder):
+    """The lines of one trial; `stored` holds those that an interrupted run has written already."""
+
+    def __init__(self, writer: RunWriter, start: TrialStart, now: Now, stored: OpenSession | None = None) -> None:
+        self._run = writer
+        self._session_id = start.session_id
+        self._time = now
+        if stored is None:
+            super().__init__(writer, start.session_id, now)
+            writer.append(start)
+            return
+        super().__init__(
+            writer,
+            start.session_id,
+            now,
+            turns=set(stored.turns),
+            requests={request.n for request in stored.requests},
+            calls={call.id for calls in stored.calls.values() for call in calls},
+        )
+        writer.open_session(start, tuple(RequestLine(start.session_id, request) for request in stored.requests))
+
+    def simulated(self, message: SimulatedMessage) -> None:
+        """Record what the model that plays the user says."""
+        self._run.append(SimulatedLine(self._session_id, message, self._time()))
+
+    def judgement(self, judgement: Judgement) -> None:
+        """Record what a judge answered."""
+        self._run.append(JudgementLine(self._session_id, judgement, self._time()))
+
+
+async def play_trial(run: RunContext, planned: PlannedTrial, stored: OpenSession | None) -> TrialScore:
+    """Play a trial to its end and return its score; what evalkit itself breaks is recorded as a crash."""
+    key, history = planned.key, tuple(planned.case.history)
+    start = stored.start if stored else TrialStart(key, key.session_id, planned.prompt.sha, history, run.now())
+    recorder = TrialRecorder(run.writer, start, run.now, stored)
+    trial = _OpenTrial(run, planned, stored, start, recorder)
+    crash = None
+    try:
+        await trial.play_turns()
+        await trial.ask_judges()
+    except (EvalkitError, OutOfMoney):
+        raise
+    except Exception as exc:  # noqa: BLE001 - a broken trial must not take the others with it; the record says why
+        crash = f"{type(exc).__name__}: {exc}"
+    recorder.end(crash)
+    score = score_trial(trial.transcript, planned.case.record.assertions, crash)
+    run.writer.append(ScoreLine(start.session_id, score))
+    return score
+
+
+@dataclass
+class _OpenTrial:
+    """A trial that is being played, and what it has come to so far."""
+
+    run: RunContext
+    planned: PlannedTrial
+    stored: OpenSession | None
+    start: TrialStart
+    recorder: TrialRecorder
+    turns: list[Turn] = field(default_factory=list)
+    simulated: list[SimulatedMessage] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+
+    @property
+    def transcript(self) -> Transcript:
+        return Transcript(
+            self.start.session_id,
+            self.start.prompt_sha,
+            tuple(self.turns),
+            self.start.history,
+            self.planned.prompt.text,
+            tuple(self.simulated),
+            tuple(self.judgements),
+        )
+
+    async def play_turns(self) -> None:
+        """Play the conversation until the user has nothing more to say or a turn fails."""
+        asking = self.run.replies(self._asker, self._headers())
+        replies = StoredReplies(self.stored.requests if self.stored else (), asking)
+        bot = Chatbot(self.planned.prompt, replies, FixtureTools(self.planned.case.fixtures))
+        user = self._user()
+        conversation = Conversation(messages=tuple(self.planned.case.history))
+        while (said := await user.says(self.turns)) is not None:
+            number = len(self.turns) + 1
+            self.recorder.turn(number, said)
+            async with aclosing(bot.send(conversation, said)) as events:
+                async for event in events:
+                    self.recorder.take(event, number)
+                    self._tell(event)
+                    if isinstance(event, TurnFinished):
+                        self.turns.append(event.turn)
+                        conversation = event.conversation
+            if self.turns[-1].failure:
+                return
+
+    async def ask_judges(self) -> None:
+        """Ask the judges of a live run what they think of the conversation; the stand-in has no opinion."""
+        self.judgements.extend(self.stored.judgements if self.stored else ())
+        if self.run.source.kind != "live":
+            return
+        assertions = self.planned.case.record.assertions
+        before = [judgement.request.body_sha for judgement in self.judgements]
+        asking = self.run.replies(self._asker, {}, before)
+        await self._take_judgements(run_judges(self.transcript, assertions, asking))
+        if self.planned.case.record.critical:
+            scores = score_trial(self.transcript, assertions).scores
+            doubtful = recount_due(scores, self.transcript)
+            await self._take_judgements(run_recount(self.transcript, doubtful, asking))
+
+    async def _take_judgements(self, answers: AsyncGenerator[Judgement]) -> None:
+        async with aclosing(answers) as judgements:
+            async for judgement in judgements:
+                self.judgements.append(judgement)
+                self.recorder.judgement(judgement)
+                self.run.paid_aside(self.planned, judgement.request)
+
+    def _user(self) -> UserSide:
+        """Return who says the user's messages: the case itself, or a model."""
+        simulation, history = self.planned.case.simulate, self.planned.case.history
+        if simulation is None:
+            return WrittenUser(self.planned.case.record.turns)
+        headers = script_headers(simulation, history, self._draw) if self.run.is_stand_in else {}
+
+        def said(message: SimulatedMessage, *, known: bool) -> None:
+            self.simulated.append(message)
+            if not known:
+                self.recorder.simulated(message)
+                self.run.paid_aside(self.planned, message.request)
+
+        stored = self.stored.simulated if self.stored else ()
+        return SimulatedUser(simulation, history, self.run.replies(self._asker, headers), stored=stored, said=said)
+
+    def _tell(self, event: EngineEvent) -> None:
+        if isinstance(event, ReplyBegan):
+            self.run.began(self.planned)
+        elif isinstance(event, RequestFinished):
+            self.run.paid(self.planned, event)
+
+    def _headers(self) -> dict[str, str]:
+        """Return what the stand-in is told beside the request; nothing is added to a live one."""
+        if not self.run.is_stand_in:
+            return {}
+        headers = {"x-evalkit-trial": str(self._draw)}
+        script = self.planned.case.script
+        if script:
+            plan = {"steps": script, "from": _replies(self.planned.case.history)}
+            headers["x-evalkit-script"] = base64.b64encode(orjson.dumps(plan)).decode()
+        return headers
+
+    @property
+    def _asker(self) -> str:
+        """Who asks, for the cache: the trial of the case, whatever its prompt version is called."""
+        key = self.planned.key
+        return f"{key.suite}::{key.case_id}#{self._draw}"
+
+    @property
+    def _draw(self) -> int:
+        """Another number for every trial of a case, so that arms, stages and draws have chances of their own.
+
+        The suite's own trials of the first draw keep their numbers.
+        """
+        key = self.planned.key
+        return key.trial + 10_000 * (self.run.draw + 100_000 * _DRAWS[key.arm, key.stage])
+
+
+def _replies(history: Sequence[JsonObject]) -> int:
+    return sum(message.get("role") == "assistant" for message in history)
