@@ -74,9 +74,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     told = {tuple(one) for report in reports for one in getattr(report, "user_properties", ())}
     blessed = sorted(suite for name, suite in told if name == BLESSED)
     if blessed:
-        more = f" and {len(blessed) - 3} more" if len(blessed) > 3 else ""
+        from evalkit.wording import first_of
+
         terminalreporter.write_line(
-            f"evalkit: {', '.join(blessed[:3])}{more}: a baseline is there, and these items hold cases to what they "
+            f"evalkit: {first_of(blessed, 3)}: a baseline is there, and these items hold cases to what they "
             "state only; evalkit run compares."
         )
     if (SOURCE, STAND_IN) in told:

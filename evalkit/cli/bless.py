@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.wording import plural
+
 if TYPE_CHECKING:
     from evalkit.baseline import Baseline
     from evalkit.runner.blessing import Blessing
@@ -129,13 +131,14 @@ def _key() -> str:
 def changes(blessing: Blessing) -> Iterator[str]:
     """Yield what a blessing changes, a line for each suite and each case that differs."""
     for name, new, old in blessing.baselines:
-        size = f"{len(new.cases)} cases × {new.rounds} rounds"
+        size = f"{plural(len(new.cases), 'case')} × {plural(new.rounds, 'round')}"
         yield f"{name}   {new.prompt_ref} ({new.prompt_sha[:7]})   {size}   {new.conditions.source}"
         if old is None:
             yield f"  new baseline, pass rate {_rate(new):.2f}"
             continue
         better, worse = list(_moved(old, new, up=True)), list(_moved(old, new, up=False))
-        yield f"  {len(better)} cases better, {len(worse)} worse, pass rate {_rate(old):.2f} → {_rate(new):.2f}"
+        moved = f"{plural(len(better), 'case')} better, {len(worse)} worse"
+        yield f"  {moved}, pass rate {_rate(old):.2f} → {_rate(new):.2f}"
         yield from (f"  ↓ {line}" for line in worse)
         yield from (f"  ↑ {line}" for line in better)
         yield from (f"  + {case_id} (new)" for case_id in new.cases if case_id not in old.cases)

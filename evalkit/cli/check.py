@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from evalkit.wording import plural
+
 if TYPE_CHECKING:
     from evalkit.suites.check import Checked
 
@@ -49,17 +51,13 @@ def summary(checked: Checked) -> str:
     what = ", ".join(
         part
         for part in (
-            f"{_count(checked.suites, 'suite')} with {_count(checked.cases, 'case')}" if checked.suites else "",
-            _count(checked.voices, "voice file") if checked.voices else "",
-            _count(checked.prompts, "prompt version") if checked.prompts else "",
+            f"{plural(checked.suites, 'suite')} with {plural(checked.cases, 'case')}" if checked.suites else "",
+            plural(checked.voices, "voice file") if checked.voices else "",
+            plural(checked.prompts, "prompt version") if checked.prompts else "",
         )
         if part
     )
     found = ", ".join(
-        _count(count, word) for count, word in ((checked.errors, "error"), (checked.warnings, "warning")) if count
+        plural(count, word) for count, word in ((checked.errors, "error"), (checked.warnings, "warning")) if count
     )
     return f"{what}: {found or 'no problems'}"
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def dry_run_lines(suites: Sequence[SuiteForecast], via: str, *, cases: bool = True) -> Iterator[str]:
     """Yield a line for each suite with its cases below, then the totals."""
-    from evalkit.reporting.wording import number, plural, usd
+    from evalkit.wording import number, plural, usd
 
     for suite in suites:
         skipped = f", {number(suite.skipped)} skipped" if suite.skipped else ""
@@ -29,7 +29,7 @@ def dry_run_lines(suites: Sequence[SuiteForecast], via: str, *, cases: bool = Tr
 
 def cost_in_words(suites: Sequence[SuiteForecast]) -> str:
     """Return how many requests that is, and about what they cost."""
-    from evalkit.reporting.wording import usd
+    from evalkit.wording import usd
 
     costs = [suite.cost_usd for suite in suites]
     known = sum(cost for cost in costs if cost is not None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.errors import NothingSelected, UsageError
+from evalkit.wording import plural
 
 if TYPE_CHECKING:
     from evalkit.gate import Outlook
@@ -89,7 +90,7 @@ def forecast_lines(known: KnownCounts, *, simulate: bool) -> Iterator[str]:
 
 def _drop(seen: Outlook) -> str:
     drop = f"a drop of {seen.drop * 100:.1f} points everywhere" if seen.drop is not None else "no uniform drop"
-    return drop + (f", or {seen.breaks} broken case{'s' if seen.breaks > 1 else ''}" if seen.breaks else "")
+    return drop + (f", or {plural(seen.breaks, 'broken case')}" if seen.breaks else "")
 
 
 def _simulated(known: KnownCounts) -> Iterator[str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from evalkit.wording import plural
+
 
 @click.group(name="import")
 def import_() -> None:
@@ -44,12 +46,8 @@ def transcripts(file: Path, out: Path | None, prompt: str, model: str | None, su
     command = ("evalkit", *sys.argv[1:])
     done = import_transcripts(ImportSettings(file, folder, run_id, started, prompt, model, suite, command))
     models = f" with {', '.join(done.models)}" if done.models != ("unknown",) else ""
-    click.echo(f"{_count(done.conversations, 'conversation')} of {_count(done.cases, 'case')}{models}: {folder}")
+    click.echo(f"{plural(done.conversations, 'conversation')} of {plural(done.cases, 'case')}{models}: {folder}")
     click.echo(f"Score them with: evalkit run {suite or 'SUITE'} --via {folder}", err=True)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _new_folder(run_id: str) -> Path:
@@ -93,4 +91,4 @@ def vale(folder: Path, out: Path) -> None:
         raise UsageError(f"none of the rules in {folder} could be brought over.")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(done.text, encoding="utf-8")
-    click.echo(f"{_count(len(done.rules), 'rule')} in {out}, {_count(len(done.left), 'rule')} left out")
+    click.echo(f"{plural(len(done.rules), 'rule')} in {out}, {plural(len(done.left), 'rule')} left out")

@@ -29,6 +29,7 @@ from evalkit.records import (
     Tally,
     Verdict,
 )
+from evalkit.wording import either, first_of, plural
 
 NOT_MEASURED_LIMIT = 0.02
 """Share of the gated trials that may stay unmeasured before the run has no verdict."""
@@ -171,12 +172,12 @@ def _notes(compared: Compared) -> tuple[str, ...]:
     if missing and not notes and len(missing) == len(compared.baselines):
         notes.append("no baseline yet: evalkit bless makes this run the baseline")
     elif missing:
-        notes.append(f"no baseline: {', '.join(missing[:NAMED_CASES])}{_more(missing)}; evalkit bless makes one")
+        notes.append(f"no baseline: {first_of(missing, NAMED_CASES)}; evalkit bless makes one")
     for words, pick in (("gone since", "vanished"), ("changed since, not compared", "changed"), ("new", "new")):
         for baseline in compared.baselines:
             ids = getattr(baseline, pick)
             if ids and baseline.use != "none":
-                notes.append(f"{baseline.suite}: {words} {baseline.name}: {', '.join(ids[:NAMED_CASES])}{_more(ids)}")
+                notes.append(f"{baseline.suite}: {words} {baseline.name}: {first_of(ids, NAMED_CASES)}")
     notes = [*compared.promises, *notes]
     if compared.decision is None:
         return tuple(notes)
@@ -184,10 +185,6 @@ def _notes(compared: Compared) -> tuple[str, ...]:
     if compared.outlook is not None and compared.decision.verdict is Verdict.CANT_TELL:
         notes.insert(0, outlook_in_words(compared.outlook))
     return tuple(notes)
-
-
-def _more(ids: Sequence[str]) -> str:
-    return f" and {len(ids) - NAMED_CASES} more" if len(ids) > NAMED_CASES else ""
 
 
 def _verdict(summary: Summary, grounds: _Grounds) -> RunVerdict:
@@ -200,7 +197,8 @@ def _verdict(summary: Summary, grounds: _Grounds) -> RunVerdict:
 
 def _critical_failures(gated: Iterable[CaseSummary]) -> list[str]:
     failed = [case for case in gated if case.critical and case.verdict is CaseVerdict.FAIL]
-    return [f"{_count(failed, 'critical case')} {_verb(failed, 'fails', 'fail')} ({_names(failed)})"] if failed else []
+    fail = either(len(failed), "fails", "fail")
+    return [f"{plural(len(failed), 'critical case')} {fail} ({_names(failed)})"] if failed else []
 
 
 def _suite_failures(suites: Iterable[_GatedSuite]) -> list[str]:
@@ -224,7 +222,7 @@ def _undecided_suites(suites: Iterable[_GatedSuite]) -> list[str]:
             unmeasured = suite.having(CaseVerdict.NOT_MEASURED)
             reasons.append(
                 f"{suite.path}: whether the pass rate reaches {suite.pass_rate:.2f} depends on"
-                f" {_count(unmeasured, 'case')} not measured ({_names(unmeasured)})"
+                f" {plural(len(unmeasured), 'case')} not measured ({_names(unmeasured)})"
             )
         if suite.cost_limit is not None and suite.cost_usd is None:
             reasons.append(f"{suite.path}: the cost is unknown, so the cost limit can't be checked")
@@ -249,7 +247,7 @@ def _unmeasured(gated: Sequence[CaseSummary]) -> list[str]:
     reasons = [f"{suite}: nothing was measured" for suite in suites if suite not in measured]
     critical = [case for case in gated if case.critical and case.verdict is CaseVerdict.NOT_MEASURED]
     if critical:
-        reasons.append(f"{_count(critical, 'critical case')} not measured ({_names(critical)})")
+        reasons.append(f"{plural(len(critical), 'critical case')} not measured ({_names(critical)})")
     trials = sum(len(case.trials) for case in gated)
     missing = sum(case.not_measured for case in gated)
     if missing > NOT_MEASURED_LIMIT * trials:
@@ -267,17 +265,16 @@ def _sentence(summary: Summary, verdict: RunVerdict, reasons: Sequence[str], com
 
 def _counts(summary: Summary) -> str:
     tally = summary.tally
-    noun, verb = ("case" if tally.cases == 1 else "cases"), ("passes" if tally.passing == 1 else "pass")
-    words = [f"{tally.passing} of {tally.cases} {noun} {verb}"]
+    words = [f"{tally.passing} of {plural(tally.cases, 'case')} {either(tally.passing, 'passes', 'pass')}"]
     if tally.unstable:
         words.append(f"{tally.unstable} unstable")
     if tally.failing:
-        words.append(f"{tally.failing} {'fails' if tally.failing == 1 else 'fail'}{_watched(tally)}")
+        words.append(f"{tally.failing} {either(tally.failing, 'fails', 'fail')}{_watched(tally)}")
     if tally.not_measured:
         words.append(f"{tally.not_measured} not measured")
     partly = sum(case.not_measured for case in summary.cases if case.verdict is not CaseVerdict.NOT_MEASURED)
     if partly:
-        words.append(f"{partly} {'trial' if partly == 1 else 'trials'} of decided cases not measured")
+        words.append(f"{plural(partly, 'trial')} of decided cases not measured")
     return ", ".join(words)
 
 
@@ -323,14 +320,5 @@ def _gated_suite(path: str, suite: SuiteSummary | None, cases: Iterable[CaseSumm
     )
 
 
-def _count(cases: Sequence[CaseSummary], noun: str) -> str:
-    return f"{len(cases)} {noun}" + ("" if len(cases) == 1 else "s")
-
-
-def _verb(cases: Sequence[CaseSummary], one: str, many: str) -> str:
-    return one if len(cases) == 1 else many
-
-
 def _names(cases: Sequence[CaseSummary]) -> str:
-    named = ", ".join(case.case_id for case in cases[:NAMED_CASES])
-    return named + (f" and {len(cases) - NAMED_CASES} more" if len(cases) > NAMED_CASES else "")
+    return first_of((case.case_id for case in cases), NAMED_CASES)

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 
 from evalkit.errors import ExitCode
 from evalkit.records import GateResult, RunVerdict, SuiteSummary
+from evalkit.wording import first_of
 
 
 def why_in_words(reasons: Sequence[str]) -> str:
     """Return the first reason, and how many more there are."""
-    more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-    return f"{reasons[0]}{more}" if reasons else ""
+    return first_of(reasons, 1)
 
 
 def as_information(result: GateResult, suites: Iterable[SuiteSummary]) -> GateResult:

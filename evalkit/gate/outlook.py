@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from evalkit.gate.settings import usual_confirm
 from evalkit.stats import Stratum, case_p, detectable_drop, gate_p, shape_of
+from evalkit.wording import plural
 
 MORE_ROUNDS = 2
 LEVEL = 0.05
@@ -87,7 +88,7 @@ def _breaks(cases: int, stored: int, rounds: int) -> int | None:
 def outlook_in_words(seen: Outlook) -> str:
     """Return one line: what is seen, and what would be seen for how much more."""
     drop = f"a drop of {seen.drop * 100:.1f} points everywhere" if seen.drop is not None else "no uniform drop"
-    breaks = f" or {seen.breaks} broken case{'' if seen.breaks == 1 else 's'}" if seen.breaks else ""
+    breaks = f" or {plural(seen.breaks, 'broken case')}" if seen.breaks else ""
     offers = [_offer(offer) for offer in seen.offers if offer.drop is not None]
     return f"this suite sees {drop}{breaks} in four of five runs; " + "; ".join(offers)
 

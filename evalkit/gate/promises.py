@@ -11,6 +11,7 @@ from evalkit.analysis import ArmTrials
 from evalkit.analysis.arms import KINDS
 from evalkit.records import Arm, CaseKey, CaseRecord, Trial, TrialVerdict
 from evalkit.stats import clean_trials_for
+from evalkit.wording import plural
 
 TOLD = 6
 _KINDS = tuple(dict.fromkeys(KINDS.values()))
@@ -31,7 +32,7 @@ def tell_promises(cases: Iterable[CaseRecord], arms: ArmTrials) -> tuple[str, ..
         outcomes = [outcome for kind in _KINDS for outcome in arms.outcomes(Arm.CANDIDATE, key, kind)]
         clean, needed = outcomes.count(True), clean_trials_for(case.min_rate)
         if clean < needed and False not in outcomes:
-            trials = "1 clean trial" if clean == 1 else f"{clean} clean trials"
+            trials = plural(clean, "clean trial")
             told.append(
                 f"{case.case_id}: a pass rate of {case.min_rate * 100:g} % is not yet shown by {trials};"
                 f" {needed} clean trials would"

@@ -9,14 +9,10 @@ from collections.abc import Sequence
 
 from evalkit.records import CaseKey, Decision, Ground, Interval, LookName, MetricChange, Verdict
 from evalkit.stats import rate_shown_by
+from evalkit.wording import first_of, percent_change, plural, points
 
 NAMED = 3
 METRIC_WORDS = {"cost_usd": "cost", "output_tokens": "tokens written", "total_ms": "time"}
-
-
-def points(share: float) -> str:
-    """Return a difference of shares in signed points: `-7.1`."""
-    return f"{share * 100:+.1f}".replace("-", "−")
 
 
 def interval_in_words(interval: Interval) -> str:
@@ -47,10 +43,10 @@ def _why_worse(decision: Decision) -> str:
     reasons = []
     if Ground.MUST_PASS in decision.grounds:
         failed = decision.must_pass_failed
-        reasons.append(f"{_count(len(failed), 'critical case')} failed ({_names(failed)})")
+        reasons.append(f"{plural(len(failed), 'critical case')} failed ({_names(failed)})")
     named = [case.key for case in decision.clearly_worse if case.key not in decision.accepted]
     if named:
-        reasons.append(f"{_count(len(named), 'case')} clearly worse ({_names(named)})")
+        reasons.append(f"{plural(len(named), 'case')} clearly worse ({_names(named)})")
     elif {Ground.SIDE_BY_SIDE, Ground.STORED, Ground.BOTH_FRESH} & set(decision.grounds):
         reasons.append(f"pass rates fell over many cases, {_delta(decision)}")
     reasons += [_over(metric) for metric in decision.metrics if metric.over]
@@ -76,7 +72,7 @@ def remarks(decision: Decision) -> list[str]:
     """Return what else a reader should know, most important first, a sentence each."""
     told = [*_how_proven(decision), *_doubts(decision)]
     if decision.accepted:
-        accepted = f"{_count(len(decision.accepted), 'case')} clearly worse and accepted by max_regressions"
+        accepted = f"{plural(len(decision.accepted), 'case')} clearly worse and accepted by max_regressions"
         told.append(f"{accepted} ({_names(decision.accepted)})")
     if decision.suspects:
         told.append(f"looked worse and may be chance: {_names([case.key for case in decision.suspects])}")
@@ -85,7 +81,7 @@ def remarks(decision: Decision) -> list[str]:
         told.append(f"{clusters}: {interval_in_words(decision.delta_beyond)}")
     if decision.must_pass_clean:
         shown = f"prove a pass rate of {(rate_shown_by(decision.must_pass_clean) or 0) * 100:.0f} % at least"
-        told.append(f"critical cases: {_count(decision.must_pass_clean, 'clean trial')} of each {shown}")
+        told.append(f"critical cases: {plural(decision.must_pass_clean, 'clean trial')} of each {shown}")
     told += [_metric(metric) for metric in decision.metrics]
     return told
 
@@ -117,16 +113,11 @@ def _doubts(decision: Decision) -> list[str]:
 
 def _metric(metric: MetricChange) -> str:
     ratio = metric.ratio
-    change = (
-        f"{METRIC_WORDS[metric.metric]} a case {_change(ratio.value)} ({_change(ratio.low)} to {_change(ratio.high)})"
-    )
+    change = f"{METRIC_WORDS[metric.metric]} a case {percent_change(ratio.value)}"
+    change += f" ({percent_change(ratio.low)} to {percent_change(ratio.high)})"
     if metric.near:
         change += f", above the +{(metric.limit or 0) * 100:.0f} % allowed, but not proven"
     return change
-
-
-def _change(ratio: float) -> str:
-    return f"{(ratio - 1) * 100:+.0f} %".replace("-", "−")
 
 
 def _percent(p: float) -> str:
@@ -136,9 +127,4 @@ def _percent(p: float) -> str:
 
 
 def _names(keys: Sequence[CaseKey]) -> str:
-    named = ", ".join(case_id for _, case_id in keys[:NAMED])
-    return named + (f" and {len(keys) - NAMED} more" if len(keys) > NAMED else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return first_of((case_id for _, case_id in keys), NAMED)

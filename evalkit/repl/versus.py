@@ -20,6 +20,7 @@ from evalkit.repl.session import Session
 from evalkit.repl.streaming import TurnView, call_line, result_line
 from evalkit.repl.voice import judge_voice
 from evalkit.repl.wording import footer, friendly, money, sum_up, voice_words
+from evalkit.wording import plural
 
 if TYPE_CHECKING:
     from evalkit.repl.chat import Chat
@@ -175,7 +176,7 @@ def _facts(chat: Chat, side: _Side, *, hidden: bool) -> str:
     turn: Turn = side.session.last.answer.turn
     voice = judge_voice(turn, side.session.setting.rules)
     calls = len(turn.tool_calls)
-    parts = [f"{len(turn.reply.split())} words", f"{calls} call{'' if calls == 1 else 's'}"]
+    parts = [plural(len(turn.reply.split()), "word"), plural(calls, "call")]
     parts += [voice_words(voice).removesuffix(" (/why)")] if voice else []
     parts += [] if hidden else [money(sum_up(turn.requests), spent=chat.spent)]
     return f"{side.letter}: {', '.join(parts)}"

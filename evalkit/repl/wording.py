@@ -12,7 +12,7 @@ from evalkit.records import Failure, Request, Turn, Usage
 from evalkit.repl.exchange import INTERRUPTED
 from evalkit.repl.voice import VoiceVerdict
 from evalkit.reporting.safe_text import one_line, shorten_middle
-from evalkit.reporting.wording import number, percent, usd
+from evalkit.wording import number, percent, usd
 
 _FRIENDLY = {
     "authentication_error": "The key was refused. Check ANTHROPIC_API_KEY; /retry asks again",

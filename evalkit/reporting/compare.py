@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evalkit.records import ComparedCase, Contrast, Counts, Decision, FirstDifference, Pair
-from evalkit.reporting.wording import duration, percent, plural, usd
+from evalkit.wording import duration, percent, plural, usd
 
 CASES_SHOWN = 12
 RULES_SHOWN = 8

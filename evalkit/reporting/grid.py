@@ -9,7 +9,8 @@ from rich.text import Text
 
 from evalkit.records import CaseSummary, CaseVerdict, TrialVerdict
 from evalkit.reporting.safe_text import one_line, shorten_middle
-from evalkit.reporting.wording import TRIAL_SYMBOLS, number, plural
+from evalkit.reporting.wording import TRIAL_SYMBOLS
+from evalkit.wording import number, plural
 
 ID_ROOM = 36
 GRID_CASES = 150

@@ -9,8 +9,8 @@ import orjson
 from evalkit.records import Times
 from evalkit.records.log_summary import LogSummary
 from evalkit.reporting.safe_text import one_line, shorten_middle
-from evalkit.reporting.wording import duration, number, percent, plural, usd
 from evalkit.stats import share
+from evalkit.wording import duration, number, percent, plural, usd
 
 ID_ROOM = 44
 

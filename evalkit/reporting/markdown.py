@@ -26,11 +26,7 @@ from evalkit.reporting.markdown_text import code, plain
 from evalkit.reporting.rerun import rerun_command
 from evalkit.reporting.safe_text import excerpt, one_line, shorten_middle
 from evalkit.reporting.wording import (
-    duration,
     money_in_words,
-    number,
-    percent,
-    plural,
     rate_change_in_words,
     source_in_words,
     steadiness_in_words,
@@ -38,6 +34,7 @@ from evalkit.reporting.wording import (
     trials_in_words,
 )
 from evalkit.reporting.worst import list_broken
+from evalkit.wording import duration, number, percent, plural
 
 Size = Callable[[str], int]
 """How large a text is, in what the limit counts."""

@@ -6,7 +6,7 @@ import orjson
 
 from evalkit.records import JsonObject, Request
 from evalkit.reporting.safe_text import one_line, visible
-from evalkit.reporting.wording import duration, number, usd
+from evalkit.wording import duration, number, usd
 
 
 def render_reply(title: str, request: Request) -> str:

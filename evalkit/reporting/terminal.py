@@ -34,11 +34,7 @@ from evalkit.reporting.wording import (
     RUN_SYMBOLS,
     agreement_in_words,
     answers_in_words,
-    duration,
     money_in_words,
-    number,
-    percent,
-    plural,
     side_money_in_words,
     source_in_words,
     tally_in_words,
@@ -46,6 +42,7 @@ from evalkit.reporting.wording import (
     trials_in_words,
 )
 from evalkit.reporting.worst import Entry, list_broken
+from evalkit.wording import duration, first_of, number, percent, plural
 
 FAILURES_SHOWN = 12
 CHECKS_SHOWN = 3
@@ -192,9 +189,8 @@ def _totals(summary: Summary, report: str) -> Iterator[Text]:
     for title, level, style in (("Warnings", Level.WARNING, ""), ("Suggestions", Level.SUGGESTION, "dim")):
         broken = [rule for rule in summary.rules if rule.level is level and rule.broken]
         if broken:
-            told = ", ".join(f"{one_line(rule.name)} ×{rule.broken}" for rule in broken[:6])
-            more = f" and {len(broken) - 6} more" if len(broken) > 6 else ""
-            line.append(f"  {title}: {told}{more}", style)
+            told = first_of((f"{one_line(rule.name)} ×{rule.broken}" for rule in broken), 6)
+            line.append(f"  {title}: {told}", style)
     if summary.trial_rate:
         yield Text(trial_rate_in_words(summary.trial_rate))
     yield line

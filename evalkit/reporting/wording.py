@@ -1,4 +1,4 @@
-"""How numbers and verdicts read, the same in every report: dollars, shares, times, counts, symbols.
+"""How verdicts, trials and money read, the same in every report: symbols and short sentences.
 
 Pure text from values. None is always said as "unknown" or "not measured", never as 0.
 """
@@ -22,6 +22,7 @@ from evalkit.records import (
     TrialOutcome,
     TrialVerdict,
 )
+from evalkit.wording import chance, either, number, percent, plural, usd
 
 CASE_SYMBOLS = {
     CaseVerdict.PASS: "✓",
@@ -41,61 +42,6 @@ RUN_SYMBOLS = {
 }
 
 
-def usd(amount: float | None) -> str:
-    """Return an amount of dollars: two decimals from ten cents on, up to four below, "unknown" for None."""
-    if amount is None:
-        return "unknown"
-    if amount == 0 or amount >= 0.0995:
-        return f"${amount:,.2f}"
-    if amount < 0.0001:
-        return "<$0.0001"
-    dollars, decimals = f"{amount:.4f}".split(".")
-    return f"${dollars}.{decimals[:2]}{decimals[2:].rstrip('0')}"
-
-
-def usd_exact(amount: float | None) -> str:
-    """Return an amount of dollars with four decimals, for columns; "unknown" for None."""
-    return "unknown" if amount is None else f"${amount:,.4f}"
-
-
-def percent(share: float | None) -> str:
-    """Return a share of 0 to 1 in whole percent; never 100 or 0 for what is only nearly so; a dash for None."""
-    if share is None:
-        return "–"
-    if 0.99 < share < 1:
-        return "99 %"
-    if 0 < share < 0.01:
-        return "<1 %"
-    return f"{share * 100:.0f} %"
-
-
-def duration(milliseconds: float | None) -> str:
-    """Return a time in seconds or minutes; a dash for None."""
-    if milliseconds is None:
-        return "–"
-    seconds = milliseconds / 1000
-    if seconds < 9.995:
-        return f"{seconds:.2f} s"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-
-
-def number(value: float) -> str:
-    """Return a count with thousands apart."""
-    return f"{value:,.0f}"
-
-
-def size(characters: int) -> str:
-    """Return the length of a text for people: characters below 1,000, then KB."""
-    return f"{characters} characters" if characters < 1000 else f"{characters / 1000:.0f} KB"
-
-
-def plural(count: int, noun: str, many: str = "") -> str:
-    """Return the count with its noun: `1 case`, `2 cases`."""
-    return f"{number(count)} {noun if count == 1 else many or noun + 's'}"
-
-
 def dots(outcomes: Iterable[TrialOutcome]) -> str:
     """Return one symbol per trial, in order: passed, failed, not measured."""
     return "".join(TRIAL_SYMBOLS[outcome.verdict] for outcome in outcomes)
@@ -109,10 +55,10 @@ def trials_in_words(case: CaseSummary) -> str:
 
 def tally_in_words(tally: Tally) -> str:
     """Return the cases by verdict in one line, leaving out what is zero."""
-    words = [f"{number(tally.passing)} of {plural(tally.cases, 'case')} {'passes' if tally.passing == 1 else 'pass'}"]
+    words = [f"{number(tally.passing)} of {plural(tally.cases, 'case')} {either(tally.passing, 'passes', 'pass')}"]
     words += [f"{number(tally.unstable)} unstable"] if tally.unstable else []
     if tally.failing:
-        words.append(f"{number(tally.failing)} {'fails' if tally.failing == 1 else 'fail'}{_watched(tally)}")
+        words.append(f"{number(tally.failing)} {either(tally.failing, 'fails', 'fail')}{_watched(tally)}")
     words += [f"{number(tally.not_measured)} not measured"] if tally.not_measured else []
     words += [f"{number(tally.skipped)} skipped"] if tally.skipped else []
     return ", ".join(words)
@@ -177,12 +123,7 @@ def steadiness_in_words(rate: PassRate | None) -> str:
 def rate_change_in_words(change: RateChange) -> str:
     """Return what a tag or a rule was and is, with q: `was 70 of 70, now 31 of 42, q 0.04`."""
     was, now = (f"{number(each.passed)} of {number(each.valid)}" for each in (change.baseline, change.candidate))
-    return f"was {was}, now {now}, q {chance_in_words(change.q)}"
-
-
-def chance_in_words(p: float) -> str:
-    """Return a p or q value with two digits that count; below a thousandth only that it is."""
-    return "<0.001" if p < 0.001 else f"{p:.2f}" if p >= 0.01 else f"{p:.3f}"
+    return f"was {was}, now {now}, q {chance(change.q)}"
 
 
 def side_money_in_words(side: SideMoney) -> str:

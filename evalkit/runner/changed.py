@@ -33,6 +33,7 @@ from evalkit.runner.settings import RunSettings
 from evalkit.runner.start import start_run
 from evalkit.store import RUN_FILE, RunReader
 from evalkit.suites import Suite, find_suites, load_suites
+from evalkit.wording import and_more, first_of, plural
 
 SHARED = re.compile(r"(\.\./)*(pyproject\.toml|requirements[\w.-]*\.txt|(uv|poetry|pdm|Pipfile)\.lock)")
 """Files that say which evalkit, which SDK and which prices a run has; above the project they do, too."""
@@ -55,13 +56,13 @@ class ChangeImpact:
     @property
     def sentence(self) -> str:
         """What was found, in words."""
-        changed = f"{self.files} {'file' if self.files == 1 else 'files'} changed since {self.revision}"
+        changed = f"{plural(self.files, 'file')} changed since {self.revision}"
         beside = f"; not live, so for information only: {', '.join(self.versions)}" if self.versions else ""
         if self.everything:
             return f"{changed}; {self.everything} is an input of every suite{beside}."
         if not self.suites and not self.versions:
             return f"{changed}; no suite depends on them, so nothing was run."
-        told = "; ".join(f"{suite} ({_few(files)})" for suite, files in self.suites.items())
+        told = "; ".join(f"{suite} ({first_of(files, 3)})" for suite, files in self.suites.items())
         return f"{changed}; affected: {told or 'no suite'}{beside}."
 
 
@@ -120,11 +121,6 @@ def _is_evalkit(root: Path, file: str) -> bool:
     """Say whether a file belongs to the evalkit that is running, for projects that keep it in their own repository."""
     package = Path(evalkit.__file__).resolve().parent
     return (root / file).resolve().is_relative_to(package)
-
-
-def _few(files: Sequence[str], most: int = 3) -> str:
-    more = f" and {len(files) - most} more" if len(files) > most else ""
-    return ", ".join(files[:most]) + more
 
 
 _NO_CODE = {"__pycache__", "build", "dist"}
@@ -200,7 +196,7 @@ def play_versions(
             folders.append(start_run(project, Invocation(settings, out, again)))
         except EvalkitError as exc:
             first, *more = str(exc).splitlines()
-            missing.append(_unplayed(ref, f"{first}{f' and {len(more)} more' if more else ''}"))
+            missing.append(_unplayed(ref, f"{first}{and_more(len(more), 0)}"))
             continue
         beside = beside or folders[0]
         if is_interrupted(folders[-1]):

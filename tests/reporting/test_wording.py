@@ -9,53 +9,7 @@ from hypothesis import strategies as st
 from evalkit.analysis import summarise
 from evalkit.reporting.rerun import rerun_command
 from evalkit.reporting.safe_text import excerpt, one_line, shorten_middle, visible
-from evalkit.reporting.wording import duration, percent, plural, size, usd
 from tests.made_up_run import MadeUpRun, case, run_of, trials
-
-
-@pytest.mark.parametrize(
-    ("amount", "words"),
-    [
-        (None, "unknown"),
-        (0, "$0.00"),
-        (0.00004, "<$0.0001"),
-        (0.0012, "$0.0012"),
-        (0.012, "$0.012"),
-        (0.09, "$0.09"),
-        (0.144, "$0.14"),
-        (1234.5, "$1,234.50"),
-    ],
-)
-def test_dollars(amount: float | None, words: str) -> None:
-    """Small amounts keep their digits, and an unknown one is never zero."""
-    assert usd(amount) == words
-
-
-@pytest.mark.parametrize(
-    ("share", "words"), [(None, "–"), (0, "0 %"), (0.004, "<1 %"), (0.856, "86 %"), (0.996, "99 %"), (1, "100 %")]
-)
-def test_percent(share: float | None, words: str) -> None:
-    """What is nearly all is not said to be all."""
-    assert percent(share) == words
-
-
-@pytest.mark.parametrize(
-    ("milliseconds", "words"),
-    [(None, "–"), (412, "0.41 s"), (9994, "9.99 s"), (9996, "10.0 s"), (48_200, "48.2 s"), (200_000, "3 min 20 s")],
-)
-def test_duration(milliseconds: float | None, words: str) -> None:
-    """Times are seconds, then minutes."""
-    assert duration(milliseconds) == words
-
-
-def test_counts() -> None:
-    """Nouns agree with their counts."""
-    assert (plural(1, "case"), plural(2000, "case"), plural(2, "retry", "retries")) == (
-        "1 case",
-        "2,000 cases",
-        "2 retries",
-    )
-    assert (size(999), size(102_400)) == ("999 characters", "102 KB")
 
 
 @given(st.text())

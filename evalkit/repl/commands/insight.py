@@ -13,7 +13,7 @@ from evalkit.repl.session import Session
 from evalkit.repl.streaming import origin_words
 from evalkit.repl.voice import judge_voice
 from evalkit.repl.wording import folded, friendly, miss_reason, money, sum_up, tokens
-from evalkit.reporting.wording import duration, percent
+from evalkit.wording import duration, percent
 from evalkit.yamlsource import did_you_mean
 
 _MISSES = {

@@ -23,7 +23,7 @@ from evalkit.records import (
     Stage,
     SuiteComparison,
 )
-from evalkit.reporting.wording import plural
+from evalkit.wording import plural, points
 
 Q_TOLD = 0.1
 _STAGE_WORDS: dict[Stage | None, str] = {
@@ -141,12 +141,8 @@ def interval_in_points(interval: Interval | None) -> str:
     """Return a difference of pass rates with its interval: `−7.1 points (−11.0 to −3.2)`."""
     if interval is None:
         return "a single case has no interval"
-    low, high = _points(interval.low), _points(interval.high)
-    return f"{_points(interval.value)} points ({low} to {high})"
-
-
-def _points(share: float) -> str:
-    return f"{share * 100:+.1f}".replace("-", "−").replace("+0.0", "0.0").replace("−0.0", "0.0")
+    low, high = points(interval.low), points(interval.high)
+    return f"{points(interval.value)} points ({low} to {high})"
 
 
 def _draw(interval: Interval | None, margin: float) -> Drawn | None:

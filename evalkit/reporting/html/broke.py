@@ -21,8 +21,8 @@ from evalkit.reporting.html.conversation import (
 )
 from evalkit.reporting.rerun import rerun_command
 from evalkit.reporting.safe_text import one_line
-from evalkit.reporting.wording import size
 from evalkit.reporting.worst import Entry
+from evalkit.wording import size
 
 OPEN_ENTRIES = 20
 ROOM = 2_000

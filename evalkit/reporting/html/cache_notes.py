@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from evalkit.graders.cost import CacheUse, cache_use
 from evalkit.records import Request, Turn
 from evalkit.reporting.safe_text import one_line
-from evalkit.reporting.wording import number, usd_exact
+from evalkit.wording import number, usd_exact
 
 EXCERPT = 44
 

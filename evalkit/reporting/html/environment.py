@@ -19,6 +19,7 @@ from evalkit.reporting import wording
 from evalkit.reporting.html.charts import prompt_per_trial
 from evalkit.reporting.html.index import line_of, short_reason
 from evalkit.reporting.safe_text import one_line, visible
+from evalkit.wording import chance, duration, number, percent, plural, usd, usd_exact
 
 PACKAGE = "evalkit.reporting.html"
 SCRIPTS = ("index.js", "address.js", "query.js", "conversation.js", "case.js", "table.js", "keys.js", "start.js")
@@ -35,18 +36,18 @@ def make_environment() -> Environment:
         lstrip_blocks=True,
     )
     env.filters |= {
-        "usd": wording.usd,
-        "usd_exact": wording.usd_exact,
-        "percent": wording.percent,
-        "duration": wording.duration,
-        "number": wording.number,
-        "plural": wording.plural,
+        "usd": usd,
+        "usd_exact": usd_exact,
+        "percent": percent,
+        "duration": duration,
+        "number": number,
+        "plural": plural,
         "dots": wording.dots,
         "answers": wording.answers_in_words,
         "agreement": wording.agreement_in_words,
         "side_money": wording.side_money_in_words,
         "steadiness": wording.steadiness_in_words,
-        "chance": wording.chance_in_words,
+        "chance": chance,
         "trial_rate": wording.trial_rate_in_words,
         "visible": visible,
         "line": one_line,
