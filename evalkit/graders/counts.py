@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from evalkit.graders.patterns import Range, limits_text
-from evalkit.graders.sentences import count_words, words
+from evalkit.graders.findings import limits_text
 from evalkit.graders.text import find_text, quoted, to_spans
-from evalkit.graders.units import blocks, find_units, is_blank
+from evalkit.reading.sentences import Range, count_words, words
+from evalkit.reading.units import UNITS, is_blank, letters, numbered_headings, parts_between, sections
 from evalkit.records import Finding, JsonObject, Span, TrialVerdict
 
 _ONE = {"emphasis": "emphasis", "capitals": "word in capitals"}
@@ -34,7 +34,7 @@ def count(params: JsonObject, reply: str, turn: int) -> Finding:
     counting a text that must only be there, use `says`.
     """
     unit = str(params["unit"])
-    found = find_text(params["of"], reply) if unit == "texts" else find_units(unit, reply, params)
+    found = _found(unit, params, reply)
     observed, expected = _named(unit, params, len(found)), _expected(unit, params)
     low, high = params.get("min"), params.get("max")
     problem = _hollow(unit, params, reply, found)
@@ -46,11 +46,24 @@ def count(params: JsonObject, reply: str, turn: int) -> Finding:
     return Finding(TrialVerdict.FAILED, observed, expected, to_spans(_shown(reply, beyond), turn), turn)
 
 
+def _found(unit: str, params: JsonObject, reply: str) -> tuple[Range, ...]:
+    match unit:
+        case "texts":
+            return find_text(params["of"], reply)
+        case "letters":
+            return letters(reply, str(params.get("of") or ""))
+        case "sections" if params.get("heading"):
+            return numbered_headings(reply, str(params["heading"]))
+        case "sections":
+            return sections(reply, str(params["separator"]))
+    return UNITS[unit](reply)
+
+
 def _hollow(unit: str, params: JsonObject, reply: str, found: tuple[Range, ...]) -> str:
     """Return what is wrong with the sections themselves: an empty one in between, or two that are the same."""
     if unit != "sections" or params.get("heading"):
         return ""
-    parts = blocks(reply, str(params["separator"]))
+    parts = parts_between(reply, str(params["separator"]))
     if any(is_blank(reply, part) for part in parts[1:-1]):
         return "one of them empty"
     texts = [reply[slice(*part)].strip() for part in found]

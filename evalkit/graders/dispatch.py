@@ -29,9 +29,9 @@ from evalkit.graders import (
 )
 from evalkit.graders import voice_forms as forms
 from evalkit.graders.findings import all_hold, not_measured, one_holds
-from evalkit.graders.normalise import readings
-from evalkit.graders.patterns import Undecided
 from evalkit.graders.replies import replied_turns
+from evalkit.reading.patterns import Undecided
+from evalkit.reading.units import readings
 from evalkit.records import Assertion, Finding, JsonObject, Request, Score, Transcript, TrialVerdict, Turn
 
 ReplyRule = Callable[[JsonObject, str, int], Finding]

@@ -20,6 +20,12 @@ def limit_finding(observed: str, expected: str, *, holds: bool, turn: int | None
     return Finding(verdict, observed, expected, turn=turn, note=note)
 
 
+def limits_text(low: float | None, high: float | None) -> str:
+    """Return limits in words: `at least 2 and at most 5`."""
+    limits = [f"at least {low}" if low is not None else "", f"at most {high}" if high is not None else ""]
+    return " and ".join(limit for limit in limits if limit)
+
+
 def all_hold(findings: Sequence[Finding], missing: str) -> Finding:
     """Return what a requirement on every reply comes to; `missing` says which replies could not be looked at.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from evalkit.graders.patterns import Undecided, compile_pattern, replace_all
+from evalkit.reading.patterns import Undecided, compile_pattern, replace_all
 from evalkit.records import JsonObject
 
 NAMES = ("replace", "remove", "edit", "suggest", "convert")

@@ -6,10 +6,10 @@ import json
 import re
 
 from evalkit.graders.findings import not_measured
-from evalkit.graders.language import is_short, possible_languages, primary
-from evalkit.graders.patterns import find_all, matches_at
 from evalkit.graders.text import quoted, text_source, to_spans
-from evalkit.graders.units import is_blank, paragraphs
+from evalkit.reading.language import is_short, possible_languages, primary
+from evalkit.reading.patterns import find_all, matches_at
+from evalkit.reading.units import is_blank, paragraphs
 from evalkit.records import Finding, JsonObject, Span, TrialVerdict
 
 _QUOTES = '"'

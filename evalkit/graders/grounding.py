@@ -15,9 +15,9 @@ from functools import lru_cache
 from itertools import chain, combinations
 from typing import NamedTuple
 
-from evalkit.graders.facts import NUMBER_WORDS, Fact, facts_in, names_in, shifted
 from evalkit.graders.kept import once_per_transcript
 from evalkit.graders.text import to_spans
+from evalkit.reading.facts import NUMBER_WORDS, Fact, facts_in, names_in, shifted
 from evalkit.records import Finding, JsonObject, Transcript, TrialVerdict, Turn
 
 KINDS = ("amounts", "dates", "times", "identifiers", "names")

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from evalkit.graders.form import language
-from evalkit.graders.patterns import Range
 from evalkit.graders.spoken import language_of_user
 from evalkit.graders.text import to_spans
 from evalkit.graders.voice import message, quoted_all
+from evalkit.reading.sentences import Range
 from evalkit.records import Finding, JsonObject, Transcript, TrialVerdict, Turn
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`)\]}]+", re.IGNORECASE)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from evalkit.graders.patterns import matches_somewhere
+from evalkit.reading.patterns import matches_somewhere
 from evalkit.records import JsonObject, ToolCall
 
 Order = Literal["relative", "exact", "any"]

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from evalkit.graders.findings import limit_finding, not_measured
 from evalkit.graders.matching import matches_call, matching_of
-from evalkit.graders.patterns import matches_somewhere
 from evalkit.graders.shown import shown_call
 from evalkit.graders.tool_calls import Calls, made_calls
+from evalkit.reading.patterns import matches_somewhere
 from evalkit.records import Assertion, Finding, JsonObject, ToolCall, Transcript, TrialVerdict
 
 CONSENT = (

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from evalkit.graders.findings import not_measured
 from evalkit.graders.form import language
-from evalkit.graders.language import is_short, possible_languages
+from evalkit.reading.language import is_short, possible_languages
 from evalkit.records import Finding, JsonObject, Transcript, Turn
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import regex
 
-from evalkit.graders.patterns import Range, find_all, literal_source, outermost
-from evalkit.graders.sentences import count_words
+from evalkit.reading.patterns import find_all, literal_source, outermost
+from evalkit.reading.sentences import Range, count_words
 from evalkit.records import Finding, JsonObject, Span, TrialVerdict
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalkit.graders.difference import describe_difference
-from evalkit.graders.findings import limit_finding, not_measured
+from evalkit.graders.findings import limit_finding, limits_text, not_measured
 from evalkit.graders.matching import aligned, matches_call, matching_of, unmet_entry
-from evalkit.graders.patterns import limits_text
 from evalkit.graders.shown import shown_call, shown_calls
 from evalkit.graders.tool_calls import Calls, made_calls
 from evalkit.records import Assertion, Finding, JsonObject, ToolCall, Transcript, TrialVerdict

@@ -8,13 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from evalkit.graders.blocks import Block, scoped
-from evalkit.graders.findings import joined
+from evalkit.graders.findings import joined, limits_text
 from evalkit.graders.fixes import fix_of
-from evalkit.graders.patterns import Range, expand_groups, find_all, find_groups, limits_text, matches_somewhere
-from evalkit.graders.sentences import count_words, count_words_in, sentences, words
 from evalkit.graders.text import to_spans
-from evalkit.graders.wordings import any_key, any_of, shields
+from evalkit.reading.blocks import Block, scoped
+from evalkit.reading.patterns import (
+    any_key,
+    any_of,
+    expand_groups,
+    find_all,
+    find_groups,
+    matches_somewhere,
+    shields,
+)
+from evalkit.reading.sentences import Range, count_words, count_words_in, sentences, words
 from evalkit.records import Finding, JsonObject, TrialVerdict
 
 _PHRASE = re.compile(r"[\w\s%.'’-]*")

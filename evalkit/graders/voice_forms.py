@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 
 from evalkit.graders.findings import joined
 from evalkit.graders.fixes import fix_of
-from evalkit.graders.patterns import Range, find_all, find_captures, matches_somewhere
-from evalkit.graders.sentences import sentences
 from evalkit.graders.text import to_spans
 from evalkit.graders.voice import blocks_of, ignores_case, is_excepted, message, quoted_all
-from evalkit.graders.wordings import any_of, uncaptured
+from evalkit.reading.patterns import any_of, find_all, find_captures, matches_somewhere, uncaptured
+from evalkit.reading.sentences import Range, sentences
 from evalkit.records import Finding, JsonObject, Span, TrialVerdict
 
 Replies = Sequence[tuple[int, str]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from evalkit.graders import LANGUAGES, primary
+from evalkit.reading import LANGUAGES, primary
 from evalkit.records import Assertion, Problem
 from evalkit.suites.compiled import Found, pattern_of, pattern_problem
 from evalkit.suites.text_schema import WAYS, Counts, Limits, TextExpect, Wanted

@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from evalkit.graders import EDITS, GRADES, SCOPES, action_fault, formula_fault, is_scope, parse_condition
+from evalkit.graders import EDITS, action_fault
+from evalkit.reading import GRADES, SCOPES, formula_fault, is_scope, parse_condition
 from evalkit.yamlsource import Count, FileModel, Flag, Number, Text, did_you_mean, refusal
 
 Patterns = Annotated[list[Annotated[Text, Field(min_length=1)]], Field(min_length=1)]

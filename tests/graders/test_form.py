@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from evalkit.graders import grade_text_rule
-from evalkit.graders.normalise import STEPS, readings
-from evalkit.graders.punkt import running_sentences
 from evalkit.records import TrialVerdict
 from tests.graders.build import assertion, finding, literal, said
 
@@ -133,19 +128,3 @@ def test_a_loose_reading_forgives_a_frame_around_the_text() -> None:
     assert judged("case", {"case": "lower"}, reply) is FAILED
     found = grade_text_rule(assertion("case", {"case": "lower", "normalise": ["first_line", "asterisks"]}), reply)
     assert (found.verdict, found.note) == (PASSED, "read loosely: first line, asterisks")
-
-
-@given(st.text(alphabet="a*,\n ", max_size=20).filter(str.strip), st.sets(st.sampled_from(STEPS)))
-def test_the_strict_reading_comes_first_and_none_is_empty(reply: str, steps: set[str]) -> None:
-    """Reading loosely never takes the reply itself away, so it can only turn failures into passes."""
-    found = readings(reply, sorted(steps))
-    assert found[0] == reply
-    assert all(text.strip() for text in found)
-
-
-@given(st.text(alphabet="aB1.!? \n'\")", max_size=60))
-def test_sentences_are_apart_and_lose_nothing_but_space(text: str) -> None:
-    """Sentences come in order, do not overlap, and hold every character that is no white space."""
-    found = running_sentences(text)
-    assert all(first[1] <= second[0] for first, second in itertools.pairwise(found))
-    assert "".join("".join(text[slice(*one)].split()) for one in found) == "".join(text.split())

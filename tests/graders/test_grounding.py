@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.graders.facts import facts_in
+from evalkit.reading.facts import facts_in
 from evalkit.records import Finding, Transcript, TrialVerdict
 from tests.graders.build import call, finding, said
 

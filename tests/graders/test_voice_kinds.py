@@ -10,64 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.graders import grade_text_rule
-from evalkit.graders.blocks import prose, scoped
 from evalkit.graders.guarded import is_card, is_iban
-from evalkit.graders.readability import counts, evaluate, formula_fault, syllables
 from evalkit.records import Transcript, TrialVerdict
 from tests.graders.build import assertion, finding, said, verdict
 
 PASSED, FAILED, NOT_MEASURED = TrialVerdict.PASSED, TrialVerdict.FAILED, TrialVerdict.NOT_MEASURED
-REPLY = """# A title
-
-One `code` here. Two!
-still two
-
-- item *x*
-> quoted
-
-| head | two |
-|---|---|
-| cell | b |
-
-```
-fenced
-```"""
 
 
 def marked(kind: str, params: dict[str, Any], reply: str) -> list[str]:
     found = grade_text_rule(assertion(f"voice.{kind}", params), reply)
     return [reply[span.start : span.end] for span in found.spans]
-
-
-@pytest.mark.parametrize(
-    ("scope", "expected"),
-    [
-        ("heading", ["A title"]),
-        ("heading.h2", []),
-        ("list", ["item *x*"]),
-        ("blockquote", ["quoted"]),
-        ("table.header", ["head", "two"]),
-        ("paragraph", ["One ****** here. Two!\nstill two"]),
-        ("~heading & ~table", ["One ****** here. Two!\nstill two", "item *x*", "quoted"]),
-        ("sentence & paragraph", ["One ****** here.", "Two!", "still two"]),
-        (("list", "blockquote"), ["item *x*", "quoted"]),
-        ("last_sentence", ["fenced"]),
-    ],
-)
-def test_a_scope_names_parts_of_a_reply(scope: str | tuple[str, ...], expected: list[str]) -> None:
-    """Markdown is read as a chat shows it; code is covered, and fenced code is no text."""
-    assert [block.text for block in scoped(REPLY, scope)] == expected
-
-
-@given(st.text(alphabet="a#-> |`\n*.", max_size=60))
-def test_parts_lie_in_the_reply_in_order(reply: str) -> None:
-    """Every part stands where it says, code apart, and none overlaps another."""
-    end = 0
-    for block in prose(reply):
-        original = reply[block.start : block.start + len(block.text)]
-        assert block.start >= end
-        assert all(ours in (theirs, "*", " ") for ours, theirs in zip(block.text, original, strict=True))
-        end = block.start + len(block.text)
 
 
 @pytest.mark.parametrize(
@@ -115,23 +67,6 @@ def test_a_term_explained_once_is_known_for_the_conversation() -> None:
     assert verdict(conversation, "voice.conditional", {"first": r"\bBBC\b", "second": r"\((BBC)\)"}) is PASSED
     mixed = said("Our advisor is there.", "The adviser left.")
     assert finding(mixed, "voice.consistency", {"either": {"advisor": "adviser"}}).turn == 2
-
-
-@pytest.mark.parametrize(
-    ("word", "expected"), [("the", 1), ("table", 2), ("making", 2), ("asked", 1), ("wanted", 2), ("information", 4)]
-)
-def test_syllables_are_estimated_by_rule(word: str, expected: int) -> None:
-    """Runs of vowels, without a silent ending."""
-    assert syllables(word) == expected
-
-
-def test_a_metric_computes_its_formula_over_prose() -> None:
-    """Counts leave code out; arithmetic is all a formula can do."""
-    assert counts("One two.\n```\nno no no\n```")["words"] == 2
-    assert evaluate("(words + 1) / math.sqrt(4) - -1", {"words": 3}) == 3.0
-    assert evaluate("words / sentences", {"words": 1, "sentences": 0}) is None
-    for formula in ("__import__('os')", "words ** 9", "words.real", "[words]", "lambda: 1", "1 if words else 2"):
-        assert formula_fault(formula)
 
 
 def test_reading_grades_rise_with_words_and_sentences() -> None:

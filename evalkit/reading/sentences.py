@@ -1,4 +1,10 @@
-"""Words and sentences of a chat reply, by rule: no language model, no download. Knows only text."""
+"""Words and sentences, by rule: no language model, no download.
+
+`sentences` splits a chat reply as a reader sees it: a line break ends a sentence, so each list item is one of its own.
+`running_sentences` splits running text as the field's instruction-following checkers do. They use Punkt (Kiss and
+Strunk 2006) with its English model, for which a line break is only white space: a list without full stops is one
+sentence. Punkt's rules are kept, its learned lists shrunk to what chat replies hold.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,7 @@ import re
 from functools import lru_cache
 
 Range = tuple[int, int]
+"""Start and end (excluded) of a part of a text."""
 
 _WORD = re.compile(r"\w+")
 _LINE = re.compile(r"[^\n\r]+")
@@ -34,6 +41,12 @@ _BEFORE_A_NUMBER = re.compile(
     re.IGNORECASE,
 )
 """Abbreviations when a digit follows, whole sentences or last words otherwise ("No. We can't.")."""
+
+
+def trimmed(text: str, part: Range) -> Range:
+    """Return a part of a text without its outer white space."""
+    inner = text[slice(*part)]
+    return part[0] + len(inner) - len(inner.lstrip()), part[1] - (len(inner) - len(inner.rstrip()))
 
 
 @lru_cache(maxsize=512)
@@ -84,7 +97,7 @@ def _in_line(line: str) -> tuple[Range, ...]:
             found.append((start, stop.end()))
             start = stop.end()
     found.append((start, len(line)))
-    return tuple([_trim(line, *item) for item in found if _WORD.search(line, *item)])
+    return tuple([trimmed(line, item) for item in found if _WORD.search(line, *item)])
 
 
 def _ends_sentence(line: str, start: int, stop: re.Match[str]) -> bool:
@@ -109,6 +122,52 @@ def _is_abbreviation(word: str, *, next_is_digit: bool) -> bool:
     return is_initial or bool(needs_more)
 
 
-def _trim(text: str, start: int, end: int) -> Range:
-    inner = text[start:end]
-    return start + len(inner) - len(inner.lstrip()), end - (len(inner) - len(inner.rstrip()))
+_RUNNING_STOP = re.compile(r"[.!?]++[\"'”’»)\]}*_`]*+(?=\s)|[.!?]++(?=[)\"'”’\]}*]*[?!)\";}\]*:@'({\[])")
+_TOKEN_BEFORE = re.compile(r"\S*\Z")
+_TOKEN_AFTER = re.compile(r"[\s\"'“”‘’(\[{*_`~#>|-]*(\w[\w'’-]*)?")
+
+_SHORT_FORM_WORDS = """
+    mr mrs ms dr prof rev gen sen rep gov sgt capt col lt st mt ft jr sr inc ltd corp cos bros vs cf dept vol approx adm
+    maj mg messrs e.g i.e a.m p.m u.s u.k u.n d.c n.y l.a ph.d m.d b.a m.a b.s jan feb aug sep sept oct nov dec mon tue
+    tues thurs fri ave blvd rd ct va ga fla calif conn colo kan minn neb nev okla ore penn tenn tex wash wis wyo ariz
+"""
+_SHORT_FORMS = frozenset(_SHORT_FORM_WORDS.split())
+"""What Punkt's English model takes for abbreviations, as far as chat replies have them."""
+
+_FIRST_WORDS = """
+    the this that these those it he she they we you i in on at a an and but or so if when while as for however there
+    here what who how why where his her their our my its by with to from after before once then also
+"""
+_STARTERS = frozenset(_FIRST_WORDS.split())
+"""Words that, with a capital, begin a sentence even after an abbreviation."""
+
+
+def running_sentences(text: str) -> tuple[Range, ...]:
+    """Return where the sentences of running text stand, outer white space left out."""
+    found: list[Range] = []
+    start = 0
+    for stop in _RUNNING_STOP.finditer(text):
+        if stop.end() > start and _ends_running(text, start, stop):
+            found.append((start, stop.end()))
+            start = stop.end()
+    found.append((start, len(text)))
+    return tuple(part for part in (trimmed(text, item) for item in found) if part[0] < part[1])
+
+
+def _ends_running(text: str, start: int, stop: re.Match[str]) -> bool:
+    mark = re.match(r"[.!?]+", stop.group())
+    marks = mark.group() if mark else "."
+    if marks[-1] in "!?":
+        return True
+    after = _TOKEN_AFTER.match(text, stop.end(), stop.end() + _NEAR)
+    following = (after.group(1) if after else None) or ""
+    begins = following.lower() in _STARTERS and following[:1].isupper()
+    if len(marks) > 1:
+        return begins
+    before = _TOKEN_BEFORE.search(text, max(start, stop.start() - _NEAR), stop.start())
+    word = (before.group() if before else "").lstrip("\"'“‘([{*_`#")
+    if re.fullmatch(r"[-+]?\d[\d.,]*", word):
+        return not following[:1].islower()
+    is_initial = len(word) == 1 and word.isalpha()
+    is_short_form = word.lower() in _SHORT_FORMS or re.fullmatch(r"(?:[a-z]\.)+[a-z]", word.lower())
+    return begins if is_initial or is_short_form else True

@@ -2,8 +2,7 @@
 
 Formats are read away: `$1,497.65` and `1497.65 USD` are the same amount, `24 November` the same day as `2026-11-24`.
 Knows only text. Patterns take time in proportion to the text, whatever it is, so what could be long (an address, an
-identifier) has a bound.
-"""
+identifier) has a bound."""
 
 from __future__ import annotations
 

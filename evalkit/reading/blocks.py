@@ -1,8 +1,7 @@
 """The parts of a reply that a brand-voice rule may speak of: headings, list items, quotes, table cells, sentences.
 
 Reads Markdown line by line, as far as a chat shows it. Scopes and their names are Vale's where they make sense in a
-chat; `~` leaves a kind out, `&` joins. Knows only text.
-"""
+chat; `~` leaves a kind out, `&` joins. Knows only text."""
 
 from __future__ import annotations
 
@@ -11,9 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from evalkit.graders.sentences import sentences
-
-Range = tuple[int, int]
+from evalkit.reading.sentences import Range, sentences
 
 KINDS = ("heading", "list", "blockquote", "table", "paragraph")
 SCOPES = ("reply", "raw", "text", "sentence", "first_sentence", "last_sentence", *KINDS)
@@ -56,11 +53,6 @@ def is_scope(scope: str) -> bool:
     return all(part in SCOPES or part in DETAILS for part in parts)
 
 
-def prose(reply: str) -> tuple[Block, ...]:
-    """Return the headings, paragraphs, list items, quotes and table cells of a reply; code is left out."""
-    return _prose(reply)
-
-
 def _one_scope(reply: str, scope: str) -> Sequence[Block]:
     if scope in ("reply", "raw"):
         return (Block(0, reply, scope),)
@@ -69,7 +61,7 @@ def _one_scope(reply: str, scope: str) -> Sequence[Block]:
         start, end = found[0] if scope == "first_sentence" else found[-1]
         return (Block(start, reply[start:end], "sentence"),)
     parts = [part.strip() for part in scope.split("&")]
-    blocks = _prose(reply)
+    blocks = prose(reply)
     if "sentence" in parts:
         blocks = tuple(_sentences(blocks))
     for part in parts:
@@ -90,7 +82,8 @@ def _sentences(blocks: Sequence[Block]) -> Iterator[Block]:
 
 
 @lru_cache(maxsize=256)
-def _prose(reply: str) -> tuple[Block, ...]:
+def prose(reply: str) -> tuple[Block, ...]:
+    """Return the headings, paragraphs, list items, quotes and table cells of a reply; code is left out."""
     covered = _without_code(_without_fences(reply))
     blocks: list[Block] = []
     lines = list(re.finditer(r"[^\n]*\n?", covered))

@@ -1,4 +1,4 @@
-"""Words and sentences of chat replies."""
+"""Words and sentences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.graders.sentences import sentences, words
+from evalkit.reading.sentences import running_sentences, sentences, words
 
 
 def split(text: str) -> list[str]:
@@ -64,3 +64,11 @@ def test_as_many_sentences_as_were_written(heads: list[str]) -> None:
     """Plain sentences put side by side come apart again."""
     text = " ".join(f"{head} is here." for head in heads)
     assert split(text) == [f"{head} is here." for head in heads]
+
+
+@given(st.text(alphabet="aB1.!? \n'\")", max_size=60))
+def test_running_sentences_are_apart_and_lose_nothing_but_space(text: str) -> None:
+    """Sentences come in order, do not overlap, and hold every character that is no white space."""
+    found = running_sentences(text)
+    assert all(first[1] <= second[0] for first, second in pairwise(found))
+    assert "".join("".join(text[slice(*one)].split()) for one in found) == "".join(text.split())

@@ -1,24 +1,28 @@
-"""Finding a written pattern in a reply: literal text as a person means it, and regular expressions with a time limit.
+"""Finding a written pattern in a text: literal text as a person means it, and regular expressions with a time limit.
 
-Knows the `regex` package and nothing of transcripts or assertions.
+The patterns of brand-voice rules come from many wordings, joined into one regular expression the way Vale joins them.
+The one door to the `regex` package for what suites and voice files ask for; knows nothing of transcripts or rules.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import regex
+
+from evalkit.reading.sentences import Range
 
 MATCH_SECONDS = 0.5
 """How long one pattern may search one text; beyond it nothing is decided."""
 
-Range = tuple[int, int]
-"""Start and end (excluded) of a match in the searched text."""
-
 _INTERCHANGEABLE = ("'’‘ʼ", '"“”„', "-‐‑–")
 _CLASS_OF = {char: f"[{chars}]" for chars in _INTERCHANGEABLE for char in chars}
+_FLAGS = re.compile(r"\(\?([a-zA-Z]+)\)")
+_GROUP = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\((?!\?)", re.DOTALL)
+_META = frozenset("\\^$.|?*+()[]{}")
 
 
 class Undecided(Exception):
@@ -61,21 +65,13 @@ def _char_source(char: str) -> str:
 
 def find_all(source: str, text: str, *, ignore_case: bool = False) -> tuple[Range, ...]:
     """Return every match in `text`, empty ones included. Raises Undecided after `MATCH_SECONDS`."""
-    pattern = compile_pattern(source, ignore_case=ignore_case)
-    try:
-        return tuple([match.span() for match in pattern.finditer(text, timeout=MATCH_SECONDS)])
-    except TimeoutError as exc:
-        raise _too_slow(source) from exc
+    return tuple([match.span() for match in _matches(source, text, ignore_case=ignore_case)])
 
 
 def find_groups(source: str, text: str, *, ignore_case: bool = False) -> tuple[tuple[Range, int], ...]:
     """Return every match but empty ones, each with the number of its last group. Raises Undecided as `find_all`."""
-    pattern = compile_pattern(source, ignore_case=ignore_case)
-    try:
-        found = pattern.finditer(text, timeout=MATCH_SECONDS)
-        return tuple((match.span(), match.lastindex or 0) for match in found if match.end() > match.start())
-    except TimeoutError as exc:
-        raise _too_slow(source) from exc
+    found = _matches(source, text, ignore_case=ignore_case)
+    return tuple([(match.span(), match.lastindex or 0) for match in found if match.end() > match.start()])
 
 
 def find_captures(source: str, text: str, *, ignore_case: bool = False) -> tuple[str, ...]:
@@ -83,12 +79,16 @@ def find_captures(source: str, text: str, *, ignore_case: bool = False) -> tuple
 
     Raises Undecided as `find_all`.
     """
+    found = _matches(source, text, ignore_case=ignore_case)
+    return tuple([held for match in found for held in (match.groups() or (match.group(),)) if held])
+
+
+def _matches(source: str, text: str, *, ignore_case: bool) -> list[regex.Match[str]]:
     pattern = compile_pattern(source, ignore_case=ignore_case)
     try:
-        found = list(pattern.finditer(text, timeout=MATCH_SECONDS))
+        return list(pattern.finditer(text, timeout=MATCH_SECONDS))
     except TimeoutError as exc:
         raise _too_slow(source) from exc
-    return tuple(held for match in found for held in (match.groups() or (match.group(),)) if held)
 
 
 def matches_somewhere(source: str, text: str, *, ignore_case: bool = False) -> bool:
@@ -107,12 +107,6 @@ def matches_at(source: str, text: str, position: int, *, ignore_case: bool = Fal
         return pattern.match(text, position, timeout=MATCH_SECONDS) is not None
     except TimeoutError as exc:
         raise _too_slow(source) from exc
-
-
-def limits_text(low: float | None, high: float | None) -> str:
-    """Return limits in words: `at least 2 and at most 5`."""
-    limits = [f"at least {low}" if low is not None else "", f"at most {high}" if high is not None else ""]
-    return " and ".join(limit for limit in limits if limit)
 
 
 def expand_groups(source: str, found: str, template: str, *, ignore_case: bool = False) -> str:
@@ -155,3 +149,48 @@ def outermost(ranges: Sequence[Range]) -> tuple[Range, ...]:
 
 def _too_slow(source: str) -> Undecided:
     return Undecided(f"pattern {source!r} took longer than {MATCH_SECONDS} s; make it simpler")
+
+
+@lru_cache(maxsize=1024)
+def any_of(tokens: tuple[str, ...], raw: tuple[str, ...] = (), *, nonword: bool = False, append: bool = False) -> str:
+    """Return one pattern for any of the tokens, between word boundaries unless `nonword` or there is only `raw`.
+
+    `raw` parts are joined in front of it, or behind it with `append`.
+    """
+    joined = "|".join(_scoped(token) for token in tokens if token.strip())
+    body = f"(?:{joined})" if nonword or not tokens else rf"\b(?:{joined})\b"
+    front = "".join(raw)
+    return body + front if append else front + body
+
+
+@lru_cache(maxsize=1024)
+def any_key(keys: tuple[str, ...], *, nonword: bool = False) -> str:
+    """Return one pattern with a group for each key, in order; groups inside keys capture nothing."""
+    joined = "|".join(f"({uncaptured(_scoped(key))})" for key in keys)
+    return f"(?:{joined})" if nonword else rf"\b(?:{joined})\b"
+
+
+def uncaptured(pattern: str) -> str:
+    """Return a pattern whose groups capture nothing."""
+    return _GROUP.sub(lambda found: "(?:" if found.group() == "(" else found.group(), pattern)
+
+
+def shields(exceptions: tuple[str, ...], found: str, text: str, at: Range, *, ignore_case: bool) -> bool:
+    """Return whether an exception lets a found text stand: it is in the found text, or is a phrase around it."""
+    if not exceptions:
+        return False
+    longest_first = tuple(sorted(exceptions, key=len, reverse=True))
+    if find_all(any_of(longest_first), found, ignore_case=ignore_case):
+        return True
+    # An exception that stands for itself may be longer than what was found; a pattern's length says nothing.
+    phrases = tuple(one for one in longest_first if _META.isdisjoint(one) and len(one) > len(found))
+    if not phrases:
+        return False
+    around = find_all(any_of(phrases), text, ignore_case=ignore_case)
+    return any(start <= at[0] and at[1] <= end for start, end in around)
+
+
+def _scoped(token: str) -> str:
+    """Return a token whose leading `(?i)` holds for itself alone."""
+    flags = _FLAGS.match(token)
+    return f"(?{flags.group(1)}:{token[flags.end() :]})" if flags else token
