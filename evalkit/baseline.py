@@ -119,9 +119,8 @@ def replies_name(suite_path: str) -> str:
 
 def conditions_of(prompt: PromptVersion, source: Source, judge: JsonObject, evalkit: str) -> Conditions:
     """Return the conditions of trials with this prompt version from this source."""
-    place = source.kind if not source.detail or source.kind == "stand-in" else f"{source.kind}, {source.detail}"
     return Conditions(
-        place,
+        source.name,
         prompt.model,
         short_sha({"params": dict(prompt.params), "memory": dict(prompt.memory)}),
         short_sha(dict(judge)) if judge else "",

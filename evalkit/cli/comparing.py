@@ -191,7 +191,7 @@ def _source(reader: RunReader) -> str:
     source = reader.header.source
     if source.kind == "stand-in":
         return "stand-in model, which says nothing about Claude"
-    return f"{source.kind}{f', {source.detail}' if source.detail else ''}"
+    return source.name
 
 
 def _by_arm(reader: RunReader) -> Iterable[tuple[Arm, Trial]]:

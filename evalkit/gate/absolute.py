@@ -290,7 +290,8 @@ def _source(summary: Summary) -> str:
         case "stand-in":
             return "on the stand-in, which says nothing about Claude"
         case "replayed":
-            return f"replayed from {source.detail or 'an earlier run'}"
+            origin = f" ({source.origin})" if source.origin else ""
+            return f"replayed from {source.detail or 'an earlier run'}{origin}"
         case "imported":
             return f"imported from {source.detail or 'recorded conversations'}"
         case _:

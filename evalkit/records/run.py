@@ -23,10 +23,21 @@ EndReason = Literal["finished", "interrupted", "max_cost", "max_time", "fail_fas
 
 @dataclass(frozen=True)
 class Source:
-    """Where replies came from; `detail` is the endpoint's host, or the run that was replayed."""
+    """Where replies came from.
+
+    `detail` is the host of an endpoint that is not Anthropic's own, the file that was imported, or the id of the run
+    that was replayed (`baseline` for the replies that are kept with baselines). `origin` says of a replay where its
+    replies came from first.
+    """
 
     kind: SourceKind
     detail: str = ""
+    origin: SourceKind | None = None
+
+    @property
+    def name(self) -> str:
+        """Kind and detail as one name: `live, 127.0.0.1:4010`."""
+        return f"{self.kind}, {self.detail}" if self.detail else self.kind
 
 
 @dataclass(frozen=True)

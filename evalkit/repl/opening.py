@@ -89,11 +89,7 @@ def banner(chat: Chat) -> str:
     setting = chat.session.setting
     prompt = setting.prompt
     source = chat.session.connection.source
-    via = (
-        "stand-in model, not Claude"
-        if source.kind == STAND_IN
-        else f"live{f', {source.detail}' if source.detail else ''}"
-    )
+    via = "stand-in model, not Claude" if source.kind == STAND_IN else source.name
     parts = [f"{prompt.ref} ({prompt.sha[:7]})", prompt.model, via, *_tools(setting), "/help"]
     lines = [parts[0]]
     for part in parts[1:]:

@@ -161,8 +161,9 @@ def source_in_words(summary: Summary) -> str:
         case "stand-in":
             return "stand-in model: checks your suite, tools and rules, not Claude"
         case "replayed":
-            return f"replayed from {source.detail or 'an earlier run'}: stored replies, today's rules"
+            origin = f" ({source.origin})" if source.origin else ""
+            return f"replayed from {source.detail or 'an earlier run'}{origin}: stored replies, today's rules"
         case "imported":
             return f"imported from {source.detail or 'recorded conversations'}"
         case _:
-            return f"live{f', {source.detail}' if source.detail else ''}"
+            return source.name

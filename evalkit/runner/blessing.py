@@ -125,10 +125,9 @@ def _refuse_other_source(reader: RunReader, settings: RunSettings) -> None:
     """Refuse to play the missing rounds somewhere else, before they are paid for."""
     then, now = reader.header.source, describe_source(settings.via, settings.platform)
     if then != now:
-        names = [f"{source.kind}{f', {source.detail}' if source.detail else ''}" for source in (then, now)]
         raise UsageError(
-            f"run {reader.header.run_id} got its replies from another source ({names[0]}) than its missing rounds "
-            f"would ({names[1]}); a baseline is made from one kind of trials: evalkit run --trials {LEAST_ROUNDS}."
+            f"run {reader.header.run_id} got its replies from another source ({then.name}) than its missing rounds "
+            f"would ({now.name}); a baseline is made from one kind of trials: evalkit run --trials {LEAST_ROUNDS}."
         )
 
 

@@ -5,7 +5,6 @@ Finds and matches before anything is played, so that a missing, foreign or stale
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -175,12 +174,9 @@ def recorded_opponents(reader: RunReader) -> OldVersions:
 
 
 def source_of_replies(reader: RunReader) -> Source:
-    """Return where a run's replies came from first; a replay names the kind of its origin: `RUN (live)`."""
+    """Return where a run's replies came from first."""
     source = reader.header.source
-    kind = re.search(r"\((live|stand-in|imported)\)$", source.detail)
-    if source.kind != "replayed" or kind is None:
-        return source
-    return Source("live" if kind[1] == "live" else "stand-in" if kind[1] == "stand-in" else "imported")
+    return Source(source.origin) if source.origin else source
 
 
 def _prompt_of_runs(sha: str, root: Path) -> PromptVersion | None:

@@ -59,7 +59,7 @@ def replay_baselines(project: Project, invocation: Invocation) -> Path:
         (replace(plan, trials=tuple(trial for trial in plan.trials if trial.suite.path == path)), reader)
         for path, reader in readers.items()
     ]
-    return _score_again(project, invocation, Source("replayed", f"{BASELINE} ({source.kind})"), (plan, old), parts)
+    return _score_again(project, invocation, Source("replayed", BASELINE, source.kind), (plan, old), parts)
 
 
 def _kept_replies(root: Path, suite: str) -> RunReader:
@@ -100,8 +100,9 @@ def _replayed(reader: RunReader) -> Source:
     before = reader.header.source
     if before.kind == "imported":
         return Source("imported", reader.header.run_id)
-    origin = before.detail if before.kind == "replayed" else f"{reader.header.run_id} ({before.kind})"
-    return Source("replayed", origin)
+    if before.kind == "replayed":
+        return before
+    return Source("replayed", reader.header.run_id, before.kind)
 
 
 def _stored_prompts(reader: RunReader) -> Callable[[str], PromptVersion]:

@@ -199,6 +199,7 @@ def test_green_means_measured(marks: dict[str, str], critical: bool) -> None:
         (LIVE, "live, claude-sonnet-5-5"),
         (Source("live", "127.0.0.1:4010"), "live through 127.0.0.1:4010, claude-sonnet-5-5"),
         (Source("replayed", "reports/earlier"), "replayed from reports/earlier"),
+        (Source("replayed", "earlier", "live"), "replayed from earlier (live)"),
         (Source("imported", "chats.jsonl"), "imported from chats.jsonl"),
     ],
 )

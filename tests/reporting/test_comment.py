@@ -59,7 +59,7 @@ def outside_code(markdown: str) -> str:
     [
         (run_of({"a": "ppp"}, source=LIVE), "### ✅ Evals passed"),
         (run_of({"a": "ppp"}), "### 🧪 Stand-in only: suite, tools and rules hold; the model was not asked"),
-        (run_of({"a": "ppp"}, source=Source("replayed", "x (live)")), "### ✅ Evals passed on stored replies"),
+        (run_of({"a": "ppp"}, source=Source("replayed", "x", "live")), "### ✅ Evals passed on stored replies"),
         (run_of({"a": "fff"}, source=LIVE), "### ❌ Evals failed: suites/lamps.yaml: pass rate 0.00"),
         (run_of({"a": "ppp"}, end=None), "### ⚠️ No verdict: the run never came to its end"),
     ],

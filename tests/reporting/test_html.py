@@ -168,6 +168,7 @@ def test_nothing_broke_still_teaches(tmp_path: Path) -> None:
         (run_of({"a": "ppp", "b": "..."}, end=RunEnd("max_cost", "2026-11-22T07:15:00Z", 9.0)), "3 of 6 trials ran"),
         (run_of({"a": "ppp"}, end=None), "never ended"),
         (run_of({"a": "ppp"}, source=Source("replayed", "reports/old")), "replayed from reports/old"),
+        (run_of({"a": "ppp"}, source=Source("replayed", "old", "live")), "replayed from old (live)"),
         (run_of({"a": "ppp"}, source=Source("imported", "chats.jsonl")), "imported from chats.jsonl"),
         (run_of({"a": "ppp"}, source=LIVE), "$0.003 spent"),
         (run_of({"a": "ppp"}, end=RunEnd("finished", "x", 1.0, ("prompt edited since",))), "prompt edited since"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evalkit.records import TrialVerdict
+from evalkit.records import Source, TrialVerdict
 from evalkit.runner import Project
 from evalkit.store import RunReader
 from tests.runner.project import SUITE, make_project, run, trials_of, write_suite
@@ -32,7 +32,7 @@ def test_rescoring_a_fresh_run_gives_its_scores(tmp_path: Path) -> None:
     second = replayed(project)
 
     source = RunReader(second).header.source
-    assert (source.kind, source.detail) == ("replayed", f"{RunReader(first).header.run_id} (stand-in)")
+    assert source == Source("replayed", RunReader(first).header.run_id, "stand-in")
     for key, trial in trials_of(first).items():
         again = trials_of(second)[key]
         assert (again.score, again.transcript) == (trial.score, trial.transcript)
