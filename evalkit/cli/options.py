@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
-
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Duration(click.ParamType[float]):
@@ -19,10 +16,12 @@ class Duration(click.ParamType[float]):
         """Return seconds."""
         if isinstance(value, int | float):
             return float(value)
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value.strip())
-        if match is None or float(match[1]) <= 0:
+        from evalkit.yamlsource import seconds_of
+
+        seconds = seconds_of(value)
+        if not seconds:
             self.fail(f"{value!r} is no time span; expected something like 90s, 10m or 1h.", param, ctx)
-        return float(match[1]) * _UNITS[match[2]]
+        return seconds
 
 
 class Pair(click.ParamType[tuple[str, str]]):

@@ -19,7 +19,7 @@ from pydantic_core import to_json
 from evalkit.engine.strict_schema import never_strict, plain_schema, strict_schema
 from evalkit.engine.threads import run_in_thread
 from evalkit.engine.tools import ToolFailed, ToolOutcome, ToolSource
-from evalkit.prompts.strictness import limit_problem
+from evalkit.prompts.tools import limit_problem
 from evalkit.records import JsonObject
 
 ToolFunction = Callable[..., Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from evalkit.prompts.strictness import recursive_definitions, refused_keywords
+from evalkit.prompts.tools import recursive_definitions, refused_keywords
 
 _MAPS = ("properties", "$defs", "definitions")
 _LISTS = ("anyOf", "allOf", "oneOf", "prefixItems")

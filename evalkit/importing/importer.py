@@ -3,14 +3,16 @@
 The file is read twice, line by line: once to find everything that is wrong with it and what its conversations have in
 common, once to write. Memory holds one conversation and a few words about each; nothing is left behind unless all of
 it could be written.
+
+The text of a suite for recorded conversations: its cases, and nothing yet of what must be true of them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -18,9 +20,9 @@ import orjson
 from evalkit.errors import FileProblems, UsageError
 from evalkit.importing.chat_format import Conversation, Malformed, parse_conversation
 from evalkit.importing.sessions import session_lines, to_transcript
-from evalkit.importing.suite_text import CaseOutline, suite_text
 from evalkit.records import Place, Problem, PromptVersion, RunEnd, RunHeader, Source, TrialKey
 from evalkit.store import RUN_FILE, RunWriter
+from evalkit.suites.yaml_text import quoted
 
 MOST_PROBLEMS = 1000
 _BOM = b"\xef\xbb\xbf"
@@ -235,3 +237,49 @@ def _write_suite(settings: ImportSettings, survey: _Survey, outlines: dict[str, 
     settings.suite.parent.mkdir(parents=True, exist_ok=True)
     with settings.suite.open("x", encoding="utf-8") as file:
         file.write(suite_text(heading, settings.prompt_ref, outlines))
+
+
+@dataclass(frozen=True)
+class CaseOutline:
+    """What the suite says of a case: its user messages (None when its recordings differ), highest trial, origin."""
+
+    users: tuple[str, ...] | None
+    trials: int
+    origin: str
+
+    def joined(self, earlier: CaseOutline | None) -> CaseOutline:
+        """Return the outline of both recordings together."""
+        if earlier is None:
+            return self
+        users = self.users if self.users == earlier.users else None
+        return replace(earlier, users=users, trials=max(self.trials, earlier.trials))
+
+
+def suite_text(description: str, prompt_ref: str, cases: Mapping[str, CaseOutline]) -> str:
+    """Return YAML for a suite whose expectations the author still has to write."""
+    trials = max(outline.trials for outline in cases.values())
+    lines = [
+        f"description: {quoted(description)}",
+        f"prompt: {quoted(prompt_ref)}",
+        "# voice: voice.yaml        # brand-voice rules, for every reply",
+        f"trials: {trials}",
+        "# expect:                  # what must be true of every conversation, for example:",
+        "#   never_says: [as an AI]",
+        "cases:",
+    ]
+    for case_id, outline in cases.items():
+        lines += _case_lines(case_id, outline, trials)
+    return "\n".join(lines) + "\n"
+
+
+def _case_lines(case_id: str, outline: CaseOutline, trials: int) -> list[str]:
+    lines = [f"  - id: {quoted(case_id)}", f"    from: {quoted(outline.origin)}"]
+    if outline.trials != trials:
+        lines.append(f"    trials: {outline.trials}")
+    if outline.users is None:
+        lines.append("    # the user says something else in each recording: each is scored as it is")
+    elif len(outline.users) == 1:
+        lines.append(f"    user: {quoted(outline.users[0])}")
+    elif outline.users:
+        lines += ["    turns:", *(f"      - user: {quoted(user)}" for user in outline.users)]
+    return lines

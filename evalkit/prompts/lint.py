@@ -11,11 +11,10 @@ from collections.abc import Mapping
 
 from evalkit.errors import FileProblems
 from evalkit.prompts.header import Header, is_input_name
-from evalkit.prompts.memory import WITHOUT_COMPACTION
-from evalkit.prompts.models import base_name, facts_of, known_models, retirement_of
+from evalkit.prompts.models import WITHOUT_COMPACTION, base_name, facts_of, known_models, retirement_of
 from evalkit.prompts.render import input_problems, render_prompt, undefined_names
 from evalkit.prompts.source import PromptSource
-from evalkit.prompts.strictness import limit_problem, strict_problems
+from evalkit.prompts.tools import limit_problem, strict_problems
 from evalkit.records import Problem, PromptVersion
 from evalkit.yamlsource import Source, did_you_mean
 

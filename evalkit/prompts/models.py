@@ -11,6 +11,8 @@ from typing import Any
 
 from evalkit.yamlsource import decode, parse_yaml
 
+# Models that refuse to compact. Source: the Models API's capabilities, November 2026.
+WITHOUT_COMPACTION = frozenset({"claude-haiku-4-5", "claude-opus-4-5", "claude-sonnet-4-5"})
 _SUFFIX = re.compile(r"(@[0-9]{8}|-[0-9]{8}|-latest)?(-v[0-9]+(:[0-9]+)?)?$")
 
 

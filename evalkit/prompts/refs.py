@@ -1,6 +1,7 @@
-"""How a prompt is named: `support`, `support@v4`, `support@main`, and which file that is.
+"""How a prompt is named (`support`, `support@v4`, `support@main`) and which file that is, on disk or in a git revision.
 
-Knows the layout of `prompts/`; must not know what a prompt file holds.
+Knows the layout of `prompts/`, and that a prompt's files lie below one folder and are never reached through a link;
+must not know what they mean.
 """
 
 from __future__ import annotations
@@ -8,13 +9,84 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from evalkit.errors import EvalkitError, FileProblems, UsageError
-from evalkit.prompts.git import commit_of
-from evalkit.prompts.tree import DiskTree, GitTree, Tree
+from evalkit.prompts.git import GitEntry, commit_of, content_of, entries_of
 from evalkit.records import Place
-from evalkit.yamlsource import did_you_mean
+from evalkit.yamlsource import SourceText, decode, did_you_mean, read_below
+
+MAX_FILE_BYTES = 1_000_000
+
+
+class Tree(Protocol):
+    """Where files are read from; paths are relative to the project's root, with forward slashes."""
+
+    def read(self, path: str) -> SourceText:
+        """Return a file's text; raises FileProblems."""
+
+    def names(self, folder: str) -> list[str]:
+        """Return the sorted names of files and folders in a folder; [] when there is no such folder."""
+
+    def is_file(self, path: str) -> bool:
+        """Say whether there is a file (or something that pretends to be one) at a path."""
+
+
+def is_inside(reference: str) -> bool:
+    """Say whether a relative path stays below the folder it is relative to, by its letters alone."""
+    parts = PurePosixPath(reference).parts
+    return bool(parts) and not ("\\" in reference or "\0" in reference or reference.startswith("/") or ".." in parts)
+
+
+class DiskTree:
+    """The working tree."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, path: str) -> SourceText:
+        """Return a file's text; a symbolic link anywhere below the root is refused."""
+        return read_below(self._root, path, MAX_FILE_BYTES)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the sorted names in a folder."""
+        at = self._root / folder
+        return sorted(item.name for item in at.iterdir()) if at.is_dir() and not at.is_symlink() else []
+
+    def is_file(self, path: str) -> bool:
+        """Say whether something other than a folder is there; a dangling link is, so that reading it can refuse it."""
+        at = self._root / path
+        return at.is_symlink() or (at.exists() and not at.is_dir())
+
+
+class GitTree:
+    """What `folder` held at a commit; `revision` is how the person named it, shown before each path in messages."""
+
+    def __init__(self, root: Path, commit: str, revision: str, folder: str) -> None:
+        self._root = root
+        self._revision = revision
+        self._entries: dict[str, GitEntry] = entries_of(root, commit, folder)
+
+    def read(self, path: str) -> SourceText:
+        """Return a file's text at the revision."""
+        file = f"{self._revision}:{path}"
+        entry = self._entries.get(path)
+        if entry is None:
+            raise FileProblems.at(Place(file), "no such file at this revision.")
+        if not entry.mode.startswith("100"):
+            raise FileProblems.at(Place(file), "is a symbolic link or submodule; expected a plain file.")
+        return decode(content_of(self._root, entry), file, MAX_FILE_BYTES)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the sorted names in a folder at the revision."""
+        prefix = folder + "/"
+        return sorted({path[len(prefix) :].split("/")[0] for path in self._entries if path.startswith(prefix)})
+
+    def is_file(self, path: str) -> bool:
+        """Say whether the revision has a file at a path."""
+        return path in self._entries
+
 
 FOLDER = "prompts"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -22,7 +94,7 @@ _VERSION_FILE = re.compile(r"(v[0-9][A-Za-z0-9_.-]*)\.md")
 
 
 @dataclass(frozen=True)
-class Located:
+class PromptFile:
     """A prompt file that exists: in which tree, at which path, and the name people know it by."""
 
     tree: Tree
@@ -33,10 +105,10 @@ class Located:
 
 def list_prompts(root: Path) -> Mapping[str, tuple[str, ...]]:
     """Return every prompt's name with its versions in order (none for a single file `prompts/NAME.md`)."""
-    return _listed(DiskTree(root))
+    return _prompts_in(DiskTree(root))
 
 
-def _listed(tree: Tree) -> dict[str, tuple[str, ...]]:
+def _prompts_in(tree: Tree) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for entry in tree.names(FOLDER):
         path = f"{FOLDER}/{entry}"
@@ -58,7 +130,7 @@ def _natural(version: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"[0-9]{1,9}|[^0-9]+", version)]
 
 
-def locate(ref: str, root: Path) -> Located:
+def locate(ref: str, root: Path) -> PromptFile:
     """Find the file a reference names.
 
     A version file wins over a git revision of the same name. Raises UsageError when there is no such prompt or version,
@@ -72,11 +144,11 @@ def locate(ref: str, root: Path) -> Located:
         return _current(tree, name, ref, root)
     path = f"{FOLDER}/{name}/{version}.md"
     if _VERSION_FILE.fullmatch(f"{version}.md") and tree.is_file(path):
-        return Located(tree, path, name, ref)
+        return PromptFile(tree, path, name, ref)
     return _at_revision(root, name, version)
 
 
-def _at_revision(root: Path, name: str, revision: str) -> Located:
+def _at_revision(root: Path, name: str, revision: str) -> PromptFile:
     versions = list_prompts(root).get(name, ())
     try:
         commit = commit_of(root, revision)
@@ -92,10 +164,10 @@ def _at_revision(root: Path, name: str, revision: str) -> Located:
         )
     tree = GitTree(root, commit, revision, FOLDER)
     found = _current(tree, name, f"{name}@{revision}", root)
-    return Located(tree, found.path, name, f"{name}@{revision}")
+    return PromptFile(tree, found.path, name, f"{name}@{revision}")
 
 
-def _current(tree: Tree, name: str, ref: str, root: Path) -> Located:
+def _current(tree: Tree, name: str, ref: str, root: Path) -> PromptFile:
     """Find what `NAME` alone means in a tree: the version CURRENT names, or the single file."""
     folder, single = f"{FOLDER}/{name}", f"{FOLDER}/{name}.md"
     current = f"{folder}/CURRENT"
@@ -110,14 +182,14 @@ def _current(tree: Tree, name: str, ref: str, root: Path) -> Located:
                 f"names version {shown!r}{did_you_mean(shown, known)}; expected one of: {', '.join(known) or 'none'}."
             )
             raise FileProblems.at(text.place(0), message, text.line(1))
-        return Located(tree, path, name, f"{name}@{version}")
+        return PromptFile(tree, path, name, f"{name}@{version}")
     if tree.is_file(single):
-        return Located(tree, single, name, name)
+        return PromptFile(tree, single, name, name)
     if versions := _versions(tree, folder):
         raise FileProblems.at(
             Place(current), f"is missing; expected one line that names the live version: {' or '.join(versions)}."
         )
-    names = list(_listed(tree))
+    names = list(_prompts_in(tree))
     raise UsageError(
         f"there is no prompt {name!r}{did_you_mean(name, names)} (asked for as {ref!r}); prompts in {root / FOLDER}: "
         f"{', '.join(names) or 'none'}."

@@ -1,19 +1,22 @@
 """A prompt's files and inputs to a prompt version: the exact body of a request but its messages.
 
-Knows the Messages API's fields for model, system, tools and caching; must not read files or call anything.
+Knows the Messages API's fields for model, system, tools and caching, and where an earlier version may still be found by
+its hash.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import FileProblems
+from evalkit.errors import EvalkitError, FileProblems
+from evalkit.prompts.git import revisions_of
 from evalkit.prompts.header import Header
+from evalkit.prompts.refs import FOLDER, list_prompts
 from evalkit.prompts.source import PromptSource, find_prompt
 from evalkit.prompts.template import CACHE_POINT, render_template
 from evalkit.records import JsonObject, Problem, PromptVersion
@@ -133,3 +136,37 @@ def _cache_control(lifetime: str) -> dict[str, str]:
 def _sha(body: JsonObject, memory: JsonObject) -> str:
     whole = {**body, "memory": memory} if memory else body
     return hashlib.sha256(json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+
+
+REVISIONS = 30
+
+
+def find_version(sha: str, ref: str, inputs: Mapping[str, str], root: Path, commit: str = "") -> PromptVersion | None:
+    """Return the version with this hash, None when it is not to be found.
+
+    Looked at, in this order: the reference itself, the other files of the prompt, the commit given, the newest commits
+    that changed the prompt. Inputs that a version does not take or lacks rule it out.
+    """
+    for candidate in _references(ref, root, commit):
+        try:
+            version = load_prompt(candidate, inputs, root)
+        except EvalkitError:
+            continue  # a version that does not load is not the one that was measured
+        if version.sha == sha:
+            return version
+    return None
+
+
+def _references(ref: str, root: Path, commit: str) -> Iterator[str]:
+    """Yield the references to try; history is asked for only when the files did not have it."""
+    yield ref
+    name = ref.partition("@")[0]
+    yield from (f"{name}@{version}" for version in list_prompts(root).get(name, ()))
+    if commit:
+        yield f"{name}@{commit}"
+    try:
+        revisions = [*revisions_of(root, f"{FOLDER}/{name}", REVISIONS)]
+        revisions += revisions_of(root, f"{FOLDER}/{name}.md", REVISIONS)
+    except EvalkitError:
+        return  # no git: there is no history
+    yield from (f"{name}@{revision}" for revision in revisions)

@@ -4,7 +4,7 @@ Jinja's own sandbox stops access to Python; this one also bounds work, because a
 text, inputs, if, for, set, with, include, and the filters and methods listed here. Every call, filter and loop turn (by
 the size of the loop) counts against one budget, every text that is put together against another, and lists can't be
 nested or printed, so that neither loops nor doubling grow beyond them. Templates are bounded by their own size besides
-(`tree.py`), includes by their number (`template.py`) and by staying out of loops.
+(`refs.py`), includes by their number (`template.py`) and by staying out of loops.
 
 The counting filters take the context, because Jinja computes other filters of constants before it runs a template.
 """
@@ -27,86 +27,20 @@ MAX_NUMBER = 10**15
 MAX_NODES = 50_000
 
 _SCALARS = (str, int, float)
-_METHODS = frozenset(
-    [
-        "upper",
-        "lower",
-        "title",
-        "capitalize",
-        "strip",
-        "lstrip",
-        "rstrip",
-        "startswith",
-        "endswith",
-        "split",
-        "splitlines",
-        "count",
-        "find",
-    ]
-)
-_PLAIN_FILTERS = [
-    "abs",
-    "capitalize",
-    "count",
-    "d",
-    "default",
-    "first",
-    "float",
-    "int",
-    "last",
-    "length",
-    "lower",
-    "max",
-    "min",
-    "sort",
-    "title",
-    "trim",
-    "truncate",
-    "unique",
-    "upper",
-    "wordcount",
-]
-_NODES: tuple[type[nodes.Node], ...] = (
-    nodes.Template,
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.Name,
-    nodes.NSRef,
-    nodes.Const,
-    nodes.List,
-    nodes.Tuple,
-    nodes.Dict,
-    nodes.Pair,
-    nodes.Keyword,
-    nodes.For,
-    nodes.If,
-    nodes.Assign,
-    nodes.AssignBlock,
-    nodes.With,
-    nodes.Include,
-    nodes.CondExpr,
-    nodes.Filter,
-    nodes.Test,
-    nodes.Call,
-    nodes.Getitem,
-    nodes.Getattr,
-    nodes.Slice,
-    nodes.Concat,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.Add,
-    nodes.Sub,
-    nodes.Mul,
-    nodes.Div,
-    nodes.FloorDiv,
-    nodes.Mod,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.Neg,
-    nodes.Pos,
-)
-_NAMES = {nodes.Macro: "macro", nodes.CallBlock: "call", nodes.FilterBlock: "filter", nodes.Pow: "**"}
+# Word lists: what a template may call, filter with and consist of; everything else is refused.
+_METHODS = """
+    upper lower title capitalize strip lstrip rstrip startswith endswith split splitlines count find
+""".split()  # noqa: SIM905
+_PLAIN_FILTERS = """
+    abs capitalize count d default first float int last length lower max min sort title trim truncate unique upper
+    wordcount
+""".split()  # noqa: SIM905
+_NODES = """
+    Template Output TemplateData Name NSRef Const List Tuple Dict Pair Keyword For If Assign AssignBlock With Include
+    CondExpr Filter Test Call Getitem Getattr Slice Concat Compare Operand Add Sub Mul Div FloorDiv Mod And Or
+    Not Neg Pos
+""".split()  # noqa: SIM905
+_NAMES = {"CallBlock": "call", "FilterBlock": "filter", "Pow": "**"}
 
 
 class TooMuch(jinja2.TemplateRuntimeError):
@@ -139,9 +73,9 @@ def refused_nodes(tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
         if count > MAX_NODES:
             yield node.lineno, "", f"the template has more than {MAX_NODES:,} parts; split it."
             return
-        kind = type(node)
+        kind = type(node).__name__
         if kind not in _NODES:
-            name = _NAMES.get(kind, kind.__name__.lower())
+            name = _NAMES.get(kind, kind.lower())
             yield node.lineno, name, f"{name!r} can't be used in a prompt; text, if, for, set, with and include can."
         elif isinstance(node, nodes.For) and node.recursive:
             yield node.lineno, "for", "a loop can't be recursive in a prompt."

@@ -12,10 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from evalkit.errors import FileProblems
 from evalkit.prompts.header import Header, read_header, split_header
-from evalkit.prompts.refs import Located, locate
+from evalkit.prompts.refs import PromptFile, is_inside, locate
 from evalkit.prompts.template import Template, includes_of, parse_template
 from evalkit.prompts.tools import read_tool
-from evalkit.prompts.tree import is_inside
 from evalkit.records import JsonObject, Problem
 from evalkit.yamlsource import Source, SourceText, parse_yaml
 
@@ -60,16 +59,16 @@ def find_prompt(ref: str, root: Path) -> PromptSource:
 class _Reader:
     """Follows a prompt file to every file it needs."""
 
-    def __init__(self, located: Located) -> None:
-        self._located = located
-        self._folder = PurePosixPath(located.path).parent
+    def __init__(self, prompt: PromptFile) -> None:
+        self._prompt = prompt
+        self._folder = PurePosixPath(prompt.path).parent
         self._files: dict[str, SourceText] = {}
         self._problems: list[Problem] = []
 
     def source(self) -> PromptSource:
         """Read everything."""
-        main = self._located.path
-        text = self._files[main] = self._located.tree.read(main)
+        main = self._prompt.path
+        text = self._files[main] = self._prompt.tree.read(main)
         parts = split_header(text)
         try:
             header, header_source, problems = read_header(text)
@@ -81,8 +80,8 @@ class _Reader:
         self._problems += template.problems
         tools = self._tools(header, header_source) if header_source else []
         return PromptSource(
-            ref=self._located.ref,
-            name=self._located.name,
+            ref=self._prompt.ref,
+            name=self._prompt.name,
             path=main,
             files=dict(self._files),
             header=header,
@@ -94,7 +93,7 @@ class _Reader:
 
     def _templates(self, body: SourceText) -> dict[str, SourceText]:
         """Return the body and every file it includes, by the name it is included by."""
-        texts = {PurePosixPath(self._located.path).name: body}
+        texts = {PurePosixPath(self._prompt.path).name: body}
         todo = [body]
         while todo:
             text = todo.pop(0)
@@ -143,13 +142,13 @@ class _Reader:
         problem = ""
         if not is_inside(name):
             problem = f"{name!r} is not below {self._folder}; a prompt may use only files below its own folder."
-        elif not self._located.tree.is_file(path):
+        elif not self._prompt.tree.is_file(path):
             problem = f"there is no file {path}; expected it where the prompt names it."
         if problem:
             self._problems.append(Problem(at.place, problem, source_line=at.source_line))
             return None
         try:
-            text = self._files.setdefault(path, self._located.tree.read(path))
+            text = self._files.setdefault(path, self._prompt.tree.read(path))
         except FileProblems as error:
             self._problems += error.problems
             return None

@@ -17,7 +17,7 @@ from evalkit.engine.recorder import utc_now
 from evalkit.records import SCHEMA_VERSION
 from evalkit.repl.record import FOLDER
 from evalkit.repl.session import Session
-from evalkit.store.scrub import Scrubber
+from evalkit.store.redaction import Scrubber
 
 FILE = f"{FOLDER}/labels.jsonl"
 

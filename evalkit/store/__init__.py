@@ -2,9 +2,9 @@
 
 from evalkit.store.excerpt import copy_sessions
 from evalkit.store.folders import REPORTS, RUN_FILE, find_run, last_run, new_run_id
-from evalkit.store.hashing import Hasher
 from evalkit.store.logs import LogWriter
 from evalkit.store.reader import OpenSession, RunReader
+from evalkit.store.redaction import Hasher
 from evalkit.store.response_cache import CACHE, ResponseCache, cache_key, prune_cache
 from evalkit.store.sessions import StoredSession, find_record, parse_line, read_lines, read_session, record_files
 from evalkit.store.trial_lines import trial_lines

@@ -22,8 +22,7 @@ import orjson
 from evalkit.records import PromptVersion, RequestLine, RunHeader, RunLine, ToolLine, TrialEnd, TrialStart, TurnStart
 from evalkit.records.codec import to_json
 from evalkit.store.bodies import SessionBodies
-from evalkit.store.hashing import Hasher
-from evalkit.store.scrub import Scrubber
+from evalkit.store.redaction import Hasher, Scrubber
 from evalkit.store.writer import plain, shallow
 
 SessionLine = TurnStart | RequestLine | ToolLine | TrialEnd

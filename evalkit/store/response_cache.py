@@ -19,7 +19,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from evalkit.records import JsonObject, Request
-from evalkit.store.scrub import Scrubber
+from evalkit.store.redaction import Scrubber
 from evalkit.store.writer import plain, shallow
 
 CACHE = ".evalkit_cache"

@@ -16,7 +16,7 @@ from evalkit.records import PromptVersion, RequestLine, RunLine, TrialEnd, Trial
 from evalkit.records.codec import to_json
 from evalkit.store.bodies import SessionBodies
 from evalkit.store.folders import RUN_FILE
-from evalkit.store.scrub import Scrubber
+from evalkit.store.redaction import Scrubber
 
 
 class RunWriter:

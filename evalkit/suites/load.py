@@ -11,7 +11,6 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from evalkit.errors import FileProblems
 from evalkit.records import Place, Problem
@@ -23,10 +22,9 @@ from evalkit.suites.judged import Judged, check_enforced, criteria_of, judge_set
 from evalkit.suites.schema import CaseFile, GateFile, SuiteFile
 from evalkit.suites.values import Case, Gate, Suite
 from evalkit.suites.voice import Voice, load_voice
-from evalkit.yamlsource import Source, check_schema, load_yaml, parse_yaml, raise_problems, read_below
+from evalkit.yamlsource import Source, check_schema, load_yaml, parse_yaml, raise_problems, read_below, seconds_of
 
 FOLDER = "suites"
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 def load_suite(path: Path, root: Path) -> Suite:
@@ -211,7 +209,7 @@ class _Loader:
 def _gate(gate: GateFile | None) -> Gate:
     if gate is None:
         return Gate()
-    seconds: Any = float(gate.time[:-1]) * _SECONDS[gate.time[-1]] if gate.time else None
+    seconds = seconds_of(gate.time) if gate.time else None
     limits = gate.max_increase.model_dump(exclude_none=True) if gate.max_increase else None
     return Gate(
         gate.pass_rate,

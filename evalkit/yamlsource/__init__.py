@@ -1,9 +1,22 @@
 """Strict YAML: text to values that know their file, line and column, and the check of a file against its schema."""
 
-from evalkit.yamlsource.explain import did_you_mean, shown
-from evalkit.yamlsource.model import Count, FileModel, Flag, Json, JsonMap, Number, Text, refusal, unwrapped
 from evalkit.yamlsource.patterns import pattern_fault
-from evalkit.yamlsource.schema import check_schema, json_schema
+from evalkit.yamlsource.schema import (
+    Count,
+    FileModel,
+    Flag,
+    Json,
+    JsonMap,
+    Number,
+    Text,
+    check_schema,
+    did_you_mean,
+    json_schema,
+    refusal,
+    seconds_of,
+    shown,
+    unwrapped,
+)
 from evalkit.yamlsource.source import Source, ValuePath, load_yaml, parse_yaml, raise_problems
 from evalkit.yamlsource.text import MAX_BYTES, SourceText, decode, read_below, read_text
 
@@ -30,6 +43,7 @@ __all__ = [
     "read_below",
     "read_text",
     "refusal",
+    "seconds_of",
     "shown",
     "unwrapped",
 ]

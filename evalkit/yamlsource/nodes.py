@@ -1,12 +1,13 @@
 """YAML text to a tree of nodes that know where they stand; strict where YAML is not.
 
 Knows YAML's events and which of them a data file may hold: one document, plain values, keys given once. Anchors,
-aliases, merge keys and tags are refused, so a value is what stands there and nothing can multiply. Knows no file
-format.
+aliases, merge keys and tags are refused, so a value is what stands there and nothing can multiply. An unquoted value is
+text unless it is plainly null, true, false or a JSON-like number. Knows no file format.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,19 +17,49 @@ import yaml
 
 from evalkit.errors import FileProblems
 from evalkit.records import Problem
-from evalkit.yamlsource.scalars import Plain, resolve
 from evalkit.yamlsource.text import SourceText
 
+_INT = re.compile(r"-?(0|[1-9][0-9]{0,18})")
+_FLOAT = re.compile(r"-?((0|[1-9][0-9]*)(\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_PLAIN_WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 MAX_DEPTH = 50
 MAX_NODES = 1_000_000
 MAX_PROBLEMS = 1_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_WORDS = {
+# What libyaml says, and what the author of a data file can do about it.
+_ADVICE = {
     "mapping values are not allowed in this context": (
         "mapping values are not allowed here; quote text that holds ': ', or start a new line"
     ),
     "found duplicate anchor": "anchors can't be used",
 }
+
+
+@dataclass(frozen=True)
+class Plain:
+    """An unquoted value that is not text, with the characters it was written as (`1.10` is 1.1)."""
+
+    value: int | float | bool | None
+    source: str
+
+
+def resolve(source: str) -> str | Plain:
+    """Return what an unquoted value means.
+
+    The YAML 1.2 core rules, narrowed to what can't be mistaken for domain data: `NO`, `on`, `12:30`, `00123`, `0o17`,
+    `2026-11-22`, `True`, `+44123` and numbers that fit neither 64 bits nor a finite float stay text.
+    """
+    if source in _PLAIN_WORDS:
+        return Plain(_PLAIN_WORDS[source], source)
+    if len(source) > 40 or source[-1] not in "0123456789":
+        return source
+    if _INT.fullmatch(source):
+        number = int(source)
+        return Plain(number, source) if -(2**63) <= number < 2**63 else source
+    if _FLOAT.fullmatch(source):
+        value = float(source)
+        return Plain(value, source) if math.isfinite(value) else source
+    return source
 
 
 @dataclass
@@ -66,7 +97,8 @@ def compose(source: SourceText) -> tuple[Node | None, list[Problem]]:
     """
     builder = _Builder(source)
     try:
-        for event in _events(source.text):
+        events: Iterator[yaml.Event] = yaml.parse(source.text, Loader=_LOADER)
+        for event in events:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         raise FileProblems([*builder.problems, _syntax_problem(source, error)]) from error
@@ -75,23 +107,18 @@ def compose(source: SourceText) -> tuple[Node | None, list[Problem]]:
     return builder.root, builder.problems
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
-    events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
-    return events
-
-
 def _syntax_problem(source: SourceText, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     index = mark.index if mark else 0
     problem = re.sub(r"\s+", " ", str(error.problem or "not YAML"))
-    words = _WORDS.get(problem, problem)
+    words = _ADVICE.get(problem, problem)
     if error.context == "while scanning a quoted scalar" and error.context_mark and "end of stream" in problem:
         words, index = "this quote is never closed", error.context_mark.index
     elif "cannot start any token" in problem and source.text[index : index + 1] == "\t":
         words = "a tab can't be used for indentation; use spaces"
     elif "cannot start any token" in problem:
         words = f"{source.text[index : index + 1]!r} can't begin a value; put the text in quotes"
-    elif error.context and problem not in _WORDS:
+    elif error.context and problem not in _ADVICE:
         words = f"{words} ({error.context})"
     return source.problem(source.place(index), f"{words}.")
 
@@ -139,7 +166,7 @@ class _Builder:
         if len(self._open) >= MAX_DEPTH:
             self._stop(event, f"nested more than {MAX_DEPTH} levels deep; flatten it.")
         node = self._made(event)
-        if self._awaits_key():
+        if self._open and isinstance(self._open[-1], MapNode) and self._pending[-1] is None:
             self._key(node, event)
         else:
             self._value(node)
@@ -158,9 +185,6 @@ class _Builder:
         if isinstance(event, yaml.MappingStartEvent):
             return MapNode(index)
         return ScalarNode(index, "")  # an alias: already reported, kept so that the rest is read as it stands
-
-    def _awaits_key(self) -> bool:
-        return bool(self._open) and isinstance(self._open[-1], MapNode) and self._pending[-1] is None
 
     def _key(self, node: Node, event: yaml.NodeEvent) -> None:
         if isinstance(node, ScalarNode):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit.store.scrub import MARK, Scrubber
+from evalkit.store.redaction import MARK, Scrubber
 
 SHAPES = [
     b"sk-ant-" + b"a" * 8,
