@@ -1,5 +1,5 @@
 """Recorded conversations of other programs become run folders, which are scored like any other run."""
 
-from evalkit.importing.importer import Imported, ImportSettings, import_transcripts
+from evalkit.importing.importer import ImportCounts, ImportSettings, import_transcripts
 
-__all__ = ["ImportSettings", "Imported", "import_transcripts"]
+__all__ = ["ImportCounts", "ImportSettings", "import_transcripts"]

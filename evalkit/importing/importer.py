@@ -1,10 +1,8 @@
-"""Turns a file of recorded conversations into a run folder.
+"""Turns a file of recorded conversations into a run folder, and into a suite that still lacks expectations.
 
 The file is read twice, line by line: once to find everything that is wrong with it and what its conversations have in
 common, once to write. Memory holds one conversation and a few words about each; nothing is left behind unless all of
 it could be written.
-
-The text of a suite for recorded conversations: its cases, and nothing yet of what must be true of them.
 """
 
 from __future__ import annotations
@@ -46,8 +44,8 @@ class ImportSettings:
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What was imported."""
+class ImportCounts:
+    """How much was imported, and the models that the conversations were held with."""
 
     conversations: int
     cases: int
@@ -69,28 +67,40 @@ class _Survey:
     def conversations(self) -> int:
         return sum(map(len, self.trials.values()))
 
+    def add(self, conversation: Conversation) -> None:
+        self.trials.setdefault(conversation.case_id, []).append(conversation.trial)
+        self.models[conversation.model] = None
+        self.systems.add(hashlib.sha256(conversation.system.encode()).digest())
+        self.system = conversation.system
 
-def import_transcripts(settings: ImportSettings) -> Imported:
+
+def import_transcripts(settings: ImportSettings) -> ImportCounts:
     """Write a run folder with every conversation of the file as a finished, ungraded trial.
 
     Trials of a case keep their recorded numbers when these are 1 to n; otherwise they are numbered in the order of the
     file. FileProblems lists every bad line; UsageError when there is nothing to import or the
     folder or suite exists already.
     """
-    _refuse_existing(settings)
+    if (settings.folder / RUN_FILE).exists() or (settings.folder.exists() and any(settings.folder.iterdir())):
+        raise UsageError(f"{settings.folder} is not empty; choose another folder with --out.")
+    if settings.suite is not None and settings.suite.exists():
+        raise UsageError(f"{settings.suite} exists already; choose another file with --suite.")
     survey = _survey(settings)
     if not survey.trials:
-        raise UsageError(_nothing(settings, survey))
+        if survey.left_out:
+            others = ", ".join(survey.left_out)
+            raise UsageError(f"no conversation with model {settings.model!r}; {settings.file} has {others}.")
+        raise UsageError(f"{settings.file} holds no conversation; expected one JSON object a line.")
     partial = settings.folder.with_name(f".{settings.folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         outlines = _write_run(settings, survey, partial)
         if settings.suite is not None:
-            _write_suite(settings, survey, outlines)
+            _write_suite(settings.suite, settings, survey, outlines)
         partial.rename(settings.folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return Imported(survey.conversations, len(survey.trials), tuple(survey.models))
+    return ImportCounts(survey.conversations, len(survey.trials), tuple(survey.models))
 
 
 def read_conversations(lines: Iterable[bytes], file: str) -> Iterator[tuple[int, Conversation | Problem]]:
@@ -118,13 +128,6 @@ def read_conversations(lines: Iterable[bytes], file: str) -> Iterator[tuple[int,
             yield number, conversation
 
 
-def _refuse_existing(settings: ImportSettings) -> None:
-    if (settings.folder / RUN_FILE).exists() or (settings.folder.exists() and any(settings.folder.iterdir())):
-        raise UsageError(f"{settings.folder} is not empty; choose another folder with --out.")
-    if settings.suite is not None and settings.suite.exists():
-        raise UsageError(f"{settings.suite} exists already; choose another file with --suite.")
-
-
 def _survey(settings: ImportSettings) -> _Survey:
     survey, problems, digest = _Survey(), list[Problem](), hashlib.sha256()
     with settings.file.open("rb") as lines:
@@ -139,7 +142,7 @@ def _survey(settings: ImportSettings) -> _Survey:
             elif settings.model not in (None, found.model):
                 survey.left_out[found.model] = None
             else:
-                _count(found, survey)
+                survey.add(found)
     if problems:
         raise FileProblems(problems)
     survey.digest = digest.hexdigest()
@@ -150,19 +153,6 @@ def _hashed(lines: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
     for line in lines:
         digest.update(line)
         yield line
-
-
-def _count(conversation: Conversation, survey: _Survey) -> None:
-    survey.trials.setdefault(conversation.case_id, []).append(conversation.trial)
-    survey.models[conversation.model] = None
-    survey.systems.add(hashlib.sha256(conversation.system.encode()).digest())
-    survey.system = conversation.system
-
-
-def _nothing(settings: ImportSettings, survey: _Survey) -> str:
-    if survey.left_out:
-        return f"no conversation with model {settings.model!r}; {settings.file} has {', '.join(survey.left_out)}."
-    return f"{settings.file} holds no conversation; expected one JSON object a line."
 
 
 def _write_run(settings: ImportSettings, survey: _Survey, folder: Path) -> dict[str, CaseOutline]:
@@ -231,11 +221,10 @@ def _prompt(settings: ImportSettings, survey: _Survey) -> PromptVersion:
     )
 
 
-def _write_suite(settings: ImportSettings, survey: _Survey, outlines: dict[str, CaseOutline]) -> None:
-    assert settings.suite is not None  # noqa: S101 - asked for by the only caller
+def _write_suite(suite: Path, settings: ImportSettings, survey: _Survey, outlines: Mapping[str, CaseOutline]) -> None:
     heading = f"{survey.conversations} recorded conversations of {len(survey.trials)} cases from {settings.file.name}"
-    settings.suite.parent.mkdir(parents=True, exist_ok=True)
-    with settings.suite.open("x", encoding="utf-8") as file:
+    suite.parent.mkdir(parents=True, exist_ok=True)
+    with suite.open("x", encoding="utf-8") as file:
         file.write(suite_text(heading, settings.prompt_ref, outlines))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from evalkit.errors import UsageError
 from evalkit.suites.schema import SuiteFile
 from evalkit.suites.voice_schema import VoiceFile
-from evalkit.yamlsource import json_schema
+from evalkit.yamlsource import FileModel, json_schema
 
 FILES = {
     "pyproject.toml": "pyproject.toml.txt",
@@ -34,7 +34,7 @@ IGNORE = ".gitignore"
 
 
 @dataclass(frozen=True)
-class Written:
+class ProjectFiles:
     """What became of the files, by path relative to the project: written, left as they were, or added to."""
 
     written: tuple[str, ...]
@@ -42,14 +42,16 @@ class Written:
     added_to: tuple[str, ...] = ()
 
 
-def start_project(folder: Path, *, ci: bool = False) -> Written:
+def start_project(folder: Path, *, ci: bool = False) -> ProjectFiles:
     """Write what is missing of a project; UsageError when the folder can't be one."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; expected a folder, or a name that is still free.")
     contents = {name: template(source) for name, source in FILES.items()}
-    contents |= {f".schema/{name}.json": _schema(name) for name in ("suite", "voice")}
+    contents[".schema/suite.json"] = _schema_text(SuiteFile, "evalkit suite")
+    contents[".schema/voice.json"] = _schema_text(VoiceFile, "evalkit brand voice")
     contents |= {name: template(source) for name, source in (CI_FILES.items() if ci else ())}
-    if not _is_new(folder):  # a project that has prompts and suites of its own needs no sample among them
+    # A project that has prompts and suites of its own needs no sample among them.
+    if any((folder / name).exists() for name in ("prompts", "suites")):
         contents = {name: text for name, text in contents.items() if not name.startswith(("prompts/", "suites/"))}
     written, kept = [], []
     for name, text in contents.items():
@@ -61,7 +63,7 @@ def start_project(folder: Path, *, ci: bool = False) -> Written:
         path.write_text(text, "utf-8")
         written.append(name)
     ignore = _ignore(folder)
-    return Written((*written, *ignore.written), (*kept, *ignore.kept), ignore.added_to)
+    return ProjectFiles((*written, *ignore.written), (*kept, *ignore.kept), ignore.added_to)
 
 
 def template(name: str) -> str:
@@ -69,27 +71,20 @@ def template(name: str) -> str:
     return files("evalkit.project").joinpath("templates", name).read_text("utf-8")
 
 
-def _is_new(folder: Path) -> bool:
-    return not any((folder / name).exists() for name in ("prompts", "suites"))
-
-
-def _ignore(folder: Path) -> Written:
+def _ignore(folder: Path) -> ProjectFiles:
     """Add the lines that .gitignore lacks; what it has stays."""
     path, wanted = folder / IGNORE, template("gitignore.txt")
     if not path.exists():
         path.write_text(wanted, "utf-8")
-        return Written((IGNORE,), ())
+        return ProjectFiles((IGNORE,), ())
     text = path.read_text("utf-8")
     missing = [line for line in wanted.splitlines() if line not in text.splitlines()]
     if not missing:
-        return Written((), (IGNORE,))
+        return ProjectFiles((), (IGNORE,))
     gap = "" if not text or text.endswith("\n") else "\n"
     path.write_text(f"{text}{gap}" + "".join(f"{line}\n" for line in missing), "utf-8")
-    return Written((), (), (IGNORE,))
+    return ProjectFiles((), (), (IGNORE,))
 
 
-def _schema(name: str) -> str:
-    schema = (
-        json_schema(SuiteFile, "evalkit suite") if name == "suite" else json_schema(VoiceFile, "evalkit brand voice")
-    )
-    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+def _schema_text(model: type[FileModel], title: str) -> str:
+    return json.dumps(json_schema(model, title), ensure_ascii=False, indent=2) + "\n"

@@ -119,7 +119,7 @@ class TrialRecorder(SessionRecorder):
             now,
             turns=set(stored.turns),
             requests={request.n for request in stored.requests},
-            calls={call.id for calls in stored.calls.values() for call in calls},
+            calls={call.id for _, call in stored.calls},
         )
         writer.open_session(start, tuple(RequestLine(start.session_id, request) for request in stored.requests))
 

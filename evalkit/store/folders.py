@@ -1,4 +1,4 @@
-"""Where runs live on disk and how they are named; knows nothing of what is in them."""
+"""Where runs and logs live on disk and how they are named; knows nothing of what is in them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ def last_run(root: Path) -> Path:
     """Return the folder of the newest run below `root`/reports; UsageError when there is none."""
     runs = [folder for folder in (root / REPORTS).glob("*") if (folder / RUN_FILE).is_file()]
     if not runs:
-        msg = f"no finished run in {REPORTS}/; start one with: evalkit run"
-        raise UsageError(msg)
+        raise UsageError(f"no finished run in {REPORTS}/; start one with: evalkit run")
     return max(runs, key=lambda folder: ((folder / RUN_FILE).stat().st_mtime_ns, folder.name))
 
 
@@ -35,5 +34,21 @@ def find_run(name: str, root: Path) -> Path:
             return folder.parent
         if (folder / RUN_FILE).is_file():
             return folder
-    msg = f"no run {name!r}: expected 'last', a run id or a folder that holds {RUN_FILE}"
-    raise UsageError(msg)
+    raise UsageError(f"no run {name!r}: expected 'last', a run id or a folder that holds {RUN_FILE}")
+
+
+def record_files(path: Path) -> tuple[Path, ...]:
+    """Return the files of a record in the order of their names: the file itself, a run's, or all logs of a folder."""
+    if path.is_file():
+        return (path,)
+    if (path / RUN_FILE).is_file():
+        return (path / RUN_FILE,)
+    return tuple(sorted(path.glob("*.jsonl*"), key=lambda file: file.name))
+
+
+def find_record(name: str, root: Path) -> Path:
+    """Return the file or folder that a name means: a log, a folder of logs, a run's folder, its id, or `last`."""
+    for path in (Path(name), root / name):
+        if path.is_file() or (path.is_dir() and record_files(path)):
+            return path
+    return find_run(name, root)

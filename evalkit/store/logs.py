@@ -21,9 +21,8 @@ import orjson
 
 from evalkit.records import PromptVersion, RequestLine, RunHeader, RunLine, ToolLine, TrialEnd, TrialStart, TurnStart
 from evalkit.records.codec import to_json
-from evalkit.store.bodies import SessionBodies
+from evalkit.store.lines import SessionBodies, plain, shallow
 from evalkit.store.redaction import Hasher, Scrubber
-from evalkit.store.writer import plain, shallow
 
 SessionLine = TurnStart | RequestLine | ToolLine | TrialEnd
 _Line = TypeVar("_Line", bound=RunLine)

@@ -6,15 +6,13 @@ Memory grows with the trials that were open at the same time, not with their num
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from evalkit.errors import NoVerdict, UsageError
 from evalkit.records import (
-    SCHEMA_VERSION,
     BaselineRecord,
     CaseRecord,
     Judgement,
@@ -36,12 +34,10 @@ from evalkit.records import (
     TrialEnd,
     TrialScore,
     TrialStart,
-    Turn,
     TurnStart,
 )
-from evalkit.records.codec import from_json
-from evalkit.store.bodies import SessionBodies
 from evalkit.store.folders import RUN_FILE
+from evalkit.store.lines import SessionBodies, decode_line, parse_line, turns_of
 
 _SESSION_LINES = tuple(
     b'{"line":"%s"' % kind
@@ -58,7 +54,7 @@ class OpenSession:
     start: TrialStart
     turns: dict[int, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
-    calls: dict[int, list[ToolCall]] = field(default_factory=dict)
+    calls: list[tuple[int, ToolCall]] = field(default_factory=list)
     simulated: list[SimulatedMessage] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
     end: TrialEnd | None = None
@@ -67,19 +63,10 @@ class OpenSession:
 
     def trial(self, system_text: str) -> Trial:
         """Return the trial that the lines tell of."""
-        turns = tuple(
-            Turn(
-                n=number,
-                user=user,
-                requests=tuple(request for request in self.requests if request.turn == number),
-                tool_calls=tuple(self.calls.get(number, ())),
-            )
-            for number, user in sorted(self.turns.items())
-        )
         transcript = Transcript(
             self.start.session_id,
             self.start.prompt_sha,
-            turns,
+            turns_of(self.turns, self.requests, self.calls),
             tuple(self.start.history),
             system_text,
             tuple(self.simulated),
@@ -104,7 +91,7 @@ class RunReader:
         for number, raw in self._lines():
             if _is_of_session(raw):
                 continue
-            match self._parse(raw, number):
+            match parse_line(self._file, number, decode_line(self._file, number, raw)):
                 case RunHeader() as line:
                     header = line
                 case SuiteRecord() as line:
@@ -122,23 +109,19 @@ class RunReader:
                 case _:
                     pass
         if header is None:
-            msg = f"{self._file}: no run in this file; expected a first line with the run's header."
-            raise UsageError(msg)
+            raise UsageError(f"{self._file}: no run in this file; expected a first line with the run's header.")
         self.header = header
 
     def trials(self) -> Iterator[Trial]:
         """Yield every finished trial, graded or not, in the order in which they ended."""
         for session in self._sessions():
             if session.end is not None:
-                yield self._trial(session)
+                prompt = self.prompts.get(session.start.prompt_sha)
+                yield session.trial(prompt.text if prompt else "")
 
     def open_sessions(self) -> dict[str, OpenSession]:
         """Return the sessions that began and did not end, by session id."""
         return {session.start.session_id: session for session in self._sessions() if session.end is None}
-
-    def _trial(self, session: OpenSession) -> Trial:
-        prompt = self.prompts.get(session.start.prompt_sha)
-        return session.trial(prompt.text if prompt else "")
 
     def _sessions(self) -> Iterator[OpenSession]:
         """Yield each session once its score is read; what never got one comes last."""
@@ -146,15 +129,16 @@ class RunReader:
         for number, raw in self._lines():
             if not _is_of_session(raw):
                 continue
-            line = self._parse(raw, number, sessions)
+            obj = decode_line(self._file, number, raw)
+            session = sessions.get(obj.get("session_id", ""))
+            line = parse_line(self._file, number, obj, session.bodies if session else None)
             if isinstance(line, TrialStart):
                 bodies = SessionBodies(self.prompts.get(line.prompt_sha), line.history)
                 sessions[line.session_id] = OpenSession(line, bodies=bodies)
                 continue
-            session = sessions.get(line.session_id)  # type: ignore[union-attr]
             if session is None:
-                msg = f"{self._file}:{number}: a line of session {line.session_id!r} without its start"  # type: ignore[union-attr]
-                raise NoVerdict(msg)
+                session_id = obj.get("session_id")
+                raise NoVerdict(f"{self._file}:{number}: a line of session {session_id!r} without its start")
             _take(session, line)
             if session.score is not None and session.end is not None:
                 yield sessions.pop(session.start.session_id)
@@ -166,33 +150,9 @@ class RunReader:
                 if raw.endswith(b"\n"):  # a torn last line never happened
                     yield number, raw
 
-    def _parse(self, raw: bytes, number: int, sessions: dict[str, OpenSession] | None = None) -> RunLine:
-        try:
-            obj: dict[str, Any] = orjson.loads(raw)
-            refuse_newer(obj)
-            if obj.get("line") == "request" and sessions is not None:
-                return _request_line(obj, sessions)
-            return from_json(obj)
-        except UsageError as exc:
-            msg = f"{self._file}: {exc}"
-            raise UsageError(msg) from exc
-        except (ValueError, KeyError, TypeError) as exc:
-            msg = f"{self._file}:{number}: this line is damaged ({str(exc).splitlines()[0]}); restore the file."
-            raise NoVerdict(msg) from exc
-
 
 def _is_of_session(raw: bytes) -> bool:
     return raw.startswith(_SESSION_LINES) and not raw.startswith(_JUDGE_TEST)
-
-
-def _request_line(obj: dict[str, Any], sessions: dict[str, OpenSession]) -> RequestLine:
-    packed = obj["request"]["body"]
-    line = from_json(obj)
-    assert isinstance(line, RequestLine)  # noqa: S101 - the kind was looked at by the caller
-    session = sessions.get(line.session_id)
-    if session is None or session.bodies is None or not isinstance(packed.get("messages"), dict):
-        return line
-    return replace(line, request=replace(line.request, body=session.bodies.unpack(packed, line.request)))
 
 
 def _take(session: OpenSession, line: RunLine) -> None:
@@ -202,7 +162,7 @@ def _take(session: OpenSession, line: RunLine) -> None:
         case RequestLine():
             session.requests.append(line.request)
         case ToolLine():
-            session.calls.setdefault(line.turn, []).append(line.call)
+            session.calls.append((line.turn, line.call))
         case SimulatedLine():
             session.simulated.append(line.message)
         case JudgementLine():
@@ -215,8 +175,21 @@ def _take(session: OpenSession, line: RunLine) -> None:
             pass
 
 
-def refuse_newer(obj: dict[str, Any]) -> None:
-    version = obj.get("schema_version", SCHEMA_VERSION)
-    if version > SCHEMA_VERSION:
-        msg = f"written with record version {version}, this evalkit reads up to {SCHEMA_VERSION}; update evalkit."
-        raise UsageError(msg)
+_OF_RUN = ("run", "prompt", "run_end")
+_OF_SUITE = ("suite", "case", "baseline")
+
+
+def copy_sessions(folder: Path, suite: str) -> Iterator[bytes]:
+    """Yield the lines of a run that concern one suite, byte for byte, in their order; together they are a run."""
+    sessions: set[str] = set()
+    with (folder / RUN_FILE).open("rb") as file:
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                continue
+            obj = orjson.loads(raw)
+            kind = obj["line"]
+            if kind == "session" and obj["key"]["suite"] == suite:
+                sessions.add(obj["session_id"])
+            of_suite = kind in _OF_SUITE and obj.get("path", obj.get("suite")) == suite
+            if kind in _OF_RUN or of_suite or obj.get("session_id") in sessions:
+                yield raw

@@ -1,9 +1,8 @@
-"""Takes secrets out of what is about to be written.
+"""What must not be written: secrets, and in logs that keep hashes the texts themselves.
 
-Takes the texts out of a record's lines: each becomes a hash and a length, so that rates and costs stay computable.
-
-Knows which fields of a line hold what people and models said; knows nothing of files. The hash is keyed: without the
-key nobody can guess a short text ("yes", a name) by hashing candidates. Equal texts stay equal under one key.
+Each text becomes a hash and a length, so that rates and costs stay computable. The hash is keyed: without the key
+nobody can guess a short text ("yes", a name) by hashing candidates; equal texts stay equal under one key. Knows which
+fields of a line hold what people and models said; knows nothing of files.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from typing import Any, TypeVar
 import orjson
 
 from evalkit.records import (
-    Attempt,
     Failure,
     PromptVersion,
     Request,
@@ -64,7 +62,6 @@ class Scrubber:
 
 
 _Line = TypeVar("_Line", bound=RunLine)
-HASHED = re.compile(r"hashed:[0-9a-f]{24}:\d+")
 # Fields of the Messages API's objects that say what something is and not what was said.
 _STRUCTURE = frozenset({"type", "role", "id", "tool_use_id", "name", "cache_control", "is_error", "media_type"})
 
@@ -109,7 +106,7 @@ class Hasher:
             partial=self._blocks(request.partial),
             stop_details=request.stop_details and self._block(request.stop_details),
             failure=request.failure and self._failure(request.failure),
-            attempts=tuple(self._attempt(attempt) for attempt in request.attempts),
+            attempts=tuple(replace(each, failure=self._failure(each.failure)) for each in request.attempts),
         )
 
     def _field(self, name: str, value: Any) -> Any:
@@ -117,9 +114,6 @@ class Hasher:
         if name == "metadata":
             return self._all(value)
         return self._block(value) if name in {"messages", "system"} else value
-
-    def _attempt(self, attempt: Attempt) -> Attempt:
-        return replace(attempt, failure=self._failure(attempt.failure))
 
     def _failure(self, failure: Failure) -> Failure:
         """Hide a message that may quote the reply; what the API says beside an HTTP error is its own words."""

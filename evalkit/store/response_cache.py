@@ -19,8 +19,8 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from evalkit.records import JsonObject, Request
+from evalkit.store.lines import plain, shallow
 from evalkit.store.redaction import Scrubber
-from evalkit.store.writer import plain, shallow
 
 CACHE = ".evalkit_cache"
 KEEP_S = 30 * 24 * 3600.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,10 +12,22 @@ from typing import Any, Self
 import orjson
 
 from evalkit.errors import UsageError
-from evalkit.records import PromptVersion, RequestLine, RunLine, TrialEnd, TrialStart
+from evalkit.records import (
+    JudgementLine,
+    PromptVersion,
+    RequestLine,
+    RunLine,
+    SimulatedLine,
+    ToolLine,
+    Transcript,
+    TrialEnd,
+    TrialKey,
+    TrialStart,
+    TurnStart,
+)
 from evalkit.records.codec import to_json
-from evalkit.store.bodies import SessionBodies
 from evalkit.store.folders import RUN_FILE
+from evalkit.store.lines import SessionBodies, plain, shallow
 from evalkit.store.redaction import Scrubber
 
 
@@ -89,22 +101,6 @@ class RunWriter:
         return packed
 
 
-def shallow(value: Any) -> dict[str, Any]:
-    """Return a dataclass as a dict of its fields, values untouched."""
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
-
-
-def plain(value: object) -> object:
-    """Turn what orjson does not know (a mapping that is no dict, a named tuple) into what it does."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, tuple):
-        return list(value)
-    if hasattr(value, "keys"):
-        return {key: value[key] for key in value.keys()}  # type: ignore[index]  # noqa: SIM118
-    raise TypeError
-
-
 def _drop_torn_line(file: int) -> None:
     """Cut the file after its last complete line."""
     end = size = os.fstat(file).st_size
@@ -118,3 +114,15 @@ def _drop_torn_line(file: int) -> None:
         end = start
     if end != size:
         os.ftruncate(file, end)
+
+
+def trial_lines(key: TrialKey, session_id: str, transcript: Transcript, ts: str = "") -> Iterator[RunLine]:
+    """Yield the lines of a trial up to its end and its score, in the order in which a run writes them."""
+    yield TrialStart(key, session_id, transcript.prompt_sha, transcript.history, ts)
+    yield from (SimulatedLine(session_id, message) for message in transcript.simulated)
+    for turn in transcript.turns:
+        yield TurnStart(session_id, turn.n, turn.user)
+        for request in turn.requests:
+            yield RequestLine(session_id, request)
+            yield from (ToolLine(session_id, turn.n, call) for call in turn.tool_calls if call.request_n == request.n)
+    yield from (JudgementLine(session_id, judgement) for judgement in transcript.judgements)

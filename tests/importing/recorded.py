@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from evalkit.importing import Imported, ImportSettings, import_transcripts
+from evalkit.importing import ImportCounts, ImportSettings, import_transcripts
 from evalkit.records import Trial
 from evalkit.store import RunReader
 
@@ -47,7 +47,7 @@ def settings(file: Path, **changes: Any) -> ImportSettings:
     return ImportSettings(file, folder, "20261122-000000-aaaa", "2026-11-22T00:00:00.000Z", **changes)
 
 
-def imported(file: Path, **changes: Any) -> Imported:
+def imported(file: Path, **changes: Any) -> ImportCounts:
     return import_transcripts(settings(file, **changes))
 
 

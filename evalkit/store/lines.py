@@ -1,0 +1,157 @@
+"""A line of a record as bytes and back, the same in runs and in logs.
+
+Request bodies are written without repetition: the system prompt and the tools stand in the prompt's line; messages that
+the previous request had (and its reply, as the assistant's message) are counted, not copied. So a session grows
+linearly, and any body can be put together again exactly.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from evalkit.errors import NoVerdict, UsageError
+from evalkit.records import SCHEMA_VERSION, JsonObject, PromptVersion, Request, RequestLine, RunLine, ToolCall, Turn
+from evalkit.records.codec import from_json
+
+FROM_PROMPT = {"from": "prompt"}
+
+
+class SessionBodies:
+    """The messages a session has shown so far; packs and unpacks the bodies of its requests, in order."""
+
+    def __init__(self, prompt: PromptVersion | None, history: Sequence[JsonObject]) -> None:
+        self._prompt = prompt
+        self._known: list[JsonObject] = list(history)
+
+    @property
+    def known(self) -> tuple[JsonObject, ...]:
+        """The messages of the conversation as far as they were shown."""
+        return tuple(self._known)
+
+    def pack(self, request: Request) -> dict[str, Any]:
+        """Return the body with what is known left out, and learn what is new."""
+        packed = dict(request.body)
+        for key, value in self._prompt_parts():
+            if key in packed and packed[key] == value:
+                packed[key] = FROM_PROMPT
+        messages = list(request.body.get("messages", ()))
+        keep = _common_prefix(self._known, messages)
+        packed["messages"] = {"keep": keep, "new": messages[keep:]}
+        self._learn(messages, request)
+        return packed
+
+    def unpack(self, packed: JsonObject, request: Request) -> dict[str, Any]:
+        """Return the whole body of a packed one; `request` gives the reply that later bodies build on."""
+        body = dict(packed)
+        for key, value in self._prompt_parts():
+            if body.get(key) == FROM_PROMPT:
+                body[key] = value
+        messages = self._known[: packed["messages"]["keep"]] + list(packed["messages"]["new"])
+        body["messages"] = messages
+        self._learn(messages, request)
+        return body
+
+    def _prompt_parts(self) -> list[tuple[str, list[JsonObject]]]:
+        if self._prompt is None:
+            return []
+        return [("system", list(self._prompt.system)), ("tools", list(self._prompt.tools))]
+
+    def _learn(self, messages: list[JsonObject], request: Request) -> None:
+        reply: list[JsonObject] = [{"role": "assistant", "content": list(request.content)}] if request.content else []
+        self._known = messages + reply
+
+
+def _common_prefix(known: Sequence[JsonObject], messages: Sequence[JsonObject]) -> int:
+    """Count the first messages that are equal, including the order of their keys (a body is sent byte for byte)."""
+    count = 0
+    for left, right in zip(known, messages, strict=False):
+        if left is not right and not _same(left, right):
+            break
+        count += 1
+    return count
+
+
+def _same(left: object, right: object) -> bool:
+    if isinstance(left, dict) and isinstance(right, dict):
+        return list(left) == list(right) and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        return len(left) == len(right) and all(_same(a, b) for a, b in zip(left, right, strict=True))
+    return type(left) is type(right) and left == right
+
+
+def shallow(value: Any) -> dict[str, Any]:
+    """Return a dataclass as a dict of its fields, values untouched."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+def plain(value: object) -> object:
+    """Turn what orjson does not know (a mapping that is no dict, a named tuple) into what it does."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, tuple):
+        return list(value)
+    if hasattr(value, "keys"):
+        return {key: value[key] for key in value.keys()}  # type: ignore[index]  # noqa: SIM118
+    raise TypeError
+
+
+def decode_line(file: Path, number: int, raw: bytes) -> dict[str, Any]:
+    """Return a line's JSON. NoVerdict when it is damaged, UsageError when a newer evalkit wrote it."""
+    try:
+        obj: dict[str, Any] = orjson.loads(raw)
+        version = obj.get("schema_version", SCHEMA_VERSION)
+    except (ValueError, AttributeError) as exc:
+        raise _damaged(file, number, exc) from exc
+    if version > SCHEMA_VERSION:
+        raise UsageError(
+            f"{file}: written with record version {version}, this evalkit reads up to {SCHEMA_VERSION}; update evalkit."
+        )
+    return obj
+
+
+def read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each line of a record as JSON with its number, as `decode_line` does; a torn last line never happened."""
+    with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as lines:
+        for number, raw in enumerate(lines, 1):
+            if raw.endswith(b"\n"):
+                yield number, decode_line(file, number, raw)
+
+
+def parse_line(file: Path, number: int, obj: dict[str, Any], bodies: SessionBodies | None = None) -> RunLine:
+    """Return the value a line stands for; NoVerdict when it can't be read.
+
+    A request's body is put together again where the `bodies` of its session are given.
+    """
+    try:
+        packed = obj["request"]["body"] if obj.get("line") == "request" else {}
+        line = from_json(obj)
+        if bodies is None or not isinstance(line, RequestLine) or not isinstance(packed.get("messages"), dict):
+            return line
+        return replace(line, request=replace(line.request, body=bodies.unpack(packed, line.request)))
+    except (ValueError, KeyError, TypeError) as exc:
+        raise _damaged(file, number, exc) from exc
+
+
+def _damaged(file: Path, number: int, exc: Exception) -> NoVerdict:
+    return NoVerdict(f"{file}:{number}: this line is damaged ({str(exc).splitlines()[0]}); restore the file.")
+
+
+def turns_of(
+    users: Mapping[int, str], requests: Sequence[Request], calls: Sequence[tuple[int, ToolCall]]
+) -> tuple[Turn, ...]:
+    """Return the turns that a session's lines tell of: user messages by turn, requests, calls with their turn."""
+    return tuple(
+        Turn(
+            n=number,
+            user=user,
+            requests=tuple(request for request in requests if request.turn == number),
+            tool_calls=tuple(call for turn, call in calls if turn == number),
+        )
+        for number, user in sorted(users.items())
+    )
