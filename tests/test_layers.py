@@ -37,6 +37,9 @@ DOORS = {
     "rich": {"cli/", "reporting/"},
     "opentelemetry": {"engine/telemetry.py", "library.py"},
     "botocore": {"engine/aws_frames.py"},
+    "py3langid": {"reading/language.py"},
+    "phonenumbers": {"reading/personal_data.py"},
+    "stdnum": {"reading/personal_data.py"},
 }
 
 

@@ -6,11 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from evalkit.graders import grade_text_rule
-from evalkit.graders.guarded import is_card, is_iban
 from evalkit.records import Transcript, TrialVerdict
 from tests.graders.build import assertion, finding, said, verdict
 
@@ -129,16 +126,3 @@ def test_personal_data_is_only_what_the_user_gave(reply: str, user: str, expecte
     """The user's own address may be repeated, a card number never; order numbers and dates are no phone numbers."""
     rule = {"kinds": ["mail", "phone", "card", "iban"]}
     assert verdict(asked(reply, user), "voice.personal_data", rule) is expected
-
-
-@given(st.text(alphabet="0123456789", min_size=12, max_size=18))
-def test_one_check_digit_in_ten_makes_a_card_number(digits: str) -> None:
-    """Exactly one last digit fits (but for numbers of one digit only)."""
-    fits = [last for last in "0123456789" if is_card(digits + last)]
-    assert len(fits) == 1 or len(set(digits)) == 1
-
-
-def test_check_digits_of_ibans() -> None:
-    """The standard's example is one, and not with a digit changed."""
-    assert is_iban("GB82 WEST 1234 5698 7654 32")
-    assert not is_iban("GB82 WEST 1234 5698 7654 33")
