@@ -6,7 +6,7 @@ is what answers here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +29,16 @@ from evalkit.engine import (
     TurnFinished,
 )
 from evalkit.engine.chat import APOLOGY
-from evalkit.engine.claude import STAND_IN_KEY, ClaudeDoor
 from evalkit.engine.functions import ToolFunction, Toolset, tools_from
-from evalkit.engine.platforms import ANTHROPIC, check_platform, endpoint_name
+from evalkit.engine.platforms import ANTHROPIC, check_platform
 from evalkit.engine.production_log import ProductionLog
 from evalkit.engine.telemetry import SessionTrace, open_tracer
 from evalkit.engine.tools import TIMEOUT_S
 from evalkit.errors import UsageError
 from evalkit.pricing import price_with
 from evalkit.prompts import load_prompt, with_tools
-from evalkit.records import PromptVersion, Source, Usage
+from evalkit.records import PromptVersion, Usage
+from evalkit.source import LIVE, open_door
 
 RETRY = RetryPolicy()
 LIMITS = Limits(turn_s=300.0)  # a person is waiting
@@ -75,7 +75,9 @@ class Service:
         self.price(prompt.model, Usage())  # loads the price table now: a first customer should not wait for it
         self.limiter = RateLimiter()
         self.tracer = open_tracer(options.tracer_provider)
-        self.door, self.source, self._stop = _open_door(options)
+        if options.via == LIVE:
+            check_platform(options.platform)
+        self.connection = open_door(options.via, options.platform, options.tracer_provider)
 
     def session(self, session_id: str, conversation: Conversation | None = None) -> Session:
         """Return a session; with the conversation it ended with last time, it goes on from there."""
@@ -83,8 +85,7 @@ class Service:
 
     async def close(self) -> None:
         """Close connections and log."""
-        await self.door.close()
-        self._stop()
+        await self.connection.close()
         if self.log is not None:
             self.log.close()
 
@@ -99,9 +100,9 @@ class Session:
         self.conversation = conversation
         options, prompt = service.options, service.prompt
         self._trace = SessionTrace(service.tracer, session_id, prompt)
-        self._log = service.log.session(session_id, prompt, service.source) if service.log else None
+        self._log = service.log.session(session_id, prompt, service.connection.source) if service.log else None
         replies = ApiReplies(
-            service.door, service.price, policy=options.retry, limits=options.limits, limiter=service.limiter
+            service.connection.door, service.price, policy=options.retry, limits=options.limits, limiter=service.limiter
         )
         self._bot = Chatbot(
             prompt,
@@ -175,16 +176,3 @@ def _fit(prompt: PromptVersion, toolset: Toolset) -> tuple[PromptVersion, ToolSo
     if added:
         prompt = with_tools(prompt, [*prompt.tools, *added])
     return prompt, source if definitions else NoTools()
-
-
-def _open_door(options: Options) -> tuple[ClaudeDoor, Source, Callable[[], None]]:
-    """Return the connection, what is behind it, and how to stop what was started for it."""
-    if options.via == "live":
-        check_platform(options.platform)
-        door = ClaudeDoor(platform=options.platform, tracer_provider=options.tracer_provider)
-        return door, Source("live", endpoint_name(options.platform)), lambda: None
-    from evalkit.standin import StandIn
-
-    stand_in = StandIn()
-    door = ClaudeDoor(stand_in.start(), STAND_IN_KEY, tracer_provider=options.tracer_provider)
-    return door, Source("stand-in"), stand_in.stop

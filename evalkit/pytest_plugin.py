@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ import pytest
 
 if TYPE_CHECKING:
     from evalkit.records import CaseRecord, CaseSummary
-    from evalkit.runner import Project
 
 STAND_IN = "stand-in"
 REPORTS = "reports/pytest"
@@ -138,21 +138,28 @@ class CaseItem(pytest.Item):
     def _play(self) -> tuple[CaseSummary, str]:
         """Return the case's summary, and what the terminal shows of it."""
         from evalkit.analysis import analyse
+        from evalkit.cli.config import load_config
+        from evalkit.cli.progress import NoProgress
+        from evalkit.pricing import parse_prices, price_table, price_with
         from evalkit.records import CaseVerdict
         from evalkit.reporting import render_case
-        from evalkit.runner import Invocation, RunSettings, start_run
+        from evalkit.runner import Invocation, Project, RunSettings, start_run
         from evalkit.store import RunReader, new_run_id
 
         root = self.parent.root
-        settings = RunSettings(
-            targets=(f"{self.case.suite}::{self.case.case_id}",),
-            via=self.config.getoption("--evalkit-via"),
-            max_cost_usd=self.config.getoption("--evalkit-max-cost"),
-            compare=False,
-            **_configured(root),
-        )
-        folder = root / REPORTS / new_run_id(_now())
-        reader = RunReader(start_run(_project(root), Invocation(settings, folder, ("pytest", self.nodeid))))
+        config = load_config(root)
+        asked = {
+            "targets": (f"{self.case.suite}::{self.case.case_id}",),
+            "via": self.config.getoption("--evalkit-via"),
+            "max_cost_usd": self.config.getoption("--evalkit-max-cost"),
+            "compare": False,
+        }
+        # The project's limits are those of a whole run; a single case has its own.
+        settings = RunSettings.for_project({key: config[key] for key in ("jobs", "platform") if key in config}, asked)
+        prices = parse_prices(config.get("prices", []))
+        project = Project(root, price_with(prices), NoProgress, price_table(prices))
+        folder = root / REPORTS / new_run_id(datetime.now(UTC))
+        reader = RunReader(start_run(project, Invocation(settings, folder, ("pytest", self.nodeid))))
         if reader.end is not None and reader.end.reason == "interrupted":
             raise KeyboardInterrupt
         analysis = analyse(reader)
@@ -175,16 +182,6 @@ class CaseItem(pytest.Item):
         return self.path, max(self.case.place.line - 1, 0), self.name
 
 
-def _project(root: Path) -> Project:
-    from evalkit.cli.config import load_config
-    from evalkit.cli.progress import NoProgress
-    from evalkit.pricing import parse_prices, price_table, price_with
-    from evalkit.runner import Project
-
-    prices = parse_prices(load_config(root).get("prices", []))
-    return Project(root, price_with(prices), NoProgress, price_table(prices))
-
-
 def _is_blessed(root: Path, suite: str, via: str) -> bool:
     """Return whether a suite has a baseline that was taken from this source."""
     from evalkit.baseline import baseline_name, load_baseline
@@ -192,17 +189,3 @@ def _is_blessed(root: Path, suite: str, via: str) -> bool:
     name = baseline_name(suite)
     found = load_baseline(root / name, name) if (root / name).is_file() else None
     return found is not None and found.conditions.source.partition(",")[0] == via
-
-
-def _configured(root: Path) -> dict[str, Any]:
-    """Return what the project's own settings say of a run's platform and width."""
-    from evalkit.cli.config import load_config
-
-    config = load_config(root)
-    return {key: config[key] for key in ("jobs", "platform") if key in config}
-
-
-def _now() -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)

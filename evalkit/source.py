@@ -1,20 +1,27 @@
 """Where replies come from: the real API, or the stand-in, started here and stopped at the end.
 
-Knows how a source is chosen, refused, named and opened; runs and chats open it the same way. Importing it loads neither
-the SDK nor the stand-in.
+Knows how a source is chosen, refused, named and opened, and what only the stand-in is told; runs, chats and products
+open it the same way. Importing it loads neither the SDK nor the stand-in.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+import orjson
 
 from evalkit.engine import Door
 from evalkit.engine.platforms import ANTHROPIC, check_platform, endpoint_name, is_configured
 from evalkit.errors import UsageError
-from evalkit.records import Source
+from evalkit.records import JsonObject, Source
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
 
 LIVE = "live"
 STAND_IN = "stand-in"
@@ -22,10 +29,11 @@ STAND_IN = "stand-in"
 
 @dataclass(frozen=True)
 class OpenSource:
-    """A door that is open, and what is behind it."""
+    """A door that is open, what is behind it, and how both are closed."""
 
     source: Source
     door: Door
+    close: Callable[[], Awaitable[None]]
 
 
 def describe_source(via: str, platform: str = ANTHROPIC) -> Source:
@@ -60,24 +68,48 @@ def load_source(via: str) -> None:
         build_server(Settings(answer=default_answer()))  # thrown away: it is the imports that take time
 
 
-@asynccontextmanager
-async def open_source(via: str, platform: str = ANTHROPIC) -> AsyncIterator[OpenSource]:
-    """Open `live` or `stand-in`, and close it at the end."""
+def stand_in_headers(
+    source: Source, trial: int, steps: Sequence[JsonObject] = (), replies_before: int = 0
+) -> dict[str, str]:
+    """Return what the stand-in is told beside each request of a conversation; nothing for any other source.
+
+    `trial` says which of several answers to give, `steps` what a case scripts for it; `replies_before` of the replies
+    in the conversation were there before the first step.
+    """
+    if source.kind != "stand-in":
+        return {}
+    headers = {"x-evalkit-trial": str(trial)}
+    if steps:
+        plan = {"steps": list(steps), "from": replies_before}
+        headers["x-evalkit-script"] = base64.b64encode(orjson.dumps(plan)).decode()
+    return headers
+
+
+def open_door(via: str, platform: str = ANTHROPIC, tracer_provider: TracerProvider | None = None) -> OpenSource:
+    """Open `live` or `stand-in` for the caller to close; spans go to `tracer_provider`, or to the global one."""
     from evalkit.engine.claude import STAND_IN_KEY, ClaudeDoor
 
+    source = describe_source(via, platform)
     if via == LIVE:
-        door = ClaudeDoor(platform=platform)
-        try:
-            yield OpenSource(describe_source(via, platform), door)
-        finally:
-            await door.close()
-        return
+        door = ClaudeDoor(platform=platform, tracer_provider=tracer_provider)
+        return OpenSource(source, door, door.close)
     from evalkit.standin import StandIn
 
     stand_in = StandIn()
-    door = ClaudeDoor(stand_in.start(), STAND_IN_KEY)
-    try:
-        yield OpenSource(describe_source(via), door)
-    finally:
+    door = ClaudeDoor(stand_in.start(), STAND_IN_KEY, tracer_provider=tracer_provider)
+
+    async def close() -> None:
         await door.close()
         stand_in.stop()
+
+    return OpenSource(source, door, close)
+
+
+@asynccontextmanager
+async def open_source(via: str, platform: str = ANTHROPIC) -> AsyncIterator[OpenSource]:
+    """Open `live` or `stand-in`, and close it at the end."""
+    opened = open_door(via, platform)
+    try:
+        yield opened
+    finally:
+        await opened.close()

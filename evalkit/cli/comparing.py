@@ -36,29 +36,17 @@ def compare_prompts(options: Mapping[str, Any], root: Path, command: tuple[str, 
     from evalkit.cli.run import make_project
     from evalkit.gate import compare_run
     from evalkit.runner import Invocation, RunSettings, start_run
-    from evalkit.source import LIVE, STAND_IN, usual_source
+    from evalkit.source import LIVE, STAND_IN
     from evalkit.store import RunReader
 
     config = load_config(root)
-    platform = config.get("platform", "anthropic")
-    via = options["via"] or usual_source(platform)
-    if via not in (LIVE, STAND_IN):
-        raise UsageError(f"compare: --via {via} is no source that can play two prompts; expected live or stand-in.")
-    settings = RunSettings(
-        targets=options["targets"],
-        via=via,
-        prompt=options["candidate"],
-        keyword=options["keyword"],
-        tags=options["tags"],
-        trials=options["trials"],
-        inputs=options["inputs"],
-        max_cost_usd=options["max_cost"] if options["max_cost"] is not None else config.get("max_cost"),
-        max_time_s=options["max_time"],
-        platform=platform,
-        jobs=options["jobs"] or config.get("jobs", 8),
-        against_prompt=options["baseline"],
-        draw=options["draw"],
-    )
+    asked = {name: options[name] for name in ("targets", "via", "keyword", "tags", "trials", "inputs", "jobs", "draw")}
+    limits = {"max_cost_usd": options["max_cost"], "max_time_s": options["max_time"]}
+    prompts = {"prompt": options["candidate"], "against_prompt": options["baseline"]}
+    settings = RunSettings.for_project(config, {**asked, **limits, **prompts})
+    if settings.via not in (LIVE, STAND_IN):
+        msg = f"compare: --via {settings.via} is no source that can play two prompts; expected live or stand-in."
+        raise UsageError(msg)
     folder = start_run(make_project(root, config, quiet=options["quiet"]), Invocation(settings, None, command))
     reader = RunReader(folder)
     compared = compare_run(reader)

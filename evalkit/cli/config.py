@@ -1,4 +1,4 @@
-"""`[tool.evalkit]` of the project's pyproject.toml: defaults for options, and prices."""
+"""`[tool.evalkit]` of the project's pyproject.toml: defaults for options (`max_time` in seconds), and prices."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
+
+from evalkit.cli.options import Duration
 from evalkit.errors import FileProblems, UsageError
 from evalkit.records import Place
 
@@ -26,4 +29,9 @@ def load_config(root: Path) -> dict[str, Any]:
         known = ", ".join(sorted(KNOWN))
         msg = f"pyproject.toml: unknown key {unknown[0]!r} in [tool.evalkit]; expected one of {known}."
         raise UsageError(msg)
+    if isinstance(table.get("max_time"), str):
+        try:
+            table["max_time"] = Duration().convert(table["max_time"], None, None)
+        except click.BadParameter as exc:
+            raise UsageError(f"pyproject.toml: max_time in [tool.evalkit]: {exc.message}") from exc
     return dict(table)

@@ -160,28 +160,15 @@ def make_project(root: Path, config: Mapping[str, Any], *, quiet: bool) -> Proje
 
 def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any]) -> RunSettings:
     from evalkit.runner import RunSettings, failed_last_time
-    from evalkit.source import usual_source
 
-    platform = config.get("platform", "anthropic")
-    max_time = options["max_time"] or config.get("max_time")
-    return RunSettings(
-        targets=options["targets"],
-        via=options["via"] or usual_source(platform),
-        prompt=options["prompt"],
-        keyword=options["keyword"],
-        tags=options["tags"],
-        last_failed=failed_last_time(root) if options["last_failed"] else None,
-        trials=options["trials"],
-        inputs=options["inputs"],
-        max_cost_usd=options["max_cost"] if options["max_cost"] is not None else config.get("max_cost"),
-        max_time_s=Duration().convert(max_time, None, None) if max_time is not None else None,
-        platform=platform,
-        jobs=options["jobs"] or config.get("jobs", 8),
-        against=options["against"],
-        draw=options["draw"],
-        fresh=options["fresh"],
-        fail_fast=options["fail_fast"],
-    )
+    names = ("targets", "via", "prompt", "keyword", "tags", "trials", "inputs", "jobs", "against", "draw", "fresh")
+    asked = {
+        **{name: options[name] for name in (*names, "fail_fast")},
+        "last_failed": failed_last_time(root) if options["last_failed"] else None,
+        "max_cost_usd": options["max_cost"],
+        "max_time_s": options["max_time"],
+    }
+    return RunSettings.for_project(config, asked)
 
 
 def _refuse_beside_resume(options: Mapping[str, Any]) -> None:

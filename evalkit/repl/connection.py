@@ -6,20 +6,25 @@ Loading the SDK takes a second and starting the stand-in some more; both happen 
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-
-import orjson
 
 from evalkit.engine import ApiReplies, Door, Limits, Price, RateLimiter, Replies
 from evalkit.engine.platforms import ANTHROPIC
 from evalkit.engine.threads import run_in_thread
 from evalkit.errors import UsageError
-from evalkit.records import JsonObject, Source
-from evalkit.source import LIVE, STAND_IN, describe_source, load_source, open_source, require_credential, usual_source
+from evalkit.records import JsonObject
+from evalkit.source import (
+    LIVE,
+    STAND_IN,
+    describe_source,
+    load_source,
+    open_source,
+    require_credential,
+    stand_in_headers,
+    usual_source,
+)
 
 LIMITS = Limits(turn_s=300.0)  # a person is waiting
 
@@ -56,7 +61,8 @@ class Connection:
         self.warm_up()
         assert self._opening is not None  # noqa: S101 - set by the line above
         door = await asyncio.shield(self._opening)
-        headers = _headers(self.source, trial, script or Script())
+        script = script or Script()
+        headers = stand_in_headers(self.source, trial, script.steps, script.replies_before)
         return ApiReplies(door, self._price, headers=headers, limits=LIMITS, limiter=self._limiter)
 
     async def close(self) -> None:
@@ -78,14 +84,3 @@ def choose_source(asked: str | None, platform: str = ANTHROPIC) -> str:
         raise UsageError(f"--via {via}: a chat needs replies that are made now; expected live or stand-in.")
     require_credential(via, platform)
     return via
-
-
-def _headers(source: Source, trial: int, script: Script) -> dict[str, str]:
-    """Return what the stand-in is told beside the request, as a run tells it; nothing is added to a live one."""
-    if source.kind != "stand-in":
-        return {}
-    headers = {"x-evalkit-trial": str(trial)}
-    if script.steps:
-        plan: dict[str, Sequence[JsonObject] | int] = {"steps": script.steps, "from": script.replies_before}
-        headers["x-evalkit-script"] = base64.b64encode(orjson.dumps(plan)).decode()
-    return headers

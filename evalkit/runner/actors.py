@@ -8,7 +8,6 @@ case scripts for it. Tools answer from the suite's fixtures.
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -23,6 +22,7 @@ from evalkit.suites import Fixture, Simulation
 
 GOAL_MARK, STOP_MARK = "[GOAL REACHED]", "[STOP]"
 MAX_TOKENS = 2048
+NO_FIXTURE = "no fixture"
 _OPENING = "(The chat window is open. Write the user's first message.)"
 _SILENCE = "(The assistant said nothing.)"
 _ROLE = """\
@@ -138,21 +138,13 @@ def read_user_message(number: int, request: Request) -> SimulatedMessage:
     return SimulatedMessage(number, "", side, "failed")
 
 
-def script_headers(simulation: Simulation, history: Sequence[JsonObject], trial: int) -> Mapping[str, str]:
-    """Return what the stand-in is told, so that it says what the case scripts for the user and then stops."""
-    script = [{"say": text} for text in simulation.script or (simulation.goal,)]
-    plan = {
-        "steps": [*script, {"say": GOAL_MARK}],
-        "from": sum(message.get("role") == "user" for message in history),
-    }
-    return {"x-evalkit-trial": str(trial), "x-evalkit-script": base64.b64encode(orjson.dumps(plan)).decode()}
-
-
-NO_FIXTURE = "no fixture"
+def steps_of(simulation: Simulation) -> list[JsonObject]:
+    """Return what the stand-in says as this user: what the case scripts for it, and then that the goal is reached."""
+    return [{"say": text} for text in (*(simulation.script or (simulation.goal,)), GOAL_MARK)]
 
 
 class FixtureTools:
-    """Answers each call with the first fixture of the tool that matches and is not used up."""
+    """Answers each call with the first fixture of the tool that fits and is not used up; make one for each trial."""
 
     def __init__(self, fixtures: Mapping[str, tuple[Fixture, ...]]) -> None:
         self._fixtures = fixtures
@@ -160,20 +152,30 @@ class FixtureTools:
 
     async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
         """Answer one call; without a fixture the model hears that the tool is down, and the record says why."""
-        fixture = self._take(name, tool_input)
+        fixture = self.take(name, tool_input)
         if fixture is None:
             return ToolOutcome(f"{name} is not available at the moment.", is_error=True, origin=NO_FIXTURE)
         await asyncio.sleep(fixture.delay_ms / 1000)
-        if fixture.error is not None:
-            return ToolOutcome(fixture.error, is_error=True, origin=str(fixture.place))
-        value = fixture.returns
-        text = value if isinstance(value, str) else orjson.dumps(value).decode()
-        return ToolOutcome(text, origin=str(fixture.place))
+        return outcome_of(fixture)
 
-    def _take(self, name: str, tool_input: JsonObject) -> Fixture | None:
+    def take(self, name: str, tool_input: JsonObject) -> Fixture | None:
+        """Return the fixture that answers a call, and count its use; None when there is none, or none is left."""
         for fixture in self._fixtures.get(name, ()):
             used_up = fixture.times is not None and self._used[id(fixture)] >= fixture.times
             if not used_up and matches_value(fixture.when, tool_input):
                 self._used[id(fixture)] += 1
                 return fixture
         return None
+
+    def forget(self) -> None:
+        """Stand where no call was made yet."""
+        self._used.clear()
+
+
+def outcome_of(fixture: Fixture) -> ToolOutcome:
+    """Return what a fixture answers."""
+    if fixture.error is not None:
+        return ToolOutcome(fixture.error, is_error=True, origin=str(fixture.place))
+    value = fixture.returns
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return ToolOutcome(text, origin=str(fixture.place))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from evalkit.engine import Limits, RetryPolicy
+from evalkit.engine.platforms import ANTHROPIC
 from evalkit.records import JsonObject
-from evalkit.source import STAND_IN
+from evalkit.source import STAND_IN, usual_source
 
 BASELINE = "baseline"
 RETRY = RetryPolicy(retries=8)
@@ -45,7 +47,7 @@ class RunSettings:
     max_cost_usd: float | None = None
     max_time_s: float | None = None
     jobs: int = 8
-    platform: str = "anthropic"
+    platform: str = ANTHROPIC
     compare: bool = True
     against: str | None = None
     against_prompt: str | None = None
@@ -55,6 +57,18 @@ class RunSettings:
     information: bool = False
     retry: RetryPolicy = RETRY
     limits: Limits = LIMITS
+
+    @classmethod
+    def for_project(cls, config: Mapping[str, Any], asked: Mapping[str, Any]) -> RunSettings:
+        """Return what a command asked for, completed by the project's own settings (`[tool.evalkit]`).
+
+        `asked` holds fields by name; None stands for what was not said.
+        """
+        said = {name: value for name, value in asked.items() if value is not None}
+        names = {"jobs": "jobs", "platform": "platform", "max_cost": "max_cost_usd", "max_time": "max_time_s"}
+        usual = {field: config[name] for name, field in names.items() if name in config}
+        via = said.pop("via", None) or usual_source(usual.get("platform", ANTHROPIC))
+        return cls(**{**usual, **said, "via": via})
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON object."""

@@ -5,12 +5,9 @@ A trial that was cut off is taken up again with the replies, messages and judgem
 
 from __future__ import annotations
 
-import base64
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-
-import orjson
 
 from evalkit.engine import (
     ApiReplies,
@@ -32,7 +29,6 @@ from evalkit.errors import EvalkitError
 from evalkit.judging import recount_due, run_judges, run_recount
 from evalkit.records import (
     Arm,
-    JsonObject,
     Judgement,
     JudgementLine,
     RequestLine,
@@ -47,10 +43,11 @@ from evalkit.records import (
     TrialStart,
     Turn,
 )
-from evalkit.runner.actors import FixtureTools, SimulatedUser, UserSide, WrittenUser, script_headers
+from evalkit.runner.actors import FixtureTools, SimulatedUser, UserSide, WrittenUser, steps_of
 from evalkit.runner.kept import CachedReplies, StoredReplies
 from evalkit.runner.plan import PlannedTrial
 from evalkit.scoring import score_trial
+from evalkit.source import stand_in_headers
 from evalkit.store import OpenSession, ResponseCache, RunWriter
 
 _DRAWS = {
@@ -86,11 +83,6 @@ class RunContext:
     limiter: RateLimiter
     draw: int = 0
     cache: ResponseCache | None = None
-
-    @property
-    def is_stand_in(self) -> bool:
-        """Whether the stand-in answers, which is told more than the API is."""
-        return self.source.kind == "stand-in"
 
     def replies(self, trial: str, headers: Mapping[str, str], asked: Iterable[str] = ()) -> Replies:
         """Return replies for one conversation: from the cache where the run has one, else from the API."""
@@ -179,11 +171,14 @@ class _OpenTrial:
 
     async def play_turns(self) -> None:
         """Play the conversation until the user has nothing more to say or a turn fails."""
-        asking = self.run.replies(self._asker, self._headers())
+        history = self.planned.case.history
+        replies_before = sum(message.get("role") == "assistant" for message in history)
+        headers = stand_in_headers(self.run.source, self._draw, self.planned.case.script, replies_before)
+        asking = self.run.replies(self._asker, headers)
         replies = StoredReplies(self.stored.requests if self.stored else (), asking)
         bot = Chatbot(self.planned.prompt, replies, FixtureTools(self.planned.case.fixtures))
         user = self._user()
-        conversation = Conversation(messages=tuple(self.planned.case.history))
+        conversation = Conversation(messages=tuple(history))
         while (said := await user.says(self.turns)) is not None:
             number = len(self.turns) + 1
             self.recorder.turn(number, said)
@@ -223,7 +218,8 @@ class _OpenTrial:
         simulation, history = self.planned.case.simulate, self.planned.case.history
         if simulation is None:
             return WrittenUser(self.planned.case.record.turns)
-        headers = script_headers(simulation, history, self._draw) if self.run.is_stand_in else {}
+        replies_before = sum(message.get("role") == "user" for message in history)
+        headers = stand_in_headers(self.run.source, self._draw, steps_of(simulation), replies_before)
 
         def said(message: SimulatedMessage, *, known: bool) -> None:
             self.simulated.append(message)
@@ -240,17 +236,6 @@ class _OpenTrial:
         elif isinstance(event, RequestFinished):
             self.run.paid(self.planned, event)
 
-    def _headers(self) -> dict[str, str]:
-        """Return what the stand-in is told beside the request; nothing is added to a live one."""
-        if not self.run.is_stand_in:
-            return {}
-        headers = {"x-evalkit-trial": str(self._draw)}
-        script = self.planned.case.script
-        if script:
-            plan = {"steps": script, "from": _replies(self.planned.case.history)}
-            headers["x-evalkit-script"] = base64.b64encode(orjson.dumps(plan)).decode()
-        return headers
-
     @property
     def _asker(self) -> str:
         """Who asks, for the cache: the trial of the case, whatever its prompt version is called."""
@@ -265,7 +250,3 @@ class _OpenTrial:
         """
         key = self.planned.key
         return key.trial + 10_000 * (self.run.draw + 100_000 * _DRAWS[key.arm, key.stage])
-
-
-def _replies(history: Sequence[JsonObject]) -> int:
-    return sum(message.get("role") == "assistant" for message in history)
