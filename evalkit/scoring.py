@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalkit.graders import grade
+from evalkit.graders import Requirement
 from evalkit.records import Assertion, Failure, Level, Score, SideRequest, Transcript, TrialScore, TrialVerdict
 
 
-def score_trial(transcript: Transcript, assertions: Sequence[Assertion], crash: str | None = None) -> TrialScore:
-    """Grade every assertion and return the trial's verdict.
+def score_trial(transcript: Transcript, requirements: Sequence[Requirement], crash: str | None = None) -> TrialScore:
+    """Grade every requirement and return the trial's verdict.
 
     Failed: an error-level assertion is broken in a complete turn, even if the conversation broke off later. Not
     measured: the conversation is incomplete (`crash` says that evalkit itself broke), nothing at all could be
     measured, or an error-level assertion could not be decided; budgets are excepted from the last, because a single
     request has no cache share and a model without a price no cost. Passed: everything else. Warnings never fail.
     """
-    scores = tuple(grade(transcript, assertion) for assertion in assertions)
+    scores = tuple(requirement.score(transcript) for requirement in requirements)
     if any(score.fails_trial for score in scores):
         return TrialScore(TrialVerdict.FAILED, scores)
     reason = _incomplete(transcript, crash) or _undecided(scores)

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from evalkit.graders.findings import limits_text
-from evalkit.graders.text import find_text, quoted, to_spans
+from evalkit.graders.text import TextGrader, find_text, quoted, to_spans
 from evalkit.reading.sentences import Range, count_words, words
 from evalkit.reading.units import UNITS, is_blank, letters, numbered_headings, parts_between, sections
 from evalkit.records import Finding, JsonObject, Span, TrialVerdict
+from evalkit.yamlsource import Count
 
 _ONE = {"emphasis": "emphasis", "capitals": "word in capitals"}
 _MANY = {"emphasis": "emphasised parts", "capitals": "words in capitals"}
 
 
-def max_words(params: JsonObject, reply: str, turn: int) -> Finding:
+class MaxWords(TextGrader):
     """Limit the words of the reply; the words beyond the limit are marked.
 
     Why: long replies are not read. Example: `max_words: 90`. Instead of a limit in each case, write a `length` rule
     into the brand voice.
     """
-    number, limit = count_words(reply), int(params["max"])
-    expected = f"at most {limit} words"
-    if number <= limit:
-        return Finding(TrialVerdict.PASSED, f"{number} words", expected, turn=turn)
-    found = words(reply)
-    beyond = Span(turn, found[limit][0], found[-1][1])
-    return Finding(TrialVerdict.FAILED, f"{len(found)} words", expected, (beyond,), turn)
+
+    kind = "max_words"
+    max_words: Count = Field(ge=1, description="No reply has more words.", examples=[90])
+
+    def label(self) -> str:
+        return f"max_words {self.max_words}"
+
+    def judge_reply(self, reply: str, turn: int) -> Finding:
+        number, expected = count_words(reply), f"at most {self.max_words} words"
+        if number <= self.max_words:
+            return Finding(TrialVerdict.PASSED, f"{number} words", expected, turn=turn)
+        found = words(reply)
+        beyond = Span(turn, found[self.max_words][0], found[-1][1])
+        return Finding(TrialVerdict.FAILED, f"{len(found)} words", expected, (beyond,), turn)
 
 
 def count(params: JsonObject, reply: str, turn: int) -> Finding:

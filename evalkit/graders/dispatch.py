@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
+
+import orjson
 
 from evalkit.errors import EvalkitError
 from evalkit.graders import (
@@ -29,6 +32,8 @@ from evalkit.graders import (
 )
 from evalkit.graders import voice_forms as forms
 from evalkit.graders.findings import all_hold, not_measured, one_holds
+from evalkit.graders.grader import ReplyGrader, Requirement
+from evalkit.graders.registry import BY_KIND
 from evalkit.graders.replies import replied_turns
 from evalkit.reading.patterns import Undecided
 from evalkit.reading.units import readings
@@ -42,7 +47,6 @@ TranscriptGrader = Callable[[Transcript, Assertion], Finding]
 _WANTED_ONCE: Mapping[str, ReplyRule] = {"says": text.says, "says_any": text.says_any}
 _EVERY_REPLY: Mapping[str, ReplyRule] = {
     "never_says": text.never_says,
-    "max_words": counts.max_words,
     "count": counts.count,
     "starts_with": form.starts_with,
     "ends_with": form.ends_with,
@@ -51,7 +55,6 @@ _EVERY_REPLY: Mapping[str, ReplyRule] = {
     "postscript": form.postscript,
     "paragraph": form.paragraph,
     "language": form.language,
-    "voice.existence": voice.existence,
     "voice.substitution": voice.substitution,
     "voice.occurrence": voice.occurrence,
     "voice.length": voice.length,
@@ -79,7 +82,6 @@ _TRANSCRIPT_GRADERS: Mapping[str, TranscriptGrader] = {
     "tools.none": tools.none,
     "tools.calls": tools.calls,
     "tools.never": tools.never,
-    "tools.max_calls": tools.max_calls,
     "tools.min_calls": tools.min_calls,
     "tools.times": tools.times,
     "tools.after": sequence.after,
@@ -92,7 +94,6 @@ _TRANSCRIPT_GRADERS: Mapping[str, TranscriptGrader] = {
     "outcome.state": outcome.state,
     "outcome.ended": outcome.ended,
     "budget.cost_usd": usage.cost_usd,
-    "budget.requests": usage.requests,
     "budget.output_tokens": usage.output_tokens,
     "budget.cache_hit": usage.cache_hit,
     "budget.cold_cache_hit": cost.cold_cache_hit,
@@ -107,8 +108,28 @@ _TRANSCRIPT_GRADERS: Mapping[str, TranscriptGrader] = {
     "budget.time_ms": usage.time_ms,
 }
 
-KINDS = frozenset(_ABOUT_REPLIES) | frozenset(_TRANSCRIPT_GRADERS)
+KINDS = frozenset(_ABOUT_REPLIES) | frozenset(_TRANSCRIPT_GRADERS) | BY_KIND.keys()
 """Every kind of assertion that can be graded."""
+
+
+class Dispatched(ReplyGrader):
+    """A grader that is still a function: how an assertion of its kind is graded until it is a class."""
+
+    assertion: Any
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        return grade(transcript, self.assertion).finding
+
+    def grade_text(self, text: str) -> Finding:
+        return grade_text_rule(self.assertion, text)
+
+
+def requirement_of(assertion: Assertion) -> Requirement:
+    """Return an assertion with its grader; its `params` are the grader's keys as a suite file has them."""
+    grader = BY_KIND.get(assertion.kind)
+    if grader is None:
+        return Requirement(assertion, Dispatched.model_construct(assertion=assertion))
+    return Requirement(assertion, grader.model_validate_json(orjson.dumps(assertion.params, default=dict)))
 
 
 def grade(transcript: Transcript, assertion: Assertion) -> Score:
@@ -119,6 +140,8 @@ def grade(transcript: Transcript, assertion: Assertion) -> Score:
     turn that stops at a tool call is not an empty reply; see `replies.replied_turns`.) Raises EvalkitError for a kind
     without a grader.
     """
+    if assertion.kind in BY_KIND:
+        return requirement_of(assertion).score(transcript)
     if assertion.kind in _ABOUT_REPLIES:
         return Score(assertion, _judge_replies(transcript, assertion))
     try:
@@ -132,6 +155,8 @@ def grade_text_rule(assertion: Assertion, text: str) -> Finding:
 
     Raises EvalkitError when the assertion does not speak of a text.
     """
+    if assertion.kind in BY_KIND and issubclass(BY_KIND[assertion.kind], ReplyGrader):
+        return requirement_of(assertion).grader.grade_text(text)  # type: ignore[attr-defined,no-any-return]
     if assertion.kind not in _ABOUT_REPLIES:
         raise EvalkitError(
             f"{assertion.place}: {assertion.kind!r} can't judge a single text; expected a text or voice rule"

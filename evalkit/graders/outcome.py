@@ -47,7 +47,7 @@ def writes(transcript: Transcript, assertion: Assertion) -> Finding:
     was) do not count; all arguments must match, lists in any order. Instead of the path to it, which `tools.calls`
     asks for, name the result.
     """
-    made = made_calls(transcript, assertion)
+    made = made_calls(transcript, assertion.turn)
     done = _effective(made, assertion.params)
     entries: Sequence[JsonObject] = assertion.params["writes"]
     expected = ", ".join(map(shown_entry, entries)) or "nothing is changed"
@@ -75,7 +75,7 @@ def state(transcript: Transcript, assertion: Assertion) -> Finding:
     expected one still names it. `match: subset` compares only the keys that are named.
     Instead of whole records where tools return none, use `writes`.
     """
-    made = made_calls(transcript, assertion)
+    made = made_calls(transcript, assertion.turn)
     if made.missing:
         return not_measured(made.missing, assertion.turn)
     ids: Sequence[str] = assertion.params.get("ids") or ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 from evalkit.graders.findings import limit_finding, not_measured
 from evalkit.graders.matching import matches_call, matching_of
@@ -31,7 +30,7 @@ def after(transcript: Transcript, assertion: Assertion) -> Finding:
     lookup_order, cancel: consent}`. Consent is a user message that agrees and does not refuse, sent after a reply of
     the assistant; `/regex/` names other words for it. Instead of a whole order of calls, use `calls`.
     """
-    made = made_calls(transcript, replace(assertion, turn=None))  # what is needed may have come in an earlier turn
+    made = made_calls(transcript, None)  # what is needed may have come in an earlier turn
     needed = assertion.params["needs"]
     for call in _of(made, assertion):
         if not _is_ready(transcript, made, call, needed, assertion.params):
@@ -46,7 +45,7 @@ def before(transcript: Transcript, assertion: Assertion) -> Finding:
     Why: a check that comes too late checks nothing. Example: `before: {check_stock: place_order}`. Instead of asking
     that the first tool is called at all, use `calls`.
     """
-    made = made_calls(transcript, assertion)
+    made = made_calls(transcript, assertion.turn)
     other, how = assertion.params["needs"], matching_of(assertion.params)
     expected = f"{assertion.params['name']} before {_shown(other)}"
     first = next((at for at, call in enumerate(made.calls) if matches_call(other, call, how)), len(made.calls))
@@ -63,7 +62,7 @@ def recovers(transcript: Transcript, assertion: Assertion) -> Finding:
     not a sound retry when it is made a third time unchanged. A conversation without an error keeps the rule. Instead of
     forbidding a retry, use `times`.
     """
-    made = made_calls(transcript, assertion)
+    made = made_calls(transcript, assertion.turn)
     hand_over = frozenset(assertion.params.get("hand_over") or ())
     expected = "each tool error is followed by a sound retry" + (" or a hand-over" if hand_over else "")
     errors = 0
@@ -91,7 +90,7 @@ def max_redundant(transcript: Transcript, assertion: Assertion) -> Finding:
     Why: each costs time and money and tells nothing new. Example: `tools: {max_redundant: 0}`. Instead of limiting all
     calls, use `max_calls`.
     """
-    made, limit = made_calls(transcript, assertion), int(assertion.params["max"])
+    made, limit = made_calls(transcript, assertion.turn), int(assertion.params["max"])
     seen: set[tuple[str, str]] = set()
     repeated: list[ToolCall] = []
     for call in made.calls:

@@ -7,11 +7,41 @@ words, character by character (`exact`, where case counts unless `ignore_case`),
 
 from __future__ import annotations
 
-import regex
+from typing import Literal
 
+import regex
+from pydantic import Field
+
+from evalkit.graders.grader import ReplyGrader
 from evalkit.reading.patterns import find_all, literal_source, outermost
 from evalkit.reading.sentences import Range, count_words
-from evalkit.records import Finding, JsonObject, Span, TrialVerdict
+from evalkit.reading.units import readings
+from evalkit.records import Finding, JsonObject, Span, Transcript, TrialVerdict, Turn
+
+Step = Literal["asterisks", "commas", "first_line", "last_line"]
+
+
+class TextGrader(ReplyGrader):
+    """Judges what each reply says; strictly, or loosely where `normalise` names what may be left out of it."""
+
+    normalise: list[Step] | None = Field(
+        None,
+        min_length=1,
+        description="Reads replies loosely: what is said about text here also holds when these are left out.",
+        examples=[["asterisks", "first_line", "last_line"]],
+    )
+
+    def judge_turn(self, turn: Turn, transcript: Transcript) -> Finding:
+        """Judge a reply as it is, and where that fails as it reads without what may be left out."""
+        strictly = super().judge_turn(turn, transcript)
+        if strictly.verdict is TrialVerdict.PASSED or not self.normalise:
+            return strictly
+        for reading in readings(turn.reply, self.normalise)[1:]:
+            found = self.judge_reply(reading, turn.n)
+            if found.verdict is TrialVerdict.PASSED:
+                left_out = ", ".join(self.normalise).replace("_", " ")
+                return Finding(TrialVerdict.PASSED, found.observed, found.expected, note=f"read loosely: {left_out}")
+        return strictly
 
 
 def says(params: JsonObject, reply: str, turn: int) -> Finding:

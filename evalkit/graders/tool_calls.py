@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evalkit.graders.replies import complete_turns
-from evalkit.records import Assertion, ToolCall, Transcript
+from evalkit.records import ToolCall, Transcript
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Calls:
         return next(turn for turn, candidate in zip(self.turns, self.calls, strict=True) if candidate is call)
 
 
-def made_calls(transcript: Transcript, assertion: Assertion) -> Calls:
-    """Return the calls of the assertion's turn, or those of the whole conversation."""
-    judged = complete_turns(transcript, assertion.turn)
+def made_calls(transcript: Transcript, turn: int | None) -> Calls:
+    """Return the calls of a turn, or those of the whole conversation."""
+    judged = complete_turns(transcript, turn)
     made = [(turn.n, call) for turn in judged.turns for call in turn.tool_calls]
     return Calls(tuple(call for _, call in made), tuple(turn for turn, _ in made), judged.missing)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from evalkit.graders.difference import describe_difference
 from evalkit.graders.findings import limit_finding, limits_text, not_measured
+from evalkit.graders.grader import Grader
 from evalkit.graders.matching import aligned, matches_call, matching_of, unmet_entry
 from evalkit.graders.shown import shown_call, shown_calls
 from evalkit.graders.tool_calls import Calls, made_calls
 from evalkit.records import Assertion, Finding, JsonObject, ToolCall, Transcript, TrialVerdict
+from evalkit.yamlsource import Count
 
 
 def none(transcript: Transcript, assertion: Assertion) -> Finding:
@@ -22,7 +26,7 @@ def none(transcript: Transcript, assertion: Assertion) -> Finding:
     Why: a question back to the customer needs no lookup. Example: `tools: none`. Instead of forbidding all to keep
     one tool out, use `tools.never`.
     """
-    made = made_calls(transcript, assertion)
+    made = made_calls(transcript, assertion.turn)
     return _forbidden(made, made.calls, "no tool call")
 
 
@@ -32,25 +36,33 @@ def never(transcript: Transcript, assertion: Assertion) -> Finding:
     Why: an action may need consent first. Example: `tools: {never: [start_return]}`. Instead of naming every other
     tool, use `tools: none`.
     """
-    made = made_calls(transcript, assertion)
+    made = made_calls(transcript, assertion.turn)
     how = matching_of(assertion.params)
     found = tuple(call for call in made.calls if matches_call(assertion.params, call, how))
     return _forbidden(made, found, f"never {shown_entry(assertion.params)}")
 
 
-def max_calls(transcript: Transcript, assertion: Assertion) -> Finding:
+class MaxCalls(Grader):
     """Limit the number of tool calls.
 
     Why: a model that keeps trying costs time and money. Example: `tools: {max_calls: 3}`. Instead of a limit that
     means "exactly these", use `order: exact`.
     """
-    made, limit = made_calls(transcript, assertion), int(assertion.params["max"])
-    if len(made.calls) > limit:
-        beyond = made.turns[limit]
-        return limit_finding(f"{len(made.calls)} calls", f"at most {limit}", holds=False, turn=beyond)
-    if made.missing:
-        return not_measured(made.missing, assertion.turn)
-    return limit_finding(f"{len(made.calls)} calls", f"at most {limit}", holds=True, turn=assertion.turn)
+
+    kind = "tools.max_calls"
+    max_calls: Count = Field(ge=0, description="At most this many calls.", examples=[2])
+
+    def label(self) -> str:
+        return f"{self.kind} {self.max_calls}"
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        made, limit = made_calls(transcript, turn), self.max_calls
+        observed, expected = f"{len(made.calls)} calls", f"at most {limit}"
+        if len(made.calls) > limit:
+            return limit_finding(observed, expected, holds=False, turn=made.turns[limit])
+        if made.missing:
+            return not_measured(made.missing, turn)
+        return limit_finding(observed, expected, holds=True, turn=turn)
 
 
 def min_calls(transcript: Transcript, assertion: Assertion) -> Finding:
@@ -59,7 +71,7 @@ def min_calls(transcript: Transcript, assertion: Assertion) -> Finding:
     Why: an answer that needs a lookup can't come from nowhere. Example: `tools: {min_calls: 1}`. Instead of a number
     when the tool is known, name it in `calls`.
     """
-    made, limit = made_calls(transcript, assertion), int(assertion.params["min"])
+    made, limit = made_calls(transcript, assertion.turn), int(assertion.params["min"])
     observed = shown_calls(made.calls)
     if len(made.calls) < limit and made.missing:
         return not_measured(made.missing, assertion.turn)
@@ -72,7 +84,7 @@ def times(transcript: Transcript, assertion: Assertion) -> Finding:
     Why: a second booking is a second bill. Example: `tools: {times: {book: 1, lookup: {max: 3}}}`. Instead of
     counting all tools together, use `max_calls`.
     """
-    made = made_calls(transcript, assertion)
+    made = made_calls(transcript, assertion.turn)
     name, low, high = assertion.params["name"], assertion.params.get("min"), assertion.params.get("max")
     found = [call for call in made.calls if call.name == name]
     observed, expected = f"{len(found)} calls of {name}", f"{limits_text(low, high)} calls of {name}"
@@ -92,7 +104,7 @@ def calls(transcript: Transcript, assertion: Assertion) -> Finding:
     `{absent: true}`, `/regex/`; `match` says how strictly values are compared. Instead of repeating all arguments, name
     those that matter: the rest is free unless `match: {arguments: exact}`.
     """
-    made = made_calls(transcript, assertion)
+    made = made_calls(transcript, assertion.turn)
     entries: Sequence[JsonObject] = assertion.params["calls"]
     order = assertion.params.get("order", "relative")
     unmet = unmet_entry(entries, made.calls, order, matching_of(assertion.params))

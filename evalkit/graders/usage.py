@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from evalkit.graders.findings import limit_finding, not_measured
+from evalkit.graders.grader import Grader
 from evalkit.graders.replies import Judged, complete_turns
 from evalkit.records import Assertion, Finding, Request, Transcript
+from evalkit.yamlsource import Count
 
 
 def cost_usd(transcript: Transcript, assertion: Assertion) -> Finding:
@@ -26,14 +30,19 @@ def cost_usd(transcript: Transcript, assertion: Assertion) -> Finding:
     return _at_most(sum(cost for cost in costs if cost is not None), assertion, judged, "${:.4f}")
 
 
-def requests(transcript: Transcript, assertion: Assertion) -> Finding:
+class Requests(Grader):
     """Limit the requests of the trial: one for each reply, and one more for each round of tool calls.
 
     Why: each round is a wait for the customer. Example: `budget: {requests: 4}`. Instead of limiting rounds to keep
     one tool out, use `tools.never`.
     """
-    judged = complete_turns(transcript, assertion.turn)
-    return _at_most(len(_requests(judged)), assertion, judged, "{} requests")
+
+    kind = "budget.requests"
+    requests: Count = Field(ge=1, description="At most this many requests.", examples=[4])
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        judged = complete_turns(transcript, turn)
+        return at_most(self.requests, len(_requests(judged)), judged, "{} requests", turn)
 
 
 def output_tokens(transcript: Transcript, assertion: Assertion) -> Finding:
@@ -103,10 +112,14 @@ def _requests(judged: Judged) -> Sequence[Request]:
 
 
 def _at_most(value: float, assertion: Assertion, judged: Judged, form: str, turn: int | None = None) -> Finding:
-    limit = assertion.params["max"]
-    observed, expected, at = form.format(value), f"at most {form.format(limit)}", turn or assertion.turn
+    return at_most(assertion.params["max"], value, judged, form, turn or assertion.turn)
+
+
+def at_most(limit: float, value: float, judged: Judged, form: str, turn: int | None) -> Finding:
+    """Return the finding for a value held against its limit, both shown by the format string `form`."""
+    observed, expected = form.format(value), f"at most {form.format(limit)}"
     if value > limit:
-        return limit_finding(observed, expected, holds=False, turn=at)
+        return limit_finding(observed, expected, holds=False, turn=turn)
     if judged.missing:
-        return not_measured(judged.missing, assertion.turn)
-    return limit_finding(observed, expected, holds=True, turn=at)
+        return not_measured(judged.missing, turn)
+    return limit_finding(observed, expected, holds=True, turn=turn)

@@ -6,10 +6,15 @@ Each rule judges one reply, part by part as its scope says. Semantics are those 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from pydantic import Field, model_validator
 
 from evalkit.graders.findings import joined, limits_text
 from evalkit.graders.fixes import fix_of
+from evalkit.graders.grader import Fault, pattern_faults
+from evalkit.graders.rule import Patterns, WordRule
 from evalkit.graders.text import to_spans
 from evalkit.reading.blocks import Block, scoped
 from evalkit.reading.patterns import (
@@ -23,11 +28,12 @@ from evalkit.reading.patterns import (
 )
 from evalkit.reading.sentences import Range, count_words, count_words_in, sentences, words
 from evalkit.records import Finding, JsonObject, TrialVerdict
+from evalkit.yamlsource import Flag, refusal
 
 _PHRASE = re.compile(r"[\w\s%.'’-]*")
 
 
-def existence(params: JsonObject, reply: str, turn: int) -> Finding:
+class Existence(WordRule):
     r"""Forbid words, phrases or patterns.
 
     Why: some wordings never fit the brand. Example: `tokens: ["sorry for any inconvenience"]`. Tokens are regular
@@ -35,17 +41,41 @@ def existence(params: JsonObject, reply: str, turn: int) -> Finding:
     A found text that holds an exception, or lies in one, is fine. Instead of a word with a better one, use
     substitution.
     """
-    tokens, raw = tuple(params.get("tokens") or ()), tuple(params.get("raw") or ())
-    source = any_of(tokens, raw, nonword=bool(params.get("nonword")), append=bool(params.get("append")))
-    kept: list[Range] = []
-    for block in blocks_of(params, reply):
-        found = find_all(source, block.text, ignore_case=ignores_case(params))
-        kept += [block.shifted(at) for at in found if at[0] < at[1] and not is_excepted(params, block.text, at)]
-    if not kept:
-        return Finding(TrialVerdict.PASSED, "none", "none", turn=turn)
-    matched = [reply[start:end] for start, end in kept]
-    note = joined((message(params, match) + fix_of(params, match) for match in matched), "\n")
-    return Finding(TrialVerdict.FAILED, quoted_all(matched), "none", to_spans(tuple(kept), turn), turn, note)
+
+    kind = "voice.existence"
+    extends: Literal["existence"]
+    tokens: Patterns | None = Field(
+        None, description="Regular expressions, matched as whole words.", examples=[["rest assured"]]
+    )
+    raw: Patterns | None = Field(
+        None, description="Regular expressions that are joined in front of the tokens.", examples=[[r"\bvery\s+"]]
+    )
+    append: Flag = Field(False, description="Join `raw` behind the tokens.", examples=[True])
+
+    @model_validator(mode="after")
+    def _looks_for_something(self) -> Existence:
+        if self.tokens is None and self.raw is None:
+            raise refusal("an existence rule needs `tokens`, `raw` or both.")
+        return self
+
+    def problems(self) -> Iterator[Fault]:
+        for n, token in enumerate(self.tokens or ()):
+            yield from pattern_faults(("tokens", n), token)
+        if self.raw:
+            yield from pattern_faults(("raw",), "".join(self.raw))
+        yield from super().problems()
+
+    def judge_reply(self, reply: str, turn: int) -> Finding:
+        source = any_of(tuple(self.tokens or ()), tuple(self.raw or ()), nonword=self.nonword, append=self.append)
+        kept: list[Range] = []
+        for block in self.blocks(reply):
+            found = find_all(source, block.text, ignore_case=self.ignorecase)
+            kept += [block.shifted(at) for at in found if at[0] < at[1] and not self.is_excepted(block.text, at)]
+        if not kept:
+            return Finding(TrialVerdict.PASSED, "none", "none", turn=turn)
+        matched = [reply[start:end] for start, end in kept]
+        note = joined((self.said(match) + self.mended(match) for match in matched), "\n")
+        return Finding(TrialVerdict.FAILED, quoted_all(matched), "none", to_spans(tuple(kept), turn), turn, note)
 
 
 def substitution(params: JsonObject, reply: str, turn: int) -> Finding:

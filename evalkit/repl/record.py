@@ -14,8 +14,8 @@ from pathlib import Path
 from evalkit.distribution import installed_versions
 from evalkit.engine import EngineEvent, TurnFinished
 from evalkit.engine.recorder import SessionRecorder, utc_now
+from evalkit.graders import Requirement
 from evalkit.records import (
-    Assertion,
     JsonObject,
     PromptVersion,
     RunEnd,
@@ -68,7 +68,7 @@ class ChatRecord:
         )
 
     def begin(
-        self, prompt: PromptVersion, history: Sequence[JsonObject], rules: Sequence[Assertion], case_id: str = CASE
+        self, prompt: PromptVersion, history: Sequence[JsonObject], rules: Sequence[Requirement], case_id: str = CASE
     ) -> RecordedSession:
         """Begin a session and return what hears it."""
         writer = self._open()
@@ -129,7 +129,7 @@ class RecordedSession:
 
     writer: RunWriter
     start: TrialStart
-    rules: tuple[Assertion, ...]
+    rules: tuple[Requirement, ...]
     system_text: str
     turns: list[Turn] = field(default_factory=list)
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evalkit.errors import UsageError
+from evalkit.graders import Requirement
 from evalkit.prompts import find_prompt, list_prompts, render_prompt, with_tools
-from evalkit.records import Assertion, PromptVersion
+from evalkit.records import PromptVersion
 from evalkit.suites import Fixture, Suite, find_suites, find_voices, load_suite, read_suite
 from evalkit.suites.load import relative_name
 from evalkit.suites.voice import load_voice
@@ -32,7 +33,7 @@ class Setting:
     prompt: PromptVersion
     suites: tuple[Suite, ...] = ()
     fixtures: Fixtures = field(default_factory=dict)
-    rules: tuple[Assertion, ...] = ()
+    rules: tuple[Requirement, ...] = ()
     voice: str = ""
     given: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
@@ -150,14 +151,14 @@ def _render(ref: str, suites: Sequence[Suite], given: Iterable[tuple[str, str]],
     return render_prompt(source, {**inputs, **dict(given)})
 
 
-def _voice(suites: Sequence[Suite], root: Path) -> tuple[str, tuple[Assertion, ...]]:
+def _voice(suites: Sequence[Suite], root: Path) -> tuple[str, tuple[Requirement, ...]]:
     """Return the voice file of the suites, or the project's only one, with its rules as assertions."""
     file = next((name for suite in suites if (name := _voice_file(suite))), "")
     if not file:
         voices = find_voices(root)
         file = relative_name(voices[0], root) if len(voices) == 1 else ""
     voice, _ = load_voice(root, file) if file else (None, [])
-    return (file, tuple(rule.assertion() for rule in voice.rules)) if voice else ("", ())
+    return (file, tuple(rule.requirement() for rule in voice.rules)) if voice else ("", ())
 
 
 def _voice_file(suite: Suite) -> str:

@@ -20,7 +20,8 @@ from evalkit.engine import (
     ToolStarted,
     TurnFinished,
 )
-from evalkit.records import Assertion, JsonObject, PromptVersion, ToolCall, Turn
+from evalkit.graders import Requirement
+from evalkit.records import JsonObject, PromptVersion, ToolCall, Turn
 from evalkit.repl.screen import Screen
 from evalkit.repl.tools import BROKEN, NOBODY, RECORDED, TYPED, file_and_line
 from evalkit.repl.voice import judge_voice
@@ -40,7 +41,7 @@ class TurnView:
     """Prints the events of one turn; `label` stands before the text of the reply."""
 
     def __init__(
-        self, screen: Screen, label: str, rules: Sequence[Assertion], *, spent: bool, with_footer: bool = True
+        self, screen: Screen, label: str, rules: Sequence[Requirement], *, spent: bool, with_footer: bool = True
     ) -> None:
         self._screen = screen
         self._label = label

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalkit.graders import grade
-from evalkit.records import Assertion, Level, Score, Span, Transcript, TrialVerdict, Turn
+from evalkit.graders import Requirement
+from evalkit.records import Level, Score, Span, Transcript, TrialVerdict, Turn
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class VoiceVerdict:
         return tuple(sorted({span for score in self.broken for span in score.finding.spans}))
 
 
-def judge_voice(turn: Turn, rules: Sequence[Assertion]) -> VoiceVerdict | None:
+def judge_voice(turn: Turn, rules: Sequence[Requirement]) -> VoiceVerdict | None:
     """Return what the rules say of a turn's reply; None when there are no rules or no whole reply."""
     if not rules or turn.failure is not None or not turn.reply.strip():
         return None
     transcript = Transcript("", "", (turn,))
-    return VoiceVerdict(tuple(grade(transcript, rule) for rule in rules))
+    return VoiceVerdict(tuple(rule.score(transcript) for rule in rules))

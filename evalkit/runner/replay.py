@@ -158,7 +158,7 @@ def _replay_trial(planned: PlannedTrial, stored: Trial | None, writer: RunWriter
     else:
         for line in trial_lines(planned.key, session_id, stored.transcript, utc_now()):
             writer.append(line)
-        score = score_trial(stored.transcript, planned.case.record.assertions, stored.crash)
+        score = score_trial(stored.transcript, planned.case.requirements, stored.crash)
     writer.append(TrialEnd(session_id, stored.crash if stored else None))
     writer.append(ScoreLine(session_id, score))
     return score

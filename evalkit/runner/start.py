@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evalkit.engine import Price
 from evalkit.errors import UsageError
-from evalkit.records import CaseRecord, ScoreLine, Trial, TrialVerdict, Usage
+from evalkit.records import ScoreLine, Trial, TrialVerdict, Usage
 from evalkit.runner.costs import cost_of_session
 from evalkit.runner.opponents import OldVersions, find_opponents, recorded_opponents
 from evalkit.runner.plan import Plan, make_plan
@@ -22,7 +22,7 @@ from evalkit.runner.staged import Stages
 from evalkit.scoring import score_trial
 from evalkit.source import LIVE, STAND_IN, describe_source, require_credential
 from evalkit.store import CACHE, ResponseCache, RunReader, RunWriter, find_run, prune_cache
-from evalkit.suites import Suite
+from evalkit.suites import Case, Suite
 
 
 def start_run(project: Project, invocation: Invocation) -> Path:
@@ -105,15 +105,15 @@ def prepare_resume(reader: RunReader, plan: Plan, writer: RunWriter) -> RunState
         _refuse_changes(reader, plan)
     for prompt in reader.prompts.values():
         writer.know_prompt(prompt)
-    cases = {(case.suite, case.case_id): case for case in reader.cases}
+    cases = {(case.record.suite, case.record.case_id): case for suite in plan.suites for case in suite.cases}
     for trial in ungraded:
         finished[trial.transcript.session_id] = _grade(trial, cases, writer)
     return RunState(finished, opened, dict(spent), tuple(reader.judge_tests))
 
 
-def _grade(trial: Trial, cases: dict[tuple[str, str], CaseRecord], writer: RunWriter) -> TrialVerdict:
+def _grade(trial: Trial, cases: dict[tuple[str, str], Case], writer: RunWriter) -> TrialVerdict:
     case = cases[trial.key.suite, trial.key.case_id]
-    score = score_trial(trial.transcript, case.assertions, trial.crash)
+    score = score_trial(trial.transcript, case.requirements, trial.crash)
     writer.append(ScoreLine(trial.transcript.session_id, score))
     return score.verdict
 

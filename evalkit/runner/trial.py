@@ -139,7 +139,7 @@ async def play_trial(run: RunContext, planned: PlannedTrial, stored: OpenSession
     except Exception as exc:  # noqa: BLE001 - a broken trial must not take the others with it; the record says why
         crash = f"{type(exc).__name__}: {exc}"
     recorder.end(crash)
-    score = score_trial(trial.transcript, planned.case.record.assertions, crash)
+    score = score_trial(trial.transcript, planned.case.requirements, crash)
     run.writer.append(ScoreLine(start.session_id, score))
     return score
 
@@ -202,7 +202,7 @@ class _OpenTrial:
         asking = self.run.replies(self._asker, {}, before)
         await self._take_judgements(run_judges(self.transcript, assertions, asking))
         if self.planned.case.record.critical:
-            scores = score_trial(self.transcript, assertions).scores
+            scores = score_trial(self.transcript, self.planned.case.requirements).scores
             doubtful = recount_due(scores, self.transcript)
             await self._take_judgements(run_recount(self.transcript, doubtful, asking))
 

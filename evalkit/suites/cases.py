@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from evalkit.records import Assertion, CaseRecord, JsonObject
+from evalkit.graders import Requirement
+from evalkit.records import CaseRecord, JsonObject
 from evalkit.standin.faults import FAULTS
 from evalkit.suites import compile as compiling
 from evalkit.suites import fixtures as fixing
@@ -33,7 +34,7 @@ class CaseContext:
     source: Source
     suite: SuiteFile
     fixtures: Fixtures
-    expect: tuple[Assertion, ...]
+    expect: tuple[Requirement, ...]
     voice: Voice | None
     voice_named: bool
     judged: Judged
@@ -55,7 +56,8 @@ def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found)
     """Return the case, or one for each of its variants."""
     source, path = context.source, ("cases", index)
     own = compile_fixtures(source, file.tools, (*path, "tools"), found)
-    assertions = _assertions(context, file, path, found)
+    requirements = _requirements(context, file, path, found)
+    assertions = tuple(one.assertion for one in requirements)
     trials, min_pass = _trials(context, file, path, found)
     history = _history(source, file.history, path, found)
     script = _script(source, file.stand_in, path, found)
@@ -96,7 +98,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found)
             own_trials=file.trials is not None,
             min_rate=file.min_rate,
         )
-        cases.append(Case(record, fixtures, history, script, file.from_ or "", simulation))
+        cases.append(Case(record, requirements, fixtures, history, script, file.from_ or "", simulation))
     return cases
 
 
@@ -118,9 +120,9 @@ def _conversations(file: CaseFile, path: ValuePath) -> list[tuple[str, ValuePath
     return [(file.id, (*path, "id"), (file.user,) if file.user else ())]
 
 
-def _assertions(context: CaseContext, file: CaseFile, path: ValuePath, found: Found) -> tuple[Assertion, ...]:
+def _requirements(context: CaseContext, file: CaseFile, path: ValuePath, found: Found) -> tuple[Requirement, ...]:
     source = context.source
-    made: list[Assertion] = []
+    made: list[Requirement] = []
     for number, turn in enumerate(file.turns or (), 1):
         at = (*path, "turns", number - 1, "expect")
         made.extend(compile_expect(source, turn.expect, at, number, found))
@@ -130,10 +132,10 @@ def _assertions(context: CaseContext, file: CaseFile, path: ValuePath, found: Fo
     made.extend(context.expect)
     made.extend(_voice(context, file))
     made.extend(compile_budget(source, context.suite.budget, file.budget, path))
-    return tuple(context.judged(one) for one in made)
+    return tuple(context.judged.requirement(one) for one in made)
 
 
-def _voice(context: CaseContext, file: CaseFile) -> list[Assertion]:
+def _voice(context: CaseContext, file: CaseFile) -> list[Requirement]:
     """Return the brand-voice rules that apply to a case, each without the turns where it is switched off."""
     if context.voice is None:
         return []
@@ -143,7 +145,7 @@ def _voice(context: CaseContext, file: CaseFile) -> list[Assertion]:
     for rule in context.voice.rules:
         skipped = [n for n, turn in enumerate(turns, 1) if turn and rule.id in _excepted(turn.expect)]
         if rule.id not in off and len(skipped) < len(turns):
-            made.append(rule.assertion(skipped))
+            made.append(rule.requirement(skipped))
     return made
 
 

@@ -15,14 +15,16 @@ from evalkit.suites.text_schema import WAYS, Counts, Limits, TextExpect, Wanted
 from evalkit.yamlsource import Source, ValuePath, did_you_mean
 
 
-def compile_text(source: Source, expect: TextExpect, path: ValuePath, found: Found) -> Iterator[Assertion]:
+def compile_text(
+    source: Source, expect: TextExpect, path: ValuePath, found: Found, *, others: bool
+) -> Iterator[Assertion]:
     """Yield the assertions about the text of replies; adds what is wrong with it."""
     loosely = {"normalise": list(expect.normalise)} if expect.normalise else {}
     made = [*_texts(source, expect, path, found), *_edges(source, expect, path, found)]
     made += _form(source, expect, path, found)
     if expect.count is not None:
         made += _counts(source, expect.count, (*path, "count"), found)
-    if loosely and not made:
+    if loosely and not made and not others:
         message = "`normalise` says how texts are read, but nothing is expected of a text here."
         found.problems.append(source.problem((*path, "normalise"), message, key=True))
     if expect.grounded is not None:
@@ -57,8 +59,6 @@ def _form(source: Source, expect: TextExpect, path: ValuePath, found: Found) -> 
     def place(key: str) -> Any:
         return source.key_place((*path, key))
 
-    if expect.max_words is not None:
-        yield Assertion("max_words", {"max": expect.max_words}, place("max_words"), f"max_words {expect.max_words}")
     for key in ("format", "case", "postscript"):
         value = getattr(expect, key)
         if value is not None:

@@ -43,7 +43,7 @@ def compile_tools(source: Source, tools: ToolsExpect, path: ValuePath, found: Fo
 
 
 def _amounts(source: Source, tools: ToolsExpect, path: ValuePath, found: Found) -> Iterator[Assertion]:
-    limits = (("max_calls", "max"), ("min_calls", "min"), ("max_redundant", "max"))
+    limits = (("min_calls", "min"), ("max_redundant", "max"))
     for key, limit in limits:
         value = getattr(tools, key)
         if value is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import FileProblems
+from evalkit.graders import Requirement, requirement_of
 from evalkit.graders.judge import KINDS
 from evalkit.graders.judge_question import WORDING
 from evalkit.labels import AGREEMENT_FLOOR, LABELS_FLOOR, labels_file, measure_agreement, read_labels
@@ -40,6 +41,10 @@ class Judged:
 
     settings: JudgeSettings
     _made: dict[int, tuple[Assertion, Assertion]] = field(default_factory=dict)
+
+    def requirement(self, requirement: Requirement) -> Requirement:
+        """Return the requirement, completed if a judge answers it."""
+        return requirement_of(self(requirement.assertion)) if requirement.assertion.kind in KINDS else requirement
 
     def __call__(self, assertion: Assertion) -> Assertion:
         """Return the assertion, completed if a judge answers it."""

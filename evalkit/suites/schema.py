@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from evalkit.graders.registry import keys_of
 from evalkit.suites.expect_schema import Expect
 from evalkit.yamlsource import Count, FileModel, Flag, Json, JsonMap, Number, Text, refusal
 
@@ -64,12 +65,11 @@ MissReason = Literal[
 ]
 
 
-class BudgetFile(FileModel):
+class BudgetFile(keys_of("budget")):  # type: ignore[misc]
     """Limits of one trial; a case overrides the suite's key by key."""
 
     called: ClassVar[str] = "budget"
     cost_usd: Number | None = Field(None, gt=0, description="At most this many US dollars.", examples=[0.02])
-    requests: Count | None = Field(None, ge=1, description="At most this many requests.", examples=[4])
     output_tokens: Count | None = Field(None, ge=1, description="At most this many tokens written.", examples=[800])
     cache_hit: Number | None = Field(
         None, ge=0, le=1, description="At least this share of input is read from the cache, from request 2 on.",

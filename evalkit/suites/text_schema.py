@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from evalkit.graders.registry import keys_of
 from evalkit.yamlsource import Count, FileModel, Flag, Text, refusal
 
 WAYS = ("text", "word", "exact")
@@ -175,10 +176,8 @@ def _facts(value: Any) -> Any:
 
 AnyFacts = Annotated[AllFacts, BeforeValidator(_facts, json_schema_input_type=Literal[True] | list[FactKind])]
 
-Step = Literal["asterisks", "commas", "first_line", "last_line"]
 
-
-class TextExpect(FileModel):
+class TextExpect(keys_of("")):  # type: ignore[misc]
     """What a reply says and how it is built."""
 
     says: WantedList | None = Field(
@@ -198,7 +197,6 @@ class TextExpect(FileModel):
     ends_with: AnyWanted | None = Field(
         None, description="The reply ends with it; a text as in `says`.", examples=["Anything else?"]
     )
-    max_words: Count | None = Field(None, ge=1, description="No reply has more words.", examples=[90])
     count: Counts | None = Field(
         None,
         description="How many of what a reply holds; a number alone means exactly.",
@@ -226,10 +224,4 @@ class TextExpect(FileModel):
         None,
         description="What the reply states is in a tool result, the prompt or what the user said; or only some kinds.",
         examples=[True],
-    )
-    normalise: list[Step] | None = Field(
-        None,
-        min_length=1,
-        description="Reads replies loosely: what is said about text here also holds when these are left out.",
-        examples=[["asterisks", "first_line", "last_line"]],
     )

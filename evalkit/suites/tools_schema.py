@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from evalkit.graders.registry import keys_of
 from evalkit.suites.text_schema import AnyLimits
 from evalkit.yamlsource import Count, FileModel, JsonMap, Text, refusal
 
@@ -104,7 +105,7 @@ def _recovers(value: Any) -> Any:
     raise refusal("'recovers' must be true, or a mapping with hand_over.")
 
 
-class ToolsExpect(FileModel):
+class ToolsExpect(keys_of("tools")):  # type: ignore[misc]
     """Which tools must, may and must not be called."""
 
     called: ClassVar[str] = "tools"
@@ -128,7 +129,6 @@ class ToolsExpect(FileModel):
     never: Calls | None = Field(
         None, min_length=1, description="Calls that must not happen.", examples=[["start_return"]]
     )
-    max_calls: Count | None = Field(None, ge=0, description="At most this many calls.", examples=[2])
     min_calls: Count | None = Field(None, ge=1, description="At least this many calls, whichever.", examples=[1])
     times: dict[str, AnyLimits] | None = Field(
         None,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalkit.graders import Requirement
 from evalkit.records import CaseRecord, JsonObject, Place
 from evalkit.yamlsource import Source, ValuePath
 
@@ -54,11 +55,13 @@ class JudgeSettings:
 class Case:
     """A case that can be played.
 
-    `fixtures` are by tool, the case's own before the suite's. `history` holds Messages API messages, `script` the steps
-    of the stand-in. `origin` is where the case came from, as its author wrote it.
+    `requirements` are its record's assertions, each with its grader. `fixtures` are by tool, the case's own before the
+    suite's. `history` holds Messages API messages, `script` the steps of the stand-in. `origin` is where the case came
+    from, as its author wrote it.
     """
 
     record: CaseRecord
+    requirements: tuple[Requirement, ...]
     fixtures: Mapping[str, tuple[Fixture, ...]]
     history: tuple[JsonObject, ...] = ()
     script: tuple[JsonObject, ...] = ()

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from evalkit.graders import Requirement, requirement_of
+from evalkit.graders.rule import VoiceRule
 from evalkit.records import Assertion, JsonObject, Level, Place, Problem
 from evalkit.suites.builtin import read_pack
 from evalkit.suites.compile_text import language_problem
@@ -19,11 +21,9 @@ from evalkit.suites.voice_rules import (
     Capitalization,
     Conditional,
     Consistency,
-    Existence,
     Language,
     Occurrence,
     Repetition,
-    Rule,
     Substitution,
 )
 from evalkit.suites.voice_schema import VoiceFile
@@ -31,7 +31,7 @@ from evalkit.yamlsource import Source, ValuePath, check_schema, did_you_mean, pa
 
 
 @dataclass(frozen=True)
-class VoiceRule:
+class FileRule:
     """A rule, ready for graders. `examples` are texts with where they stand and whether they keep the rule."""
 
     id: str
@@ -41,19 +41,25 @@ class VoiceRule:
     params: JsonObject
     place: Place
     examples: tuple[tuple[str, ValuePath, bool], ...]
+    grader: VoiceRule | None = None
 
     @cached_property
-    def everywhere(self) -> Assertion:
-        """The rule as an assertion about every turn: one value for all cases, of which there may be thousands."""
-        return self._assertion([])
+    def everywhere(self) -> Requirement:
+        """The rule as a requirement on every turn: one value for all cases, of which there may be thousands."""
+        return self._requirement([])
 
-    def assertion(self, skip_turns: Collection[int] = ()) -> Assertion:
-        """Return the rule as an assertion about every turn but the skipped ones."""
-        return self._assertion(sorted(skip_turns)) if skip_turns else self.everywhere
+    def requirement(self, skip_turns: Collection[int] = ()) -> Requirement:
+        """Return the rule as a requirement on every turn but the skipped ones."""
+        return self._requirement(sorted(skip_turns)) if skip_turns else self.everywhere
 
-    def _assertion(self, skip_turns: list[int]) -> Assertion:
+    def _requirement(self, skip_turns: list[int]) -> Requirement:
+        if self.grader is not None:
+            return Requirement.of(self.grader.model_copy(update={"skip_turns": skip_turns}), self.place)
         params = {**self.params, "message": self.message, "skip_turns": skip_turns}
-        return Assertion(f"voice.{self.kind}", params, self.place, f"voice/{self.id}", level=self.level, rule=self.id)
+        label = f"voice/{self.id}"
+        return requirement_of(
+            Assertion(f"voice.{self.kind}", params, self.place, label, level=self.level, rule=self.id)
+        )
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Voice:
     """A voice file: its rules in order."""
 
     source: Source
-    rules: tuple[VoiceRule, ...]
+    rules: tuple[FileRule, ...]
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -104,9 +110,9 @@ def read_voice(source: Source) -> tuple[Voice | None, list[Problem]]:
     return Voice(source, (*(rule for rule in ready if rule.id not in first), *rules)), problems
 
 
-def _ready_made(source: Source, file: VoiceFile, problems: list[Problem]) -> list[VoiceRule]:
+def _ready_made(source: Source, file: VoiceFile, problems: list[Problem]) -> list[FileRule]:
     """Return the rules of the packs a file extends, placed where the file names them; their examples are tried here."""
-    rules: list[VoiceRule] = []
+    rules: list[FileRule] = []
     for index, name in enumerate(file.extends):
         pack, found = read_voice(parse_yaml(read_pack(name)))
         problems += found
@@ -120,31 +126,41 @@ def _ready_made(source: Source, file: VoiceFile, problems: list[Problem]) -> lis
     return [rule for rule in rules if rule.id not in file.without]
 
 
-def _rule(source: Source, rule: Rule, path: ValuePath) -> VoiceRule:
+def _rule(source: Source, rule: VoiceRule, path: ValuePath) -> FileRule:
     examples = [
         (text, (*path, key, index), keeps)
         for key, texts, keeps in (("good", rule.good, True), ("bad", rule.bad, False))
         for index, text in enumerate(texts)
     ]
-    return VoiceRule(
-        rule.id, _kind(rule), Level(rule.level), rule.message, _params(rule), source.place(path), tuple(examples)
+    return FileRule(
+        rule.id,
+        _kind(rule),
+        Level(rule.level),
+        rule.message,
+        _params(rule),
+        source.place(path),
+        tuple(examples),
+        rule if rule.kind else None,
     )
 
 
-def _kind(rule: Rule) -> str:
+def _kind(rule: VoiceRule) -> str:
     return str(rule.model_dump(include={"extends"})["extends"])
 
 
-def _params(rule: Rule) -> dict[str, Any]:
+def _params(rule: VoiceRule) -> dict[str, Any]:
     about = {"id", "extends", "message", "level", "description", "link", "action", "good", "bad"}
-    params = rule.model_dump(exclude=about if rule.action is None else about - {"action"})
+    params = rule.model_dump(by_alias=True, exclude=about if rule.action is None else about - {"action"})
     unused = [key for key in ("tokens", "raw") if key in params and params[key] is None]
     return {
         key: value for key, value in params.items() if key not in unused and not (key == "append" and "raw" in unused)
     }
 
 
-def _pattern_problems(source: Source, rule: Rule, path: ValuePath) -> Iterator[Problem]:
+def _pattern_problems(source: Source, rule: VoiceRule, path: ValuePath) -> Iterator[Problem]:
+    if rule.kind:
+        yield from (source.problem((*path, *one.path), one.message, key=one.on_key) for one in rule.problems())
+        return
     for at, pattern, key in _patterns(rule):
         problem = pattern_problem(source, (*path, *at), pattern, key=key)
         if problem:
@@ -155,19 +171,17 @@ def _pattern_problems(source: Source, rule: Rule, path: ValuePath) -> Iterator[P
         yield from language_problem(source, rule.language, (*path, "language"))
 
 
-def _patterns(rule: Rule) -> Iterator[tuple[ValuePath, str, bool]]:
+def _patterns(rule: VoiceRule) -> Iterator[tuple[ValuePath, str, bool]]:
     """Yield every regular expression of a rule with where it stands and whether it is a key."""
-    if isinstance(rule, Existence | Repetition):
+    if isinstance(rule, Repetition):
         yield from ((("tokens", n), token, False) for n, token in enumerate(rule.tokens or ()))
-    if isinstance(rule, Existence) and rule.raw:
-        yield ("raw",), "".join(rule.raw), False
     if isinstance(rule, Substitution):
         yield from ((("swap", wrong), wrong, True) for wrong in rule.swap)
     if isinstance(rule, Consistency):
         yield from (
             (("either", left), side, side == left) for left, right in rule.either.items() for side in (left, right)
         )
-    if isinstance(rule, Existence | Substitution | Repetition | Conditional | Capitalization):
+    if isinstance(rule, Substitution | Repetition | Conditional | Capitalization):
         yield from ((("exceptions", n), text, False) for n, text in enumerate(rule.exceptions))
     if isinstance(rule, Conditional):
         yield from ((("first",), rule.first, False), (("second",), rule.second, False))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from evalkit.graders import grade_text_rule
 from evalkit.records import Problem, TrialVerdict
 from evalkit.suites.values import Suite
 from evalkit.suites.voice import Voice
@@ -17,7 +16,8 @@ def check_examples(voice: Voice) -> list[Problem]:
     problems = []
     for rule in voice.rules:
         for text, path, keeps in rule.examples:
-            finding = grade_text_rule(rule.assertion(), text)
+            grader = rule.requirement().grader
+            finding = grader.grade_text(text)  # type: ignore[attr-defined]
             if finding.verdict is TrialVerdict.NOT_MEASURED:
                 message = f"rule {rule.id!r} can't be tried on this example: {finding.observed or finding.note}."
             elif (finding.verdict is TrialVerdict.PASSED) == keeps:

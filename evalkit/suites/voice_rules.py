@@ -2,109 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from evalkit.graders import EDITS, action_fault
-from evalkit.reading import GRADES, SCOPES, formula_fault, is_scope, parse_condition
-from evalkit.yamlsource import Count, FileModel, Flag, Number, Text, did_you_mean, refusal
-
-Patterns = Annotated[list[Annotated[Text, Field(min_length=1)]], Field(min_length=1)]
+from evalkit.graders.rule import Patterns, ScopedRule, VoiceRule, WordRule
+from evalkit.reading import GRADES, formula_fault, parse_condition
+from evalkit.yamlsource import Count, Flag, Number, Text, did_you_mean, refusal
 
 
-class Action(FileModel):
-    """What could be written instead: told where the rule is broken, never carried out."""
-
-    called: ClassVar[str] = "action"
-    name: Text = Field(
-        description="replace (by `params`, or by what a substitution prefers), remove or edit; suggest and convert "
-        "need a dictionary or a script and say nothing.",
-        examples=["replace"],
-    )
-    params: list[Text] = Field(
-        [],
-        description=f"Replacements, or how to edit ({', '.join(EDITS)}) and with what.",
-        examples=[["regex", "a(b)", "$1"]],
-    )
-
-    @model_validator(mode="after")
-    def _can_be_told(self) -> Action:
-        fault = action_fault(self.name, self.params)
-        if fault:
-            raise refusal(fault)
-        return self
-
-
-class Rule(FileModel):
-    """What every rule has."""
-
-    called: ClassVar[str] = "a rule"
-    id: Text = Field(
-        pattern=r"^[\w][\w.-]{0,79}$", description="Its name, unique in the file.", examples=["no-empty-apology"]
-    )
-    message: Text = Field(
-        min_length=1,
-        description="Shown where it is broken; %s is the text that was found.",
-        examples=["Empty apology: '%s'"],
-    )
-    level: Literal["error", "warning", "suggestion"] = Field(
-        "warning",
-        description="error fails the trial; warning (as in Vale the default) is counted, suggestion only shown.",
-    )
-    description: Text = Field("", description="Why the rule exists.", examples=["Customers read it as a brush-off."])
-    link: Text = Field("", description="Where it is written down.", examples=["https://example.com/voice#apology"])
-    action: Action | None = Field(None, description="What could be written instead.", examples=[{"name": "remove"}])
-    good: list[Text] = Field([], description="Texts that keep the rule; `evalkit check` tries them.")
-    bad: list[Text] = Field([], description="Texts that break the rule; `evalkit check` tries them.")
-
-
-def _scope(value: Any) -> Any:
-    for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, str) and not is_scope(one):
-            raise refusal(f"unknown scope {one!r}{did_you_mean(one, SCOPES)}; there are {', '.join(SCOPES)}.")
-    return value
-
-
-class Scoped(Rule):
-    """A rule that may look at parts of the reply only."""
-
-    scope: Annotated[Text | list[Text], BeforeValidator(_scope)] = Field(
-        "reply",
-        description="What the rule looks at: the reply as it is, its text without code, sentences, headings and so on; "
-        "~ leaves out, & joins.",
-        examples=["sentence"],
-    )
-
-
-class Words(Scoped):
-    """A rule about wordings."""
-
-    ignorecase: Flag = Field(True, description="Whether upper and lower case are the same (Vale's default is false).")
-    nonword: Flag = Field(False, description="Match anywhere, not only whole words.", examples=[True])
-    exceptions: list[Text] = Field([], description="Found texts that are fine.", examples=[["purchase order"]])
-
-
-class Existence(Words):
-    """None of these may appear."""
-
-    extends: Literal["existence"]
-    tokens: Patterns | None = Field(
-        None, description="Regular expressions, matched as whole words.", examples=[["rest assured"]]
-    )
-    raw: Patterns | None = Field(
-        None, description="Regular expressions that are joined in front of the tokens.", examples=[[r"\bvery\s+"]]
-    )
-    append: Flag = Field(False, description="Join `raw` behind the tokens.", examples=[True])
-
-    @model_validator(mode="after")
-    def _looks_for_something(self) -> Existence:
-        if self.tokens is None and self.raw is None:
-            raise refusal("an existence rule needs `tokens`, `raw` or both.")
-        return self
-
-
-class Substitution(Words):
+class Substitution(WordRule):
     """Write this, not that."""
 
     extends: Literal["substitution"]
@@ -115,7 +22,7 @@ class Substitution(Words):
     )
 
 
-class Occurrence(Scoped):
+class Occurrence(ScopedRule):
     """Not more (or less) often than this."""
 
     extends: Literal["occurrence"]
@@ -133,7 +40,7 @@ class Occurrence(Scoped):
         return self
 
 
-class Repetition(Scoped):
+class Repetition(ScopedRule):
     """Not the same twice running."""
 
     extends: Literal["repetition"]
@@ -145,7 +52,7 @@ class Repetition(Scoped):
     exceptions: list[Text] = Field([], description="Found texts that are fine.", examples=[["had had"]])
 
 
-class Consistency(Words):
+class Consistency(WordRule):
     """One of a pair, but the same throughout the conversation."""
 
     extends: Literal["consistency"]
@@ -154,7 +61,7 @@ class Consistency(Words):
     )
 
 
-class Conditional(Scoped):
+class Conditional(ScopedRule):
     """What the first finds must have been introduced by the second."""
 
     extends: Literal["conditional"]
@@ -168,7 +75,7 @@ class Conditional(Scoped):
     exceptions: list[Text] = Field([], description="Found texts that are fine.", examples=[["FAQ"]])
 
 
-class Capitalization(Scoped):
+class Capitalization(ScopedRule):
     """How parts of a reply are capitalised."""
 
     extends: Literal["capitalization"]
@@ -191,7 +98,7 @@ class Capitalization(Scoped):
         return self
 
 
-class Metric(Rule):
+class Metric(VoiceRule):
     """A formula over counts of the reply that must not meet a condition."""
 
     extends: Literal["metric"]
@@ -210,17 +117,17 @@ class Metric(Rule):
         return self
 
 
-class Readability(Rule):
+class Readability(VoiceRule):
     """Not harder to read than this."""
 
     extends: Literal["readability"]
     metrics: list[Literal[*GRADES]] = Field(  # type: ignore[valid-type]
         ["Flesch-Kincaid"], min_length=1, description="Grades whose mean counts.", examples=[["Flesch-Kincaid", "SMOG"]]
     )
-    grade: Number = Field(gt=0, description="The highest grade that is fine.", examples=[9])
+    highest: Number = Field(alias="grade", gt=0, description="The highest grade that is fine.", examples=[9])
 
 
-class Length(Rule):
+class Length(VoiceRule):
     """Not longer than this."""
 
     extends: Literal["length"]
@@ -235,7 +142,7 @@ class Length(Rule):
         return self
 
 
-class Language(Rule):
+class Language(VoiceRule):
     """Replies are in this language."""
 
     extends: Literal["language"]
@@ -246,14 +153,14 @@ class Language(Rule):
     )
 
 
-class Links(Rule):
+class Links(VoiceRule):
     """Links lead to these hosts only."""
 
     extends: Literal["links"]
     allow: list[Text] = Field(description="Hosts, with their subdomains.", examples=[["tandle.example"]])
 
 
-class Leak(Rule):
+class Leak(VoiceRule):
     """No long run of words from the system prompt."""
 
     extends: Literal["leak"]
@@ -261,7 +168,7 @@ class Leak(Rule):
     exceptions: list[Text] = Field([], description="Sentences that may be said.", examples=[["We are here for you."]])
 
 
-class PersonalData(Rule):
+class PersonalData(VoiceRule):
     """No personal data that the user did not give."""
 
     extends: Literal["personal_data"]
@@ -271,7 +178,7 @@ class PersonalData(Rule):
     exceptions: list[Text] = Field([], description="What may be said.", examples=[["help@tandle.example"]])
 
 
-class Judge(Rule):
+class Judge(VoiceRule):
     """A judge model holds the message true of each reply."""
 
     extends: Literal["judge"]

@@ -6,16 +6,17 @@ default, as brand rules mean words wherever they stand. Only the shape; the rule
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from evalkit.graders.registry import graders_of
+from evalkit.graders.rule import VoiceRule
 from evalkit.suites.builtin import PACKS
 from evalkit.suites.voice_rules import (
     Capitalization,
     Conditional,
     Consistency,
-    Existence,
     Judge,
     Language,
     Leak,
@@ -52,6 +53,8 @@ _KINDS = (
 
 def _known_kind(value: Any) -> Any:
     kind = value.get("extends") if isinstance(value, dict) else None
+    for key in VoiceRule.given & value.keys() if isinstance(value, dict) else ():
+        raise refusal(f"unknown key {key!r} in a rule.", key)
     if isinstance(kind, str) and kind not in _KINDS:
         if kind in _NOT_BUILT:
             why = f"not built yet: rules of kind {kind!r} ({_NOT_BUILT[kind]}); there are {', '.join(_KINDS)}."
@@ -60,27 +63,29 @@ def _known_kind(value: Any) -> Any:
     return value
 
 
-AnyRule = Annotated[
-    Annotated[
-        Existence
-        | Substitution
-        | Occurrence
-        | Repetition
-        | Consistency
-        | Conditional
-        | Capitalization
-        | Metric
-        | Readability
-        | Length
-        | Language
-        | Links
-        | Leak
-        | PersonalData
-        | Judge,
-        Field(discriminator="extends"),
-    ],
-    BeforeValidator(_known_kind),
-]
+if TYPE_CHECKING:
+    AnyRule = VoiceRule
+else:  # the kinds of rules are those that are registered
+    _OLD = (
+        Substitution,
+        Occurrence,
+        Repetition,
+        Consistency,
+        Conditional,
+        Capitalization,
+        Metric,
+        Readability,
+        Length,
+        Language,
+        Links,
+        Leak,
+        PersonalData,
+        Judge,
+    )
+    AnyRule = Annotated[
+        Annotated[Union[(*graders_of("voice"), *_OLD)], Field(discriminator="extends")],
+        BeforeValidator(_known_kind),
+    ]
 
 
 def _known_pack(value: Any) -> Any:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from evalkit.graders import grade
+from evalkit.graders import Requirement
 from evalkit.importing.chat_format import parse_conversation
 from evalkit.importing.sessions import to_transcript
-from evalkit.records import Assertion, PromptVersion, Transcript, TrialVerdict
+from evalkit.records import PromptVersion, Transcript, TrialVerdict
 from evalkit.suites.compile import compile_expect
 from evalkit.suites.compiled import Found
 from evalkit.suites.expect_schema import Expect
@@ -25,7 +25,7 @@ def read(folder: Path, name: str) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in lines)
 
 
-def assertions(expect: Mapping[str, Any]) -> tuple[Assertion, ...]:
+def assertions(expect: Mapping[str, Any]) -> tuple[Requirement, ...]:
     """Return what an `expect` of a suite file compiles to; JSON is YAML, so it is written as JSON."""
     source = parse_yaml(SourceText("expect.yaml", json.dumps(expect, ensure_ascii=False)))
     model, problems = check_schema(source, Expect)
@@ -43,4 +43,4 @@ def transcript(record: Mapping[str, Any]) -> Transcript:
 
 def holds(conversation: Transcript, expect: Mapping[str, Any]) -> bool:
     """Return whether every assertion of an `expect` passes."""
-    return all(grade(conversation, one).finding.verdict is TrialVerdict.PASSED for one in assertions(expect))
+    return all(one.score(conversation).finding.verdict is TrialVerdict.PASSED for one in assertions(expect))

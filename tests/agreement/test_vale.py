@@ -23,7 +23,7 @@ def our_rule(name: str, text: str) -> Assertion | None:
         return None
     voice, problems = read_voice(parse_yaml(SourceText("voice.yaml", "rules:\n" + rule_text(rule))))
     assert voice is not None and not problems
-    return voice.rules[0].assertion()
+    return voice.rules[0].requirement().assertion
 
 
 def line_text(line: dict[str, Any]) -> str:

@@ -19,10 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.graders import grade
+from evalkit.graders import Requirement
 from evalkit.pricing import price_with
 from evalkit.records import (
-    Assertion,
     RunHeader,
     ScoreLine,
     Source,
@@ -98,10 +97,10 @@ def write_project(root: Path, cases: int) -> None:
     (root / "suites/shop.yaml").write_text(json.dumps(suite))
 
 
-def assertions_of(root: Path) -> Sequence[Assertion]:
+def assertions_of(root: Path) -> Sequence[Requirement]:
     """Return the assertions of the project's first case."""
     (suite,) = load_suites([root / "suites/shop.yaml"], root)
-    return suite.cases[0].record.assertions
+    return suite.cases[0].requirements
 
 
 def write_run(root: Path, trials: int) -> None:
@@ -124,14 +123,14 @@ def write_trial(writer: RunWriter, key: TrialKey, told: Transcript) -> None:
     writer.append(ScoreLine(key.session_id, TrialScore(TrialVerdict.PASSED)))
 
 
-def cpu_by_kind(transcripts: Iterable[Transcript], assertions: Sequence[Assertion]) -> dict[str, float]:
+def cpu_by_kind(transcripts: Iterable[Transcript], assertions: Sequence[Requirement]) -> dict[str, float]:
     """Return the CPU milliseconds a trial: all in (under the empty name), and by kind for every other trial.
 
     Trials come one after another, as they do from a stored run: none is still there when the next one is scored.
     """
-    kinds: dict[str, list[Assertion]] = defaultdict(list)
+    kinds: dict[str, list[Requirement]] = defaultdict(list)
     for assertion in assertions:
-        kinds[assertion.kind].append(assertion)
+        kinds[assertion.assertion.kind].append(assertion)
     spent: dict[str, float] = defaultdict(float)
     counts = [0, 0]
     for number, transcript in enumerate(transcripts):
@@ -140,7 +139,7 @@ def cpu_by_kind(transcripts: Iterable[Transcript], assertions: Sequence[Assertio
             began = time.process_time()
             if kind:
                 for assertion in some:
-                    grade(transcript, assertion)
+                    assertion.score(transcript)
             else:
                 score_trial(transcript, assertions)
             spent[kind] += time.process_time() - began
@@ -162,14 +161,14 @@ def tau_conversations(folder: Path, readings: int) -> Iterator[Transcript]:
             yield replace(transcript(told), system_text=systems[row["system_ref"]])
 
 
-def print_lengths(assertions: Sequence[Assertion]) -> None:
+def print_lengths(assertions: Sequence[Requirement]) -> None:
     """Print what scoring a made-up trial of two to five turns costs; the sample suites' have two to three."""
     for turns in range(2, TURNS + 1):
         spent = cpu_by_kind(made_up(TRIALS, turns), assertions)[""]
         print(f"scoring made-up trials of {turns} turns: {shown(spent)}, {len(assertions)} assertions each")
 
 
-def print_scoring(title: str, transcripts: Iterable[Transcript], assertions: Sequence[Assertion]) -> None:
+def print_scoring(title: str, transcripts: Iterable[Transcript], assertions: Sequence[Requirement]) -> None:
     """Print what scoring these trials costs."""
     score_trial(conversation(0, -1), assertions)
     spent = cpu_by_kind(transcripts, assertions)

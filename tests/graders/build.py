@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evalkit.graders import grade
+from evalkit.graders import Requirement, grade, requirement_of
 from evalkit.records import (
     Assertion,
     Failure,
@@ -26,6 +26,12 @@ OVERLOADED = Failure("overloaded_error", "Overloaded", 529, mid_stream=True, req
 
 def assertion(kind: str, params: Mapping[str, Any], turn: int | None = None, level: Level = Level.ERROR) -> Assertion:
     return Assertion(kind, params, PLACE, kind, turn, level)
+
+
+def requirement(
+    kind: str, params: Mapping[str, Any], turn: int | None = None, level: Level = Level.ERROR
+) -> Requirement:
+    return requirement_of(assertion(kind, params, turn, level))
 
 
 def literal(text: str) -> dict[str, Any]:

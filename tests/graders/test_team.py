@@ -11,7 +11,7 @@ from evalkit.graders.team import team_graders
 from evalkit.records import TrialVerdict
 from evalkit.scoring import score_trial
 from evalkit.suites import read_suite
-from tests.graders.build import assertion, finding, said
+from tests.graders.build import finding, requirement, said
 from tests.project_files import write_files
 from tests.runner.project import make_project, run, trials_of
 
@@ -150,8 +150,8 @@ def test_a_teams_grader_decides_like_any_other() -> None:
 )
 def test_what_a_teams_grader_breaks_is_not_measured(grader: str, note: str) -> None:
     """The reason is told, the trial is not measured, and nothing else is lost."""
-    asked = assertion("team", {"grader": grader, "with": {}})
-    says = assertion("says", {"text": "hello", "regex": False})
+    asked = requirement("team", {"grader": grader, "with": {}})
+    says = requirement("says", {"text": "hello", "regex": False})
 
     score = score_trial(said("Hello."), [asked, says])
 

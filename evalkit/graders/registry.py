@@ -1,0 +1,70 @@
+"""Every grader there is, and the mappings of a file that their keys make up.
+
+The one list: the suite's format, its JSON Schema, the compiler and the reference read it. A new grader is a class and a
+line here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Optional
+
+from pydantic import Field, create_model
+from pydantic.fields import FieldInfo
+
+from evalkit.graders.counts import MaxWords
+from evalkit.graders.grader import Grader
+from evalkit.graders.tools import MaxCalls
+from evalkit.graders.usage import Requests
+from evalkit.graders.voice import Existence
+from evalkit.yamlsource import FileModel
+
+GRADERS: tuple[type[Grader], ...] = (
+    MaxWords,
+    MaxCalls,
+    Requests,
+    Existence,
+)
+"""In the order in which a case's assertions stand."""
+
+BY_KIND = {grader.kind: grader for grader in GRADERS}
+
+
+def graders_of(mapping: str) -> tuple[type[Grader], ...]:
+    """Return the graders whose keys stand in a mapping: `tools`, `outcome`, `budget`, `voice`, or "" for `expect`."""
+    return tuple(grader for grader in GRADERS if grader.mapping() == mapping)
+
+
+def keys_of(mapping: str) -> type[FileModel]:
+    """Return the model of a mapping, to be extended: each key of its graders once, each may be left out."""
+    fields: dict[str, Any] = {}
+    for grader in graders_of(mapping):
+        for name, field in grader.model_fields.items():
+            if name not in grader.given and name not in fields:
+                fields[name] = _key(grader, name, field)
+    return create_model(mapping or "expect", __base__=FileModel, **fields)
+
+
+def made_from(values: FileModel, mapping: str) -> tuple[Grader, ...]:
+    """Return the graders that a mapping asks for; `values` is one whose model has the `keys_of` this mapping."""
+    given = {name: value for name in values.model_fields_set if (value := getattr(values, name)) is not None}
+    return tuple(
+        grader.model_construct(**{name: given[name] for name in grader.model_fields if name in given})
+        for grader in graders_of(mapping)
+        if grader.key() in given
+    )
+
+
+def _key(grader: type[Grader], name: str, field: FieldInfo) -> Any:
+    """Return a field as it stands in a mapping; the key that a grader is known by is explained by its docstring too."""
+    kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    about = explanation(grader) if name == grader.key() else ""
+    description = "\n\n".join(part for part in (field.description, about) if part)
+    default = None if field.is_required() else field.default
+    return Optional[kind] if field.is_required() else kind, Field(  # noqa: UP045 - a value, not an annotation
+        default, alias=field.alias, description=description or None, examples=field.examples
+    )
+
+
+def explanation(grader: type[Grader]) -> str:
+    """Return what a grader's docstring says, as one paragraph."""
+    return " ".join((grader.__doc__ or "").split())
