@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalkit.graders import Requirement, grade, requirement_of
+from evalkit.graders.registry import BY_KIND
 from evalkit.records import (
     Assertion,
     Failure,
@@ -25,6 +26,11 @@ OVERLOADED = Failure("overloaded_error", "Overloaded", 529, mid_stream=True, req
 
 
 def assertion(kind: str, params: Mapping[str, Any], turn: int | None = None, level: Level = Level.ERROR) -> Assertion:
+    """Return an assertion whose params are a grader's keys; what every voice rule needs is filled in."""
+    if kind.startswith("voice.") and kind in BY_KIND:
+        case_counts = {"ignorecase": False} if "ignorecase" in BY_KIND[kind].model_fields else {}
+        extends = kind.removeprefix("voice.")
+        params = {"id": "r", "extends": extends, "message": "Breaks the rule", **case_counts, **params}
     return Assertion(kind, params, PLACE, kind, turn, level)
 
 

@@ -12,6 +12,7 @@ from evalkit.errors import EvalkitError
 from evalkit.graders import KINDS, grade, grade_text_rule
 from evalkit.records import TrialVerdict
 from tests.graders.build import assertion, broken_off, finding, literal, pattern, said, verdict
+from tests.graders.test_grading_is_pure import PARAMS
 
 PASSED, FAILED, NOT_MEASURED = TrialVerdict.PASSED, TrialVerdict.FAILED, TrialVerdict.NOT_MEASURED
 SLOW = r"(?:a|a|aa)+$"
@@ -89,23 +90,23 @@ def test_never_says_marks_every_place() -> None:
 def test_words_are_runs_of_word_characters() -> None:
     """An apostrophe or a hyphen separates words; the words beyond the limit are marked."""
     reply = "Don't worry: well-known."
-    assert verdict(said(reply), "max_words", {"max": 5}) is PASSED
-    found = finding(said(reply), "max_words", {"max": 4})
+    assert verdict(said(reply), "max_words", {"max_words": 5}) is PASSED
+    found = finding(said(reply), "max_words", {"max_words": 4})
     assert (found.observed, found.expected) == ("5 words", "at most 4 words")
     assert reply[found.spans[0].start : found.spans[0].end] == "known"
 
 
 def test_max_words_holds_for_each_reply() -> None:
     """Two short replies do not add up to a long one."""
-    assert verdict(said("one two", "three four"), "max_words", {"max": 2}) is PASSED
-    assert finding(said("one two", "three four five"), "max_words", {"max": 2}).turn == 2
+    assert verdict(said("one two", "three four"), "max_words", {"max_words": 2}) is PASSED
+    assert finding(said("one two", "three four five"), "max_words", {"max_words": 2}).turn == 2
 
 
 @pytest.mark.parametrize("kind", sorted(kind for kind in KINDS if kind.startswith(("says", "never", "max_w", "voice"))))
 @pytest.mark.parametrize("reply", ["", " \n"])
 def test_an_empty_reply_breaks_every_rule_about_text(kind: str, reply: str) -> None:
     """The user saw nothing, so even a rule that only forbids is broken."""
-    assert grade_text_rule(assertion(kind, {}), reply).verdict is FAILED
+    assert grade_text_rule(assertion(kind, PARAMS[kind]), reply).verdict is FAILED
 
 
 def test_an_empty_reply_of_a_complete_turn_is_a_failure() -> None:

@@ -149,8 +149,8 @@ def test_no_tool_and_never_this_tool() -> None:
 def test_max_calls_names_the_turn_that_went_beyond() -> None:
     """The limit is inclusive."""
     transcript = called((call("look"), call("look")), (call("look"),))
-    assert verdict(transcript, "tools.max_calls", {"max": 3}) is PASSED
-    found = finding(transcript, "tools.max_calls", {"max": 2})
+    assert verdict(transcript, "tools.max_calls", {"max_calls": 3}) is PASSED
+    found = finding(transcript, "tools.max_calls", {"max_calls": 2})
     assert (found.verdict, found.turn, found.observed) == (FAILED, 2, "3 calls")
 
 
@@ -160,8 +160,8 @@ def test_max_calls_names_the_turn_that_went_beyond() -> None:
         ("tools.none", {}, FAILED),
         ("tools.never", {"name": "look"}, FAILED),
         ("tools.never", {"name": "book"}, NOT_MEASURED),
-        ("tools.max_calls", {"max": 0}, FAILED),
-        ("tools.max_calls", {"max": 1}, NOT_MEASURED),
+        ("tools.max_calls", {"max_calls": 0}, FAILED),
+        ("tools.max_calls", {"max_calls": 1}, NOT_MEASURED),
         ("tools.calls", wants("look"), PASSED),
         ("tools.calls", wants("book"), NOT_MEASURED),
         ("tools.calls", wants("look", order="exact"), NOT_MEASURED),

@@ -34,8 +34,8 @@ def test_an_unknown_price_is_not_measured() -> None:
 def test_requests_and_output_tokens_are_counted_over_the_trial() -> None:
     """The sum of all turns is held against the limit."""
     transcript = said("a", "b", usage=used(output_tokens=30))
-    assert verdict(transcript, "budget.requests", {"max": 2}) is PASSED
-    assert verdict(transcript, "budget.requests", {"max": 1}) is FAILED
+    assert verdict(transcript, "budget.requests", {"requests": 2}) is PASSED
+    assert verdict(transcript, "budget.requests", {"requests": 1}) is FAILED
     assert verdict(transcript, "budget.output_tokens", {"max": 60}) is PASSED
     assert verdict(transcript, "budget.output_tokens", {"max": 59}) is FAILED
     assert verdict(said("a"), "budget.output_tokens", {"max": 1}) is NOT_MEASURED
@@ -90,7 +90,7 @@ def test_without_times_nothing_is_measured(kind: str) -> None:
     ("kind", "broken", "kept"),
     [
         ("budget.cost_usd", {"max": 0.05}, {"max": 1}),
-        ("budget.requests", {"max": 0}, {"max": 1}),
+        ("budget.requests", {"requests": 1}, {"requests": 2}),
         ("budget.output_tokens", {"max": 9}, {"max": 10}),
         ("budget.first_token_ms", {"max": 1}, {"max": 5000}),
         ("budget.time_ms", {"max": 1}, {"max": 5000}),
@@ -100,7 +100,9 @@ def test_a_broken_off_conversation_proves_only_what_went_over(
     kind: str, broken: dict[str, float], kept: dict[str, float]
 ) -> None:
     """A limit that the complete turns break is broken; otherwise the rest is missing."""
-    transcript = broken_off(said("a", cost_usd=0.1, usage=used(output_tokens=10), first_token_ms=9.0, total_ms=99.0))
+    transcript = broken_off(
+        said("a", "b", cost_usd=0.05, usage=used(output_tokens=5), first_token_ms=9.0, total_ms=99.0)
+    )
     assert verdict(transcript, kind, broken) is FAILED
     assert verdict(transcript, kind, kept) is NOT_MEASURED
 

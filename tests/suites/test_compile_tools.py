@@ -27,7 +27,7 @@ def test_each_key_becomes_an_assertion_and_names_its_tools() -> None:
 
     assert not problems
     assert not found.problems
-    assert [(one.label, one.place.line) for one in made] == [
+    assert [(one.assertion.label, one.assertion.place.line) for one in made] == [
         ("tools.calls lookup, book", 2),
         ("tools.times book", 5),
         ("tools.after book: lookup", 4),
@@ -35,7 +35,7 @@ def test_each_key_becomes_an_assertion_and_names_its_tools() -> None:
         ("outcome.writes", 6),
         ("outcome.ended", 6),
     ]
-    assert made[2].params["match"]["arguments"] == "exact"
+    assert made[2].assertion.params["match"]["arguments"] == "exact"
     assert {mention.name for mention in found.mentions} == {"lookup", "book", "transfer"}
 
 
