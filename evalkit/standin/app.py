@@ -6,7 +6,7 @@ Plain ASGI without a framework. Knows the API's paths and headers; how a message
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -18,7 +18,7 @@ from evalkit.standin.batches import Batches
 from evalkit.standin.directions import read_directions, read_item_directions
 from evalkit.standin.errors import ApiError, ErrorAnswer, bad_request, not_found
 from evalkit.standin.exchange import JSON_TYPE, Desk, Outgoing, parse_body
-from evalkit.standin.protocol.modelinfo import get_model, list_models
+from evalkit.standin.models import MODELS, find_model, model_info
 from evalkit.standin.protocol.validate import API_VERSIONS, Terms
 from evalkit.standin.reply import JsonObject
 from evalkit.standin.settings import Settings
@@ -100,8 +100,7 @@ class App:
             await self._send_json(incoming, self._desk.count_tokens(await _body(incoming), terms))
         elif path == "/v1/models" or path.startswith("/v1/models/"):
             _check_method(incoming, "GET")
-            name = path.removeprefix("/v1/models").lstrip("/")
-            await self._send_json(incoming, get_model(name) if name else list_models(incoming.query))
+            await self._send_json(incoming, _models(path.removeprefix("/v1/models").lstrip("/"), incoming.query))
         elif path == "/v1/messages/batches" or path.startswith("/v1/messages/batches/"):
             await self._batch(incoming, terms)
         else:
@@ -129,7 +128,7 @@ class App:
                 body = parse_body(await _body(incoming, MAX_BATCH_BYTES))
                 answer = self._batches.create(body, self._item_runner(incoming, terms), incoming.origin)
             case ("GET", ""):
-                answer = self._batches.list(incoming.query, incoming.origin)
+                answer = _page(self._batches.newest_first(incoming.origin), incoming.query)
             case ("GET", batch_id):
                 answer = await self._batches.retrieve(batch_id, incoming.origin)
             case ("DELETE", batch_id):
@@ -199,3 +198,38 @@ def _check_version(headers: Mapping[str, str]) -> Any:
     if version not in API_VERSIONS:
         raise bad_request(f'anthropic-version: "{version}" is not a valid version')
     return version
+
+
+def _models(name: str, query: Mapping[str, str]) -> JsonObject:
+    """Return the model of an id or alias, or a page of all, newest first; raises the API's 404."""
+    if name:
+        model = find_model(name)
+        if model is None:
+            raise not_found(f"model: {name}")
+        return model_info(model)
+    wanted = query.get("lifecycle")
+    infos = [model_info(model) for model in MODELS.values()]
+    return _page([info for info in infos if wanted is None or info["lifecycle"] == wanted], query)
+
+
+def _page(items: Sequence[JsonObject], query: Mapping[str, str]) -> JsonObject:
+    """Return the part of a list that `limit`, `after_id` and `before_id` ask for, in the API's envelope."""
+    wanted = query.get("limit", "20")
+    if not wanted.isdecimal() or not 1 <= int(wanted) <= 1000:
+        raise bad_request("limit: Input should be between 1 and 1000")
+    limit = int(wanted)
+    ids = [item["id"] for item in items]
+    start, end = 0, len(items)
+    if query.get("after_id") in ids:
+        start = ids.index(query["after_id"]) + 1
+    if query.get("before_id") in ids:
+        end = ids.index(query["before_id"])
+        start = max(start, end - limit)
+    data = list(items[start:end][:limit])
+    more = start > 0 if query.get("before_id") else start + len(data) < end
+    return {
+        "data": data,
+        "has_more": more,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+    }

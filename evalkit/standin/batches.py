@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -17,7 +17,6 @@ from typing import Any
 import orjson
 
 from evalkit.standin.errors import ApiError, ErrorAnswer, bad_request, not_found
-from evalkit.standin.protocol.modelinfo import page
 from evalkit.standin.reply import JsonObject
 
 MAX_REQUESTS = 100_000
@@ -66,9 +65,9 @@ class Batches:
                 await self._end(batch)
         return self._describe(batch, origin)
 
-    def list(self, query: Mapping[str, str], origin: str) -> JsonObject:
-        """Return a page of batches, newest first."""
-        return page([self._describe(batch, origin) for batch in reversed(self._batches.values())], query)
+    def newest_first(self, origin: str) -> list[JsonObject]:
+        """Return all batches."""
+        return [self._describe(batch, origin) for batch in reversed(self._batches.values())]
 
     def cancel(self, batch_id: str, origin: str) -> JsonObject:
         """Begin to cancel a batch; its requests end as canceled at the next retrieval."""

@@ -12,17 +12,16 @@ from dataclasses import dataclass, replace
 import orjson
 
 from evalkit.standin.cache import CacheUse, Diagnostics, Prompt, PromptCache, read_prompt
-from evalkit.standin.context import Compacted, Edited, apply_edits, compaction_due
-from evalkit.standin.context.compact import Due, behind_block, block_of
+from evalkit.standin.context.compaction import CompactionResult, DueCompaction, behind_block, block_of, compaction_due
+from evalkit.standin.context.edits import EditedRequest, apply_edits
 from evalkit.standin.directions import Directions
 from evalkit.standin.errors import ApiError, ErrorAnswer, bad_request
 from evalkit.standin.faults import Fault, Send, Step, healthy
-from evalkit.standin.protocol.betas import FINE_GRAINED_TOOLS
-from evalkit.standin.protocol.message import Call, Finished, finish_message
+from evalkit.standin.protocol.message import Call, FinishedMessage, finish_message
 from evalkit.standin.protocol.ratelimits import RateLimiter
 from evalkit.standin.protocol.sse import encode_event, message_events
 from evalkit.standin.protocol.thinking import check_thinking_blocks
-from evalkit.standin.protocol.validate import Terms, check_length, validate_request
+from evalkit.standin.protocol.validate import FINE_GRAINED_TOOLS, Terms, check_length, validate_request
 from evalkit.standin.reply import JsonObject, Reply
 from evalkit.standin.settings import Settings
 from evalkit.standin.tokens import count_block
@@ -104,7 +103,7 @@ class Desk:
         due = compaction_due(edited.request, edited.prompt.total_tokens)
         return exchange if due is None else self._compact(exchange, due, workspace)
 
-    def _compact(self, exchange: Exchange, due: Due, workspace: str) -> Exchange:
+    def _compact(self, exchange: Exchange, due: DueCompaction, workspace: str) -> Exchange:
         """Have the conversation summed up; what follows, if anything, sees the summary instead of the messages."""
         call = exchange.call
         reply = self._settings.answer(due.asking(exchange.seen), call.trial, ())
@@ -116,7 +115,7 @@ class Desk:
             tokens = min(tokens, call.request["max_tokens"])
         elif block is None:
             block = {"type": "compaction", "content": None}
-        compacted = Compacted(block, exchange.use, tokens, stop_reason)
+        compacted = CompactionResult(block, exchange.use, tokens, stop_reason)
         if stop_reason is not None:
             return replace(exchange, call=replace(call, compacted=compacted))
         seen = behind_block(exchange.seen, block) if block and block["content"] else exchange.seen
@@ -157,7 +156,7 @@ class Desk:
             steps = healthy(frames)
         return Outgoing(STREAM_TYPE if exchange.streams else JSON_TYPE, steps)
 
-    def compose(self, exchange: Exchange) -> Finished:
+    def compose(self, exchange: Exchange) -> FinishedMessage:
         """Return the finished message of an exchange and account for its output tokens."""
         call = exchange.call
         if call.compacted is not None and call.compacted.stop_reason is not None:
@@ -195,7 +194,7 @@ class Desk:
             headers = {"retry-after": f"{self._settings.retry_after_s:g}"} if fault.retry_after else {}
             raise ApiError(ErrorAnswer(error.status, error.message, error.details, headers))
 
-    def _extras(self, request: JsonObject, edited: Edited, transformations: list[JsonObject]) -> JsonObject:
+    def _extras(self, request: JsonObject, edited: EditedRequest, transformations: list[JsonObject]) -> JsonObject:
         extras: JsonObject = {}
         if request.get("diagnostics") is not None:
             miss = self._diagnostics.explain(
@@ -220,7 +219,7 @@ def parse_body(raw: bytes) -> JsonObject:
     return value
 
 
-def _other_body(fault: Fault, finished: Finished, exchange: Exchange) -> Outgoing:
+def _other_body(fault: Fault, finished: FinishedMessage, exchange: Exchange) -> Outgoing:
     if fault.body == "html":
         return Outgoing("text/html; charset=utf-8", [Send(_PROXY_PAGE)])
     if fault.body == "json":

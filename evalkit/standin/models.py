@@ -1,4 +1,4 @@
-"""The models the stand-in answers for, as data: limits, thinking types, defaults and refusals of each.
+"""The models the stand-in answers for, as data: limits, thinking types, defaults, refusals; and as the API shows them.
 
 Holds no prices (pricing.py) and no behaviour. The figures are those of Anthropic's model pages as read in November
 2026; where the pages are silent the neighbouring model's value stands, and the line says so.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+from evalkit.standin.reply import JsonObject
 
 ForcedToolChoice = Literal["accepted", "not while thinking", "rejected"]
 CHARACTERS_PER_TOKEN_NEW = 3.6
@@ -238,3 +240,49 @@ def request_thinks(request: dict[str, object], model: Model) -> bool:
     if not isinstance(thinking, dict):
         return model.thinks_by_default
     return thinking.get("type") in {"adaptive", "enabled", "between_tools"}
+
+
+THINKING_TYPES = ("adaptive", "between_tools", "disabled", "enabled")
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_UNKNOWN_DAY = "1970-01-01T00:00:00Z"  # what the API gives where the day is unknown
+
+
+def model_info(model: Model) -> JsonObject:
+    """Return one model as the models endpoint describes it."""
+    return {
+        "type": "model",
+        "id": model.id,
+        "display_name": f"{model.name} (stand-in)",
+        "created_at": f"{model.released}T00:00:00Z" if model.released else _UNKNOWN_DAY,
+        "lifecycle": "deprecated" if model.retires else "active",
+        "deprecated_at": _UNKNOWN_DAY if model.retires else None,
+        "retires_at": f"{model.retires}T00:00:00Z" if model.retires else None,
+        "line": model.line,
+        "max_input_tokens": model.context_tokens,
+        "max_tokens": model.output_tokens,
+        "capabilities": _capabilities(model),
+    }
+
+
+def _capabilities(model: Model) -> JsonObject:
+    def supported(value: bool = True, **parts: object) -> JsonObject:
+        return {"supported": value, **parts}
+
+    takes_effort = model.default_effort is not None
+    return {
+        "batch": supported(),
+        "citations": supported(),
+        "code_execution": supported(),
+        "context_management": supported(
+            clear_thinking_20251015=supported(),
+            clear_tool_uses_20250919=supported(),
+            compact_20260112=supported(model.compaction),
+        ),
+        "compaction": supported(model.compaction, summarize=supported(model.compaction)),
+        "effort": supported(takes_effort, **{effort: supported(takes_effort) for effort in EFFORTS}),
+        "image_input": supported(),
+        "pdf_input": supported(),
+        "server_tools": supported(False, web_search=supported(False), code_execution=supported(False)),
+        "structured_outputs": supported(),
+        "thinking": supported(types={kind: supported(kind in model.thinking) for kind in THINKING_TYPES}),
+    }

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import evalkit.standin
+from evalkit.standin.context import edits
 from evalkit.standin.faults import FAULTS
 from evalkit.standin.models import MODELS, Model
-from evalkit.standin.protocol import betas
+from evalkit.standin.protocol import validate
 
 FOLDER = Path(evalkit.standin.__file__).parent
 PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -63,14 +64,19 @@ def test_faults_are_described_as_they_are() -> None:
 def test_refused_fields_are_named() -> None:
     """The fields that exist only with a beta and are not played are listed."""
     named = re.findall(r"`(\w+)`", section("refused fields"))
-    assert named == sorted(set(betas.BETA_FIELDS) - betas.PLAYED_FIELDS)
+    assert named == sorted(set(validate.BETA_FIELDS) - validate.PLAYED_FIELDS)
 
 
-@pytest.mark.parametrize(
-    "beta", [value for name, value in vars(betas).items() if name.isupper() and isinstance(value, str)]
-)
+NAMED = {**vars(edits), **vars(validate)}
+BETAS = [
+    value for value in NAMED.values() if isinstance(value, str) and re.fullmatch(r"[a-z-]+-\d{4}-\d\d-\d\d", value)
+]
+
+
+@pytest.mark.parametrize("beta", BETAS)
 def test_played_betas_are_on_the_page(beta: str) -> None:
     """Every beta that the protocol knows by name is described."""
+    assert len(BETAS) == 5
     assert f"| `{beta}` |" in PAGE
 
 

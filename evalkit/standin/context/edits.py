@@ -1,5 +1,7 @@
-"""What the model sees of a request: without what a compaction block stands for, cleared results, cleared thinking, and
-system messages whose time is over.
+"""Context edits: which a request may ask for, and what the model sees of the request behind them.
+
+Behind them means without what a compaction block stands for, cleared results, cleared thinking, and system messages
+whose time is over.
 
 Pure functions from request to request; the client's own messages stay as they are, and the cache sees the result
 (platform.claude.com, context editing, read November 2026).
@@ -7,13 +9,27 @@ Pure functions from request to request; the client's own messages stay as they a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from evalkit.standin.cache import Prompt, read_prompt
-from evalkit.standin.models import Model
+from evalkit.standin.cache import Prompt, as_blocks, read_prompt
+from evalkit.standin.errors import bad_request
+from evalkit.standin.models import Model, request_thinks
 from evalkit.standin.reply import JsonObject
+
+CONTEXT_EDITING = "context-management-2025-06-27"
+THRESHOLD_COMPACTION = "compact-2026-01-12"
+COMPACTS, _CLEARS_THINKING, _CLEARS_TOOL_USES = (
+    "compact_20260112",
+    "clear_thinking_20251015",
+    "clear_tool_uses_20250919",
+)
+EDIT_BETAS: Mapping[str, str] = {
+    _CLEARS_TOOL_USES: CONTEXT_EDITING,
+    _CLEARS_THINKING: CONTEXT_EDITING,
+    COMPACTS: THRESHOLD_COMPACTION,
+}
+"""The beta that each kind of edit needs."""
 
 CLEARED = "[cleared to save context]"
 _THINKING = frozenset({"thinking", "redacted_thinking"})
@@ -21,8 +37,35 @@ _DEFAULT_TRIGGER: JsonObject = {"type": "input_tokens", "value": 100_000}
 _KEPT_TOOL_USES, _KEPT_THINKING_TURNS = 3, 1
 
 
+def edits_of(request: JsonObject) -> Sequence[JsonObject]:
+    """Return the edits that a request asks for, in their order."""
+    return (request.get("context_management") or {}).get("edits") or ()
+
+
+def check_edits(request: JsonObject, model: Model, betas: frozenset[str]) -> None:
+    """Raise the API's 400 for the first edit that its beta, the model or another edit rules out."""
+    seen: set[str] = set()
+    for index, edit in enumerate(edits_of(request)):
+        kind, place = edit["type"], f"context_management.edits.{index}"
+        if EDIT_BETAS[kind] not in betas:
+            raise bad_request(f"{place}: '{kind}' requires the beta '{EDIT_BETAS[kind]}'")
+        if kind in seen:
+            raise bad_request(f"{place}: each type of edit may be given once, found '{kind}' again")
+        seen.add(kind)
+        if kind == COMPACTS and not model.compaction:
+            raise bad_request(f"{place}: '{kind}' is not supported on this model")
+        if kind != _CLEARS_THINKING:
+            continue
+        if index:
+            raise bad_request(f"{place}: '{kind}' must be the first edit")
+        if isinstance(edit.get("keep"), str) and edit["keep"] != "all":
+            raise bad_request(f"{place}.{kind}.keep: Input should be 'all'")
+        if not request_thinks(request, model):
+            raise bad_request(f"{place}: '{kind}' requires `thinking` to be enabled or adaptive")
+
+
 @dataclass(frozen=True)
-class Edited:
+class EditedRequest:
     """A request as the model sees it, its prompt, the edits that changed something, and the tokens before them."""
 
     request: JsonObject
@@ -32,12 +75,12 @@ class Edited:
     is_untouched: bool = True
 
 
-def apply_edits(request: JsonObject, model: Model, workspace: str = "") -> Edited:
+def apply_edits(request: JsonObject, model: Model, workspace: str = "") -> EditedRequest:
     """Apply what the request asks for; clearing starts only where its trigger is reached."""
     seen = _without_spent_system(_after_compaction(request))
     prompt = read_prompt(seen, model, workspace)
     original, applied = prompt.total_tokens, []
-    for edit in (request.get("context_management") or {}).get("edits") or ():
+    for edit in edits_of(request):
         clear = _CLEARS.get(edit["type"])
         if clear is None:
             continue
@@ -50,7 +93,7 @@ def apply_edits(request: JsonObject, model: Model, workspace: str = "") -> Edite
             continue
         applied.append({"type": edit["type"], "cleared_input_tokens": cleared, **counted})
         seen, prompt = shorter, shortened
-    return Edited(seen, prompt, tuple(applied), original, is_untouched=seen is request)
+    return EditedRequest(seen, prompt, tuple(applied), original, is_untouched=seen is request)
 
 
 def _after_compaction(request: JsonObject) -> JsonObject:
@@ -83,7 +126,8 @@ def _clear_tool_uses(request: JsonObject, edit: JsonObject, tokens: int) -> tupl
     excluded = frozenset(edit.get("exclude_tools") or ())
     calls = [
         (block["id"], block["name"])
-        for block in _blocks_of(request)
+        for message in request["messages"]
+        for block in as_blocks(message["content"])
         if block["type"] == "tool_use" and block["name"] not in excluded
     ]
     trigger = edit.get("trigger") or _DEFAULT_TRIGGER
@@ -108,7 +152,13 @@ def _clear_thinking(request: JsonObject, edit: JsonObject, _tokens: int) -> tupl
     if keep == "all" or keep["type"] == "all":
         return request, {}
     turns = _assistant_turns(request["messages"])
-    thinking = sorted({turn for index, turn in turns.items() if _thinks(request["messages"][index])})
+    thinking = sorted(
+        {
+            turns[index]
+            for index, message in enumerate(request["messages"])
+            if index in turns and any(block["type"] in _THINKING for block in as_blocks(message["content"]))
+        }
+    )
     old = frozenset(thinking[: max(0, len(thinking) - keep["value"])])
     if not old:
         return request, {}
@@ -120,8 +170,8 @@ def _clear_thinking(request: JsonObject, edit: JsonObject, _tokens: int) -> tupl
 
 
 _CLEARS: dict[str, Callable[[JsonObject, JsonObject, int], tuple[JsonObject, JsonObject]]] = {
-    "clear_tool_uses_20250919": _clear_tool_uses,
-    "clear_thinking_20251015": _clear_thinking,
+    _CLEARS_TOOL_USES: _clear_tool_uses,
+    _CLEARS_THINKING: _clear_thinking,
 }
 
 
@@ -132,24 +182,11 @@ def _assistant_turns(messages: Sequence[JsonObject]) -> dict[int, int]:
     for index, message in enumerate(messages):
         if message["role"] == "assistant":
             turns[index] = turn
-        elif message["role"] == "user" and not _only_results(message["content"]):
+        elif message["role"] == "user" and any(
+            block["type"] != "tool_result" for block in as_blocks(message["content"])
+        ):
             turn += 1
     return turns
-
-
-def _only_results(content: Any) -> bool:
-    return isinstance(content, list) and all(block["type"] == "tool_result" for block in content)
-
-
-def _thinks(message: JsonObject) -> bool:
-    content = message["content"]
-    return isinstance(content, list) and any(block["type"] in _THINKING for block in content)
-
-
-def _blocks_of(request: JsonObject) -> Iterator[JsonObject]:
-    for message in request["messages"]:
-        if isinstance(message["content"], list):
-            yield from message["content"]
 
 
 def _with_blocks(request: JsonObject, change: Callable[[int, JsonObject], JsonObject | None]) -> JsonObject:

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evalkit.standin.errors import ApiError, bad_request
+from evalkit.standin.errors import bad_request
 from evalkit.standin.models import Model
-from evalkit.standin.protocol.shapes import ASSISTANT_BLOCKS, SERVER_RESULTS, USER_BLOCKS
+from evalkit.standin.protocol.shapes import AssistantBlock, ServerResult, UserBlock, types_of
 from evalkit.standin.reply import JsonObject
+
+BLOCK_TYPES = {"user": types_of(UserBlock), "assistant": types_of(AssistantBlock)}
+_PAUSES = types_of(ServerResult) | {"server_tool_use", "compaction"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ def check_conversation(messages: Sequence[JsonObject], model: Model, *, old_cont
         _check_blocks(turn, old_contract=old_contract)
     _check_contents(messages)
     _check_tool_results(turns)
-    _check_ending(turns, model)
+    _check_ending(turns[-1], model)
 
 
 def merge_turns(messages: Sequence[JsonObject]) -> list[Turn]:
@@ -56,10 +59,7 @@ def merge_turns(messages: Sequence[JsonObject]) -> list[Turn]:
 
 def _check_roles(messages: Sequence[JsonObject], model: Model) -> None:
     for index, message in enumerate(messages):
-        role = message["role"]
-        if role not in {"user", "assistant", "system"}:
-            raise bad_request(f"messages.{index}.role: Input should be 'user', 'assistant' or 'system'")
-        if role == "system":
+        if message["role"] == "system":
             _check_system(messages, index, model)
     if messages[0]["role"] != "user" and not _is_compacted(messages[0]):
         raise bad_request('messages: first message must use the "user" role')
@@ -76,7 +76,7 @@ def _check_system(messages: Sequence[JsonObject], index: int, model: Model) -> N
     if not model.system_messages:
         raise bad_request(f"{place}: role 'system' is not supported on this model")
     before = messages[index - 1] if index else None
-    if before is None or not (before["role"] == "user" or _awaits_server_tool(before)):
+    if before is None or not (before["role"] == "user" or _pauses(before["role"], before["content"])):
         raise bad_request(f"{place}: role 'system' must follow a user message")
     if index + 1 < len(messages) and messages[index + 1]["role"] != "assistant":
         raise bad_request(f"{place}: role 'system' must be the last message or be followed by an assistant message")
@@ -86,10 +86,9 @@ def _check_system(messages: Sequence[JsonObject], index: int, model: Model) -> N
 
 
 def _check_blocks(turn: Turn, *, old_contract: bool) -> None:
-    allowed = USER_BLOCKS if turn.role == "user" else ASSISTANT_BLOCKS
     for block, place in zip(turn.blocks, turn.places, strict=True):
         kind = block["type"]
-        if kind not in allowed and kind != "compaction" and not (kind == "document" and old_contract):
+        if kind not in BLOCK_TYPES[turn.role] and kind != "compaction" and not (kind == "document" and old_contract):
             other = "assistant" if turn.role == "user" else "user"
             raise bad_request(f"{place}: `{kind}` blocks can only be in `{other}` messages")
         if kind == "text" and turn.role == "user" and block.get("citations") and not old_contract:
@@ -164,28 +163,19 @@ def _leading_results(turn: Turn) -> Iterator[JsonObject]:
         yield block
 
 
-def _check_ending(turns: Sequence[Turn], model: Model) -> None:
-    last = turns[-1]
-    if last.role == "user" or _pauses(last.blocks):
+def _check_ending(last: Turn, model: Model) -> None:
+    if last.role == "user" or _pauses(last.role, last.blocks):
         return
     if not model.prefill:
-        raise prefill_error()
+        raise bad_request(
+            "This model does not support assistant message prefill. The conversation must end with a user message."
+        )
     if last.blocks and str(last.blocks[-1].get("text", "")).endswith((" ", "\n", "\t")):
         raise bad_request("messages: final assistant content cannot end with trailing whitespace")
 
 
-def prefill_error() -> ApiError:
-    """Return the 400 of models that refuse to continue an assistant message."""
-    return bad_request(
-        "This model does not support assistant message prefill. The conversation must end with a user message."
-    )
-
-
-def _pauses(blocks: Sequence[JsonObject]) -> bool:
-    """Tell whether an assistant turn stopped in a server-side tool or after compaction, so that it may be sent back."""
-    return bool(blocks) and blocks[-1]["type"] in {"server_tool_use", "compaction", *SERVER_RESULTS}
-
-
-def _awaits_server_tool(message: JsonObject) -> bool:
-    content = message["content"]
-    return message["role"] == "assistant" and not isinstance(content, str) and _pauses(content)
+def _pauses(role: str, content: str | Sequence[JsonObject]) -> bool:
+    """Tell whether an assistant's turn stopped in a server-side tool or after compaction: it may be sent back."""
+    if role != "assistant" or not content or isinstance(content, str):
+        return False
+    return content[-1]["type"] in _PAUSES

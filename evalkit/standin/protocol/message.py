@@ -1,4 +1,4 @@
-"""From a Reply to a finished Message object: ids, signatures, limits, usage.
+"""From a Reply to a finished Message object: where it ends early, ids, signatures, usage.
 
 Everything is derived from the request's bytes and the trial, so the same request gets the same message, ids included;
 ids say `standin`. Knows neither how the message travels nor who wrote the reply.
@@ -6,14 +6,14 @@ ids say `standin`. Knows neither how the message travels nor who wrote the reply
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from evalkit.standin.cache import CacheUse
-from evalkit.standin.context.compact import Compacted, iteration_usage
+from evalkit.standin.context.compaction import CompactionResult, iteration_usage
 from evalkit.standin.models import Model, request_thinks
-from evalkit.standin.protocol.limits import Cut, cut_input, stop_at_limit, stop_at_sequence
 from evalkit.standin.protocol.thinking import sign_thinking
 from evalkit.standin.reply import JsonObject, Reply
 from evalkit.standin.tokens import count_block, count_output, count_text
@@ -32,7 +32,7 @@ class Call:
     trial: int = 1
     attempt: int = 0
     service_tier: str = "standard"
-    compacted: Compacted | None = None
+    compacted: CompactionResult | None = None
 
     def fake_id(self, prefix: str, *parts: object) -> str:
         """Return an id that is the same for the same request bytes, trial and attempt, and visibly made up."""
@@ -41,7 +41,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedMessage:
     """A complete message; `cut_input` is the unfinished JSON of its last tool call, if that was cut."""
 
     message: JsonObject
@@ -55,7 +55,7 @@ class Finished:
         return int(self.message["usage"]["output_tokens"]) + outside
 
 
-def finish_message(reply: Reply, call: Call, use: CacheUse, extras: JsonObject) -> Finished:
+def finish_message(reply: Reply, call: Call, use: CacheUse, extras: JsonObject) -> FinishedMessage:
     """Return the Message for a reply; `extras` are further top-level fields (`diagnostics`, ...)."""
     cut = _apply_limits(reply, call)
     usage = _usage(use, cut, call)
@@ -75,10 +75,10 @@ def finish_message(reply: Reply, call: Call, use: CacheUse, extras: JsonObject) 
         "diagnostics": None,
         **extras,
     }
-    return Finished(message, cut.cut_input)
+    return FinishedMessage(message, cut.cut_input)
 
 
-def _with_compaction(cut: Cut, usage: JsonObject, use: CacheUse, compacted: Compacted) -> tuple[Cut, JsonObject]:
+def _with_compaction(cut: Cut, usage: JsonObject, use: CacheUse, compacted: CompactionResult) -> tuple[Cut, JsonObject]:
     """Put the compaction block first and its tokens beside the totals; a reply that ends there has no totals."""
     block = [compacted.block] if compacted.block is not None else []
     if compacted.stop_reason is not None:
@@ -110,14 +110,7 @@ def _usage(use: CacheUse, cut: Cut, call: Call) -> JsonObject:
     output = count_output(cut.content, call.model) + count_text(cut.cut_input or "", call.model)
     thinking = sum(count_block(block, call.model) for block in cut.content if block["type"] == "thinking")
     return {
-        "input_tokens": use.input_tokens,
-        "cache_creation_input_tokens": use.write_tokens,
-        "cache_read_input_tokens": use.read_tokens,
-        "cache_creation": {
-            "ephemeral_5m_input_tokens": use.write_5m_tokens,
-            "ephemeral_1h_input_tokens": use.write_1h_tokens,
-        },
-        "output_tokens": min(output, limit),
+        **iteration_usage(use, min(output, limit)),
         "output_tokens_details": {"thinking_tokens": min(thinking, limit)},
         "server_tool_use": None,
         "service_tier": call.service_tier,
@@ -128,54 +121,93 @@ def _usage(use: CacheUse, cut: Cut, call: Call) -> JsonObject:
 
 def _complete_blocks(reply: Reply, call: Call) -> list[JsonObject]:
     """Return the reply's blocks with ids and signatures; thinking only where it is on."""
-    done: list[JsonObject] = list(_pending_results(call.request))
+    done: list[JsonObject] = []
+    last = call.request["messages"][-1]
+    if last["role"] == "assistant" and last["content"] and not isinstance(last["content"], str):
+        pending = last["content"][-1]
+        if pending["type"] == "server_tool_use":  # the reply paused in a search; the stand-in's searches find nothing
+            result = {"type": "web_search_tool_result", "tool_use_id": pending["id"], "content": [], "caller": _DIRECT}
+            done.append(result)
     before = [call.compacted.block] if call.compacted is not None and call.compacted.block is not None else []
     for index, block in enumerate(reply.content):
-        if block["type"] != "thinking" or request_thinks(call.request, call.model):
-            done.append(_complete_block(block, index, [*before, *done], call))
+        if block["type"] != "thinking":
+            done.append(_complete_block(block, index, call))
+        elif request_thinks(call.request, call.model):
+            done.append(_complete_thinking(block, [*before, *done], call))
     return done
 
 
-def _pending_results(request: JsonObject) -> Iterator[JsonObject]:
-    """Yield the result of a server-side tool that the last reply paused in: the stand-in's searches find nothing."""
-    last = request["messages"][-1]
-    if last["role"] == "assistant" and last["content"] and not isinstance(last["content"], str):
-        block = last["content"][-1]
-        if block["type"] == "server_tool_use":
-            yield {"type": "web_search_tool_result", "tool_use_id": block["id"], "content": [], "caller": _DIRECT}
-
-
-def _complete_block(block: JsonObject, index: int, done: list[JsonObject], call: Call) -> JsonObject:
+def _complete_block(block: JsonObject, index: int, call: Call) -> JsonObject:
     kind = block["type"]
     if kind == "text":
-        return {"type": "text", "text": block["text"], "citations": block.get("citations")}
+        return {"type": kind, "text": block["text"], "citations": block.get("citations")}
     if kind == "tool_use":
-        call_id = call.fake_id("toolu", index)
-        return {
-            "type": kind,
-            "id": call_id,
-            "name": block["name"],
-            "input": block["input"],
-            "caller": {"type": "direct"},
-        }
+        named = {"name": block["name"], "input": block["input"]}
+        return {"type": kind, "id": call.fake_id("toolu", index), **named, "caller": _DIRECT}
     if kind == "server_tool_use":
         return {**block, "id": block.get("id") or call.fake_id("srvtoolu", index)}
-    if kind == "thinking":
-        shown = block["thinking"] if _shows_thinking(call) else ""
-        return {
-            "type": kind,
-            "thinking": shown,
-            "signature": sign_thinking(_with_reply(call.request, done), call.model),
-        }
     return block
 
 
-def _shows_thinking(call: Call) -> bool:
+def _complete_thinking(block: JsonObject, before: list[JsonObject], call: Call) -> JsonObject:
+    """Sign a thinking block for the conversation up to it; `before` are the blocks of the same reply."""
+    request = call.request
+    if before:
+        request = {**request, "messages": [*request["messages"], {"role": "assistant", "content": before}]}
     display = (call.request.get("thinking") or {}).get("display")
-    return display != "omitted" if display else call.model.shows_thinking
+    shown = display != "omitted" if display else call.model.shows_thinking
+    signature = sign_thinking(request, call.model)
+    return {"type": "thinking", "thinking": block["thinking"] if shown else "", "signature": signature}
 
 
-def _with_reply(request: JsonObject, done: list[JsonObject]) -> JsonObject:
-    if not done:
-        return request
-    return {**request, "messages": [*request["messages"], {"role": "assistant", "content": done}]}
+@dataclass(frozen=True)
+class Cut:
+    """Content after a limit was applied; `cut_input` is the unfinished JSON of a last tool call."""
+
+    content: list[JsonObject]
+    stop_reason: str
+    stop_sequence: str | None = None
+    cut_input: str | None = None
+
+
+def encode_input(value: JsonObject) -> str:
+    """Return a tool input as the JSON text the API streams."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def cut_input(content: list[JsonObject], characters: int) -> Cut:
+    """Break the last block, a tool call, off after some characters of its input."""
+    encoded = encode_input(content[-1]["input"])
+    kept = max(1, min(characters, len(encoded) - 1))
+    return Cut([*content[:-1], {**content[-1], "input": {}}], "max_tokens", cut_input=encoded[:kept])
+
+
+def stop_at_sequence(cut: Cut, sequences: Sequence[str]) -> Cut:
+    """End the content before the first stop sequence that occurs in a text block."""
+    for index, block in enumerate(cut.content):
+        if block["type"] != "text":
+            continue
+        hits = [(block["text"].find(each), each) for each in sequences if each and each in block["text"]]
+        if hits:
+            at, sequence = min(hits)
+            kept = [{**block, "text": block["text"][:at]}] if at else []
+            return Cut(cut.content[:index] + kept, "stop_sequence", sequence)
+    return cut
+
+
+def stop_at_limit(cut: Cut, limit: int, model: Model) -> Cut:
+    """End the content where `limit` output tokens are used up."""
+    left = limit - 1
+    for index, block in enumerate(cut.content):
+        cost = count_block(block, model)
+        if cost <= left:
+            left -= cost
+            continue
+        kept = cut.content[:index]
+        characters = int(left * model.characters_per_token)
+        if block["type"] == "text" and characters:
+            return Cut([*kept, {**block, "text": block["text"][:characters]}], "max_tokens")
+        if block["type"] == "tool_use" and characters:
+            return cut_input([*kept, block], characters)
+        return Cut(kept, "max_tokens")
+    return cut

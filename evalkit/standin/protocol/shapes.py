@@ -1,226 +1,407 @@
 """Which keys each object of a request may have: content blocks, tools, settings, the body of each endpoint.
 
-Data only; checks.py walks it. Follows the request types of the Python SDK 2.12 and the API reference of November 2026.
+The models are data, each named after what the API calls it; pydantic holds requests against them strictly: no unknown
+key, no number in a string. A key with a default may be null. They follow the request types of the Python SDK 2.12 and
+the API reference of November 2026. What exists only with a beta is here too; validate.py refuses it without its beta.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, get_args
 
-from evalkit.standin.protocol.betas import Allowed
-from evalkit.standin.protocol.checks import (
-    Check,
-    Shape,
-    Tagged,
-    anything,
-    array,
-    flag,
-    flag_or,
-    integer,
-    list_of,
-    mapping,
-    matching,
-    number,
-    one_of,
-    shape,
-    string_or,
-    text,
-)
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, WrapValidator
+from pydantic_core import CoreSchema, core_schema
 
-TOOL_NAME = r"^[a-zA-Z0-9_-]{1,128}$"
-CACHE_CONTROL = Tagged({"ephemeral": shape(ttl=one_of("5m", "1h"))}, names_tag=False)
-_FILE = shape({"file_id": text})
-_URL = shape({"url": text})
-_IMAGE_TYPE = one_of("image/jpeg", "image/png", "image/gif", "image/webp")
-_IMAGE_SOURCE = Tagged({"base64": shape({"media_type": _IMAGE_TYPE, "data": text}), "url": _URL, "file": _FILE})
-_CITES = Shape({}, {"enabled": flag})
+from evalkit.standin.errors import ApiError, bad_request
 
 
-def _nested(value: Any, path: str) -> None:
-    _RESULT_PARTS(value, path)
+def _pass(kind: type) -> WrapValidator:
+    """Accept values of one type without a union, whose branches pydantic would name in the path of an error."""
+
+    def validate(value: Any, inner: Callable[[Any], Any]) -> Any:
+        return value if isinstance(value, kind) else inner(value)
+
+    return WrapValidator(validate)
 
 
-_DOCUMENT_SOURCE = Tagged(
-    {
-        "base64": shape({"media_type": one_of("application/pdf"), "data": text}),
-        "text": shape({"media_type": one_of("text/plain"), "data": text}),
-        "content": shape({"content": string_or(list_of(_nested))}),
-        "url": _URL,
-        "file": _FILE,
-    }
-)
-TEXT = shape({"text": text}, cache_control=CACHE_CONTROL, citations=array)
-IMAGE = shape({"source": _IMAGE_SOURCE}, cache_control=CACHE_CONTROL, transformations=array)
-DOCUMENT = shape({"source": _DOCUMENT_SOURCE}, title=text, context=text, citations=_CITES, cache_control=CACHE_CONTROL)
-SEARCH_RESULT = shape(
-    {"source": text, "title": text, "content": list_of(Tagged({"text": TEXT}))},
-    citations=_CITES,
-    cache_control=CACHE_CONTROL,
-)
-_RESULT_PARTS = Tagged(
-    {
-        "text": TEXT,
-        "image": IMAGE,
-        "document": DOCUMENT,
-        "search_result": SEARCH_RESULT,
-        "tool_reference": shape({"tool_name": text}, cache_control=CACHE_CONTROL),
-    }
-)
-TOOL_RESULT = shape(
-    {"tool_use_id": matching(r"^[a-zA-Z0-9_-]+$")},
-    content=string_or(list_of(_RESULT_PARTS)),
-    is_error=flag,
-    cache_control=CACHE_CONTROL,
-    toolset_name=text,
-)
-TOOL_USE = shape(
-    {"id": matching(r"^[a-zA-Z0-9_-]+$"), "name": text, "input": mapping},
-    cache_control=CACHE_CONTROL,
-    caller=mapping,
-    toolset_name=text,
-)
-SERVER_TOOL_USE = shape(
-    {"id": matching(r"^srvtoolu_[a-zA-Z0-9_]+$"), "name": text, "input": mapping},
-    cache_control=CACHE_CONTROL,
-    caller=mapping,
-)
-_SERVER_RESULT = shape(
-    {"tool_use_id": matching(r"^srvtoolu_[a-zA-Z0-9_]+$"), "content": anything},
-    cache_control=CACHE_CONTROL,
-    caller=mapping,
-)
-SERVER_RESULTS = frozenset(
-    {
-        "web_search_tool_result",
-        "web_fetch_tool_result",
-        "code_execution_tool_result",
-        "bash_code_execution_tool_result",
-        "text_editor_code_execution_tool_result",
-        "tool_search_tool_result",
-    }
-)
-USER_BLOCKS: dict[str, Check] = {
-    "text": TEXT,
-    "image": IMAGE,
-    "document": DOCUMENT,
-    "search_result": SEARCH_RESULT,
-    "tool_result": TOOL_RESULT,
-    "container_upload": shape({"file_id": text}, cache_control=CACHE_CONTROL),
-}
-ASSISTANT_BLOCKS: dict[str, Check] = {
-    "text": TEXT,
-    "thinking": shape({"thinking": text, "signature": text}),
-    "redacted_thinking": shape({"data": text}),
-    "tool_use": TOOL_USE,
-    "server_tool_use": SERVER_TOOL_USE,
-    **dict.fromkeys(SERVER_RESULTS, _SERVER_RESULT),
-}
-COMPACTION_BLOCK = shape(
-    {}, content=text, encrypted_content=text, signature=text, tool_changes=array, cache_control=CACHE_CONTROL
-)
-SYSTEM = string_or(list_of(Tagged({"text": TEXT})))
+class _OnlyTag:
+    """A union of one member: its tag is part of an error's path, as it is with more (`system.0.text.foo`)."""
 
-CUSTOM_TOOL = Shape(
-    {"name": matching(TOOL_NAME), "input_schema": mapping},
-    {
-        "type": one_of("custom"),
-        "description": text,
-        "strict": flag,
-        "cache_control": CACHE_CONTROL,
-        "eager_input_streaming": flag,
-        "input_examples": list_of(mapping),
-        "defer_loading": flag,
-        "allowed_callers": list_of(text),
-    },
-)
-_THINKING_DISPLAY = one_of("summarized", "omitted", "updates")
-_BINDING = Shape({}, {"prefix_mismatch_behavior": one_of("error", "drop_block")})
-THINKING = Tagged(
-    {
-        "adaptive": shape(display=_THINKING_DISPLAY, block_binding=_BINDING),
-        "enabled": shape({"budget_tokens": integer(1024)}, display=_THINKING_DISPLAY, block_binding=_BINDING),
-        "between_tools": shape(display=_THINKING_DISPLAY, block_binding=_BINDING),
-        "disabled": shape(),
-    }
-)
-TOOL_CHOICE = Tagged(
-    {
-        "auto": shape(disable_parallel_tool_use=flag),
-        "any": shape(disable_parallel_tool_use=flag),
-        "tool": shape({"name": text}, disable_parallel_tool_use=flag),
-        "none": shape(),
-    }
-)
-OUTPUT_CONFIG = Shape(
-    {},
-    {
-        "effort": one_of("low", "medium", "high", "xhigh", "max"),
-        "format": Tagged({"json_schema": shape({"schema": mapping})}, names_tag=False),
-        "task_budget": shape({"total": integer(1)}, remaining=integer(0)),
-    },
-)
-_PROMPT: dict[str, Check] = {
-    "system": SYSTEM,
-    "tools": array,
-    "tool_choice": TOOL_CHOICE,
-    "thinking": THINKING,
-    "output_config": OUTPUT_CONFIG,
-    "cache_control": CACHE_CONTROL,
-    "speed": one_of("standard", "fast"),
-}
-SAMPLING: dict[str, Check] = {"temperature": number(0, 1), "top_p": number(0, 1), "top_k": integer(0)}
-_INPUT_TOKENS = shape({"value": integer(1)})
-_TOOL_USES = shape({"value": integer(0)})
-_EDITS: dict[str, Check] = {
-    "clear_tool_uses_20250919": shape(
-        trigger=Tagged({"input_tokens": _INPUT_TOKENS, "tool_uses": shape({"value": integer(1)})}),
-        keep=Tagged({"tool_uses": _TOOL_USES}),
-        clear_at_least=Tagged({"input_tokens": _INPUT_TOKENS}),
-        exclude_tools=list_of(text),
-        clear_tool_inputs=flag_or(list_of(text)),
-    ),
-    "clear_thinking_20251015": shape(
-        keep=string_or(Tagged({"thinking_turns": shape({"value": integer(1)}), "all": shape()}))
-    ),
-    "compact_20260112": shape(
-        trigger=Tagged({"input_tokens": shape({"value": integer(50_000)})}),
-        instructions=text,
-        pause_after_compaction=flag,
-    ),
-}
-_BETA_SHAPES: dict[str, Check] = {
-    "context_management": Shape({}, {"edits": list_of(Tagged(_EDITS))}),
-    "compaction": Tagged({"summarize": shape(instructions=text)}),
-}
-_MESSAGES_OPTIONAL: dict[str, Check] = {
-    **_PROMPT,
-    "stop_sequences": list_of(text),
-    "stream": flag,
-    "metadata": Shape({}, {"user_id": text}),
-    "service_tier": one_of("auto", "standard_only"),
-    "inference_geo": text,
-    "container": string_or(mapping),
-    "diagnostics": Shape({}, {"previous_message_id": text}),
-}
+    def __init__(self, tag: str) -> None:
+        self._tag = tag
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.tagged_union_schema({self._tag: handler(source)}, discriminator="type")
 
 
-@lru_cache(maxsize=64)
-def request_shape(endpoint: str, allowed: Allowed, *, sampling: bool) -> Shape:
-    """Return the body shape of `messages` or `count_tokens` for an API version and what the betas switch on."""
-    extra = {field: _BETA_SHAPES.get(field, anything) for field in allowed.fields}
-    required: dict[str, Check] = {"model": text, "messages": list_of(_message(allowed))}
-    if endpoint == "count_tokens":
-        return Shape(required, {**_PROMPT, **extra})
-    return Shape(
-        {**required, "max_tokens": integer(0)},
-        {**_MESSAGES_OPTIONAL, **extra, **(SAMPLING if sampling else {})},
-    )
+_BY_TYPE = Field(discriminator="type")
+_STRING, _FLAG = _pass(str), _pass(bool)
+_CallId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
+_ServerCallId = Annotated[str, Field(pattern=r"^srvtoolu_[a-zA-Z0-9_]+$")]
+_Positive = Annotated[int, Field(ge=1)]
+_NotNegative = Annotated[int, Field(ge=0)]
+_Share = Annotated[float, Field(ge=0, le=1)]
 
 
-def _message(allowed: Allowed) -> Check:
-    blocks = USER_BLOCKS | ASSISTANT_BLOCKS
-    if allowed.compaction_blocks:
-        blocks = blocks | {"compaction": COMPACTION_BLOCK}
-    optional: dict[str, Check] = {"clear_at": one_of("next_user_message", "never")} if allowed.clear_at else {}
-    return Shape({"role": anything, "content": string_or(list_of(Tagged(blocks)))}, optional)
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class CacheControl(Shape):
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] | None = None
+
+
+class Markable(Shape):
+    cache_control: CacheControl | None = None
+
+
+class Base64Image(Shape):
+    type: Literal["base64"]
+    media_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
+    data: str
+
+
+class Base64Pdf(Shape):
+    type: Literal["base64"]
+    media_type: Literal["application/pdf"]
+    data: str
+
+
+class PlainText(Shape):
+    type: Literal["text"]
+    media_type: Literal["text/plain"]
+    data: str
+
+
+class ContentSource(Shape):
+    type: Literal["content"]
+    content: Annotated[list[ResultPart], _STRING]
+
+
+class Url(Shape):
+    type: Literal["url"]
+    url: str
+
+
+class File(Shape):
+    type: Literal["file"]
+    file_id: str
+
+
+class Citations(Shape):
+    enabled: bool | None = None
+
+
+class Text(Markable):
+    type: Literal["text"]
+    text: str
+    citations: list[Any] | None = None
+
+
+class Image(Markable):
+    type: Literal["image"]
+    source: Annotated[Base64Image | Url | File, _BY_TYPE]
+    transformations: list[Any] | None = None
+
+
+class Document(Markable):
+    type: Literal["document"]
+    source: Annotated[Base64Pdf | PlainText | ContentSource | Url | File, _BY_TYPE]
+    title: str | None = None
+    context: str | None = None
+    citations: Citations | None = None
+
+
+class SearchResult(Markable):
+    type: Literal["search_result"]
+    source: str
+    title: str
+    content: list[Annotated[Text, _OnlyTag("text")]]
+    citations: Citations | None = None
+
+
+class ToolReference(Markable):
+    type: Literal["tool_reference"]
+    tool_name: str
+
+
+ResultPart = Annotated[Text | Image | Document | SearchResult | ToolReference, _BY_TYPE]
+
+
+class ToolResult(Markable):
+    type: Literal["tool_result"]
+    tool_use_id: _CallId
+    content: Annotated[list[ResultPart], _STRING] | None = None
+    is_error: bool | None = None
+    toolset_name: str | None = None
+
+
+class ContainerUpload(Markable):
+    type: Literal["container_upload"]
+    file_id: str
+
+
+class Thinking(Shape):  # the one block beside redacted_thinking that can't carry a cache marker
+    type: Literal["thinking"]
+    thinking: str
+    signature: str
+
+
+class RedactedThinking(Shape):
+    type: Literal["redacted_thinking"]
+    data: str
+
+
+class ToolUse(Markable):
+    type: Literal["tool_use"]
+    id: _CallId
+    name: str
+    input: dict[str, Any]
+    caller: dict[str, Any] | None = None
+    toolset_name: str | None = None
+
+
+class ServerToolUse(Markable):
+    type: Literal["server_tool_use"]
+    id: _ServerCallId
+    name: str
+    input: dict[str, Any]
+    caller: dict[str, Any] | None = None
+
+
+ServerResultType = Literal[
+    "web_search_tool_result",
+    "web_fetch_tool_result",
+    "code_execution_tool_result",
+    "bash_code_execution_tool_result",
+    "text_editor_code_execution_tool_result",
+    "tool_search_tool_result",
+]
+
+
+class ServerResult(Markable):
+    type: ServerResultType
+    tool_use_id: _ServerCallId
+    content: Any
+    caller: dict[str, Any] | None = None
+
+
+class Compaction(Markable):
+    type: Literal["compaction"]
+    content: str | None = None
+    encrypted_content: str | None = None
+    signature: str | None = None
+    tool_changes: list[Any] | None = None
+
+
+UserBlock = Text | Image | Document | SearchResult | ToolResult | ContainerUpload
+AssistantBlock = Text | Thinking | RedactedThinking | ToolUse | ServerToolUse | ServerResult
+
+
+class Message(Shape):
+    role: Literal["user", "assistant", "system"]
+    content: Annotated[list[Annotated[UserBlock | AssistantBlock | Compaction, _BY_TYPE]], _STRING]
+    clear_at: Literal["next_user_message", "never"] | None = None
+
+
+class Binding(Shape):
+    prefix_mismatch_behavior: Literal["error", "drop_block"] | None = None
+
+
+class ThinkingOff(Shape):
+    type: Literal["disabled"]
+
+
+class ThinkingOn(Shape):
+    type: Literal["adaptive", "between_tools"]
+    display: Literal["summarized", "omitted", "updates"] | None = None
+    block_binding: Binding | None = None
+
+
+class ThinkingBudget(ThinkingOn):
+    type: Literal["enabled"]  # type: ignore[assignment]
+    budget_tokens: Annotated[int, Field(ge=1024)]
+
+
+class NoTool(Shape):
+    type: Literal["none"]
+
+
+class AnyTool(Shape):
+    type: Literal["auto", "any"]
+    disable_parallel_tool_use: bool | None = None
+
+
+class NamedTool(Shape):
+    type: Literal["tool"]
+    name: str
+    disable_parallel_tool_use: bool | None = None
+
+
+class JsonFormat(Shape):
+    type: Literal["json_schema"]
+    json_schema: dict[str, Any] = Field(alias="schema")
+
+
+class TaskBudget(Shape):
+    type: str
+    total: _Positive
+    remaining: _NotNegative | None = None
+
+
+class OutputConfig(Shape):
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    format: JsonFormat | None = None
+    task_budget: TaskBudget | None = None
+
+
+class InputTokens(Shape):
+    type: Literal["input_tokens"]
+    value: _Positive
+
+
+class LongPrompt(Shape):
+    type: Literal["input_tokens"]
+    value: Annotated[int, Field(ge=50_000)]
+
+
+class ToolUses(Shape):
+    type: Literal["tool_uses"]
+    value: _Positive
+
+
+class KeptToolUses(Shape):
+    type: Literal["tool_uses"]
+    value: _NotNegative
+
+
+class ThinkingTurns(Shape):
+    type: Literal["thinking_turns"]
+    value: _Positive
+
+
+class AllThinking(Shape):
+    type: Literal["all"]
+
+
+class ClearToolUses(Shape):
+    type: Literal["clear_tool_uses_20250919"]
+    trigger: Annotated[InputTokens | ToolUses, _BY_TYPE] | None = None
+    keep: Annotated[KeptToolUses, _OnlyTag("tool_uses")] | None = None
+    clear_at_least: Annotated[InputTokens, _OnlyTag("input_tokens")] | None = None
+    exclude_tools: list[str] | None = None
+    clear_tool_inputs: Annotated[list[str], _FLAG] | None = None
+
+
+class ClearThinking(Shape):
+    type: Literal["clear_thinking_20251015"]
+    keep: Annotated[ThinkingTurns | AllThinking, _BY_TYPE, _STRING] | None = None
+
+
+class CompactAtThreshold(Shape):
+    type: Literal["compact_20260112"]
+    trigger: Annotated[LongPrompt, _OnlyTag("input_tokens")] | None = None
+    instructions: str | None = None
+    pause_after_compaction: bool | None = None
+
+
+class ContextManagement(Shape):
+    edits: list[Annotated[ClearToolUses | ClearThinking | CompactAtThreshold, _BY_TYPE]] | None = None
+
+
+class Summarize(Shape):
+    type: Literal["summarize"]
+    instructions: str | None = None
+
+
+class CountBody(Markable):
+    model: str
+    messages: list[Message]
+    system: Annotated[list[Annotated[Text, _OnlyTag("text")]], _STRING] | None = None
+    tools: list[dict[str, Any]] | None = None  # tools.py holds each against one of the three below
+    tool_choice: Annotated[AnyTool | NamedTool | NoTool, _BY_TYPE] | None = None
+    thinking: Annotated[ThinkingOn | ThinkingBudget | ThinkingOff, _BY_TYPE] | None = None
+    output_config: OutputConfig | None = None
+    speed: Literal["standard", "fast"] | None = None
+    context_management: ContextManagement | None = None
+    compaction: Annotated[Summarize, _OnlyTag("summarize")] | None = None
+    thread: Any = None
+    mcp_servers: Any = None
+    fallbacks: Any = None
+    fallback_credit_token: Any = None
+    billing_policy: Any = None
+
+
+class Metadata(Shape):
+    user_id: str | None = None
+
+
+class PreviousMessage(Shape):
+    previous_message_id: str | None = None
+
+
+class MessagesBody(CountBody):
+    max_tokens: _NotNegative
+    stop_sequences: list[str] | None = None
+    stream: bool | None = None
+    metadata: Metadata | None = None
+    service_tier: Literal["auto", "standard_only"] | None = None
+    inference_geo: str | None = None
+    container: Annotated[dict[str, Any], _STRING] | None = None
+    diagnostics: PreviousMessage | None = None
+    temperature: _Share | None = None  # these three under version 2023-06-01 only
+    top_p: _Share | None = None
+    top_k: _NotNegative | None = None
+
+
+class InputSchema(Shape):
+    model_config = ConfigDict(extra="ignore")
+    type: Literal["object"]
+
+
+class CustomTool(Markable):
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
+    input_schema: InputSchema
+    type: Literal["custom"] | None = None
+    description: str | None = None
+    strict: bool | None = None
+    eager_input_streaming: bool | None = None
+    input_examples: list[dict[str, Any]] | None = None
+    defer_loading: bool | None = None
+    allowed_callers: list[str] | None = None
+
+
+class ApiToolset(Markable):
+    model_config = ConfigDict(extra="ignore")  # what else the API's own tools take is not modelled
+    type: str
+
+
+class ApiTool(ApiToolset):
+    name: str
+
+
+def types_of(union: Any) -> frozenset[str]:
+    """Return the values of `type` in a union of blocks."""
+    return frozenset(tag for block in get_args(union) for tag in get_args(block.model_fields["type"].annotation))
+
+
+def check_shape(value: object, shape: type[Shape], place: str = "") -> None:
+    """Raise the API's 400 for the first thing in `value` that does not fit; `place` leads its path."""
+    try:
+        shape.model_validate(value)
+    except ValidationError as error:
+        raise _refusal(error, place) from error
+
+
+def _refusal(error: ValidationError, place: str) -> ApiError:
+    """Say what pydantic found in the API's words, which are pydantic's but for what a Python caller would be told."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = [each for each in (place, *map(str, first["loc"])) if each]
+    words = first["msg"]
+    if first["type"] == "union_tag_not_found":
+        path, words = [*path, "type"], "Field required"
+    elif first["type"] in {"model_type", "model_attributes_type"}:
+        words = "Input should be a valid dictionary"
+    return bad_request(f"{'.'.join(path) or 'body'}: {words}")

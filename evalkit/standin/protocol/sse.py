@@ -11,8 +11,7 @@ from collections.abc import Iterator
 
 import orjson
 
-from evalkit.standin.protocol.limits import encode_input
-from evalkit.standin.protocol.message import Finished
+from evalkit.standin.protocol.message import FinishedMessage, encode_input
 from evalkit.standin.reply import JsonObject
 
 _TEXT_PIECE = re.compile(r"(?s).{1,12}\S{0,24}\s?")
@@ -29,7 +28,7 @@ _WHOLE_USAGE = (
 PING: JsonObject = {"type": "ping"}
 
 
-def message_events(finished: Finished, request: JsonObject, *, eager: bool = False) -> list[JsonObject]:
+def message_events(finished: FinishedMessage, request: JsonObject, *, eager: bool = False) -> list[JsonObject]:
     """Return the events of a streamed reply, from message_start to message_stop.
 
     `eager` streams the input of every tool in fragments, except where a tool says no (the legacy beta header).

@@ -23,7 +23,7 @@ _THINKING = frozenset({"thinking", "redacted_thinking"})
 
 
 @dataclass(frozen=True)
-class Seen:
+class ThinkingBlock:
     """A thinking block of the request: where it stands, its signature, and the digest of the prompt before it."""
 
     place: str
@@ -42,7 +42,7 @@ def check_thinking_blocks(
     """
     if not _has_thinking(request):
         return request, []
-    seen = [entry for entry in _walk(request) if isinstance(entry, Seen)]
+    seen = [entry for entry in _walk(request) if isinstance(entry, ThinkingBlock)]
     drops: set[tuple[int, int]] = set()
     reports: list[JsonObject] = []
     previous = ""
@@ -71,7 +71,7 @@ def sign_thinking(request: JsonObject, model: Model) -> str:
     """Return the signature for a thinking block that answers this request."""
     prefix, last = "", ""
     for entry in _walk(request):
-        if isinstance(entry, Seen):
+        if isinstance(entry, ThinkingBlock):
             last = entry.signature
         else:
             prefix = entry
@@ -79,7 +79,7 @@ def sign_thinking(request: JsonObject, model: Model) -> str:
     return b64encode(parts).decode()
 
 
-def _walk(request: JsonObject) -> Iterator[Seen | str]:
+def _walk(request: JsonObject) -> Iterator[ThinkingBlock | str]:
     """Yield each thinking block, then the digest of the whole prompt without thinking, tool choice and markers."""
     head = orjson.dumps([_plain(request.get("tools") or []), _plain(_blocks(request.get("system")))])
     digest = blake2b(head, digest_size=12)
@@ -88,7 +88,9 @@ def _walk(request: JsonObject) -> Iterator[Seen | str]:
         for position, block in enumerate(_blocks(message["content"])):
             if block["type"] in _THINKING:
                 signature = block.get("signature") or block.get("data") or ""
-                yield Seen(f"messages.{index}.content.{position}", index, position, signature, digest.hexdigest())
+                yield ThinkingBlock(
+                    f"messages.{index}.content.{position}", index, position, signature, digest.hexdigest()
+                )
                 continue
             digest.update(b"" if role == message["role"] else message["role"].encode())
             digest.update(orjson.dumps(_plain(block)))
@@ -96,7 +98,7 @@ def _walk(request: JsonObject) -> Iterator[Seen | str]:
     yield digest.hexdigest()
 
 
-def _read_signature(entry: Seen) -> tuple[str, str, str]:
+def _read_signature(entry: ThinkingBlock) -> tuple[str, str, str]:
     try:
         mark, maker, prefix, before = orjson.loads(b64decode(entry.signature, validate=True))
     except (ValueError, TypeError) as exc:
@@ -106,7 +108,7 @@ def _read_signature(entry: Seen) -> tuple[str, str, str]:
     return maker, prefix, before
 
 
-def _mismatch(entry: Seen) -> Exception:
+def _mismatch(entry: ThinkingBlock) -> Exception:
     return bad_request(
         f"{entry.place}: Invalid `signature` in `thinking` block. The block is bound to a different conversation: "
         "`system`, `tools` and all earlier messages must be unchanged."

@@ -13,8 +13,7 @@ from typing import Any
 import orjson
 
 from evalkit.standin.errors import bad_request
-from evalkit.standin.protocol.checks import mapping, text
-from evalkit.standin.protocol.shapes import CACHE_CONTROL, CUSTOM_TOOL
+from evalkit.standin.protocol.shapes import ApiTool, ApiToolset, CustomTool, check_shape
 from evalkit.standin.reply import JsonObject
 
 MAX_STRICT_TOOLS = 20
@@ -59,7 +58,6 @@ def _check_all(tools: Sequence[Any]) -> None:
     names: set[str] = set()
     for index, tool in enumerate(tools):
         place = f"tools.{index}"
-        mapping(tool, place)
         kind = tool.get("type") or "custom"
         if kind == "custom":
             _check_custom(tool, f"{place}.custom")
@@ -87,22 +85,12 @@ def _check_named_tool(tool: JsonObject, kind: str, place: str) -> None:
             "'bash_20250124', 'code_execution_20260521', 'memory_20250818', 'text_editor_20250728', "
             "'web_fetch_20260318', 'web_search_20260318'"
         )
-    if tool.get("cache_control") is not None:
-        CACHE_CONTROL(tool["cache_control"], f"{place}.{kind}.cache_control")
-    if "toolset" in kind:
-        return
-    if "name" not in tool:
-        raise bad_request(f"{place}.{kind}.name: Field required")
-    text(tool["name"], f"{place}.{kind}.name")
+    check_shape(tool, ApiToolset if "toolset" in kind else ApiTool, f"{place}.{kind}")
 
 
 def _check_custom(tool: JsonObject, place: str) -> None:
-    CUSTOM_TOOL(tool, place)
+    check_shape(tool, CustomTool, place)
     schema = tool["input_schema"]
-    if "type" not in schema:
-        raise bad_request(f"{place}.input_schema.type: Field required")
-    if schema["type"] != "object":
-        raise bad_request(f"{place}.input_schema.type: Input should be 'object'")
     if any(key in schema for key in ("oneOf", "allOf", "anyOf")):
         raise bad_request(
             f"{place}.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level"

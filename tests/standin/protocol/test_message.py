@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evalkit.standin.cache import CacheUse
 from evalkit.standin.models import MODELS, Model
-from evalkit.standin.protocol.message import Call, Finished, finish_message
+from evalkit.standin.protocol.message import Call, FinishedMessage, finish_message
 from evalkit.standin.reply import Reply
 
 HAIKU = MODELS["claude-haiku-5-5"]
@@ -20,7 +20,9 @@ CALL = {"type": "tool_use", "name": "look", "input": {"order_id": "TN-40000", "n
 THOUGHT = {"type": "thinking", "thinking": "Let me think."}
 
 
-def finish(reply: Reply, model: Model = HAIKU, trial: int = 1, prompt_tokens: int = 10, **request: Any) -> Finished:
+def finish(
+    reply: Reply, model: Model = HAIKU, trial: int = 1, prompt_tokens: int = 10, **request: Any
+) -> FinishedMessage:
     """Return the finished message of a reply."""
     body = {"model": model.id, "max_tokens": 1000, "messages": [{"role": "user", "content": "hi"}]} | request
     call = Call(body, json.dumps(body).encode(), model, prompt_tokens, trial)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evalkit.standin.cache import CacheUse
 from evalkit.standin.models import MODELS
-from evalkit.standin.protocol.message import Call, Finished, finish_message
+from evalkit.standin.protocol.message import Call, FinishedMessage, finish_message
 from evalkit.standin.protocol.sse import encode_event, message_events
 from evalkit.standin.reply import Reply
 
@@ -40,7 +40,7 @@ CALL = st.builds(
 REPLIES = st.lists(TEXT | THINKING | CALL, max_size=5).map(lambda content: Reply(tuple(content)))
 
 
-def finish(reply: Reply, **changes: Any) -> Finished:
+def finish(reply: Reply, **changes: Any) -> FinishedMessage:
     """Return the finished message for a reply to the request of this file."""
     request = REQUEST | changes
     return finish_message(reply, Call(request, json.dumps(request).encode(), MODEL, 10), CacheUse(10), {})

@@ -1,0 +1,212 @@
+"""Compaction: when it is due, what is asked of the model, what the model sees afterwards, and what may come back.
+
+The summary comes from whoever answers: it is asked for with a message at the end of the conversation, as the API does
+(platform.claude.com, compaction, read November 2026). The block that holds it carries a signature, no secret: it only
+tells an edited block from one sent back as it was. Knows nothing of caches, limits or HTTP.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import orjson
+
+from evalkit.standin.cache import CacheUse
+from evalkit.standin.context.edits import COMPACTS, edits_of
+from evalkit.standin.errors import bad_request
+from evalkit.standin.models import Model
+from evalkit.standin.reply import JsonObject, Reply
+
+MAX_INSTRUCTIONS = 16_384  # characters
+_SEAL = "standin-compaction"
+DEFAULT_THRESHOLD_TOKENS = 150_000
+INSTRUCTIONS = (
+    "Write a summary of the conversation so far, so that it can go on without the messages above: what the user said "
+    "and wants, what tools returned, what is still open."
+)
+
+
+@dataclass(frozen=True)
+class DueCompaction:
+    """A compaction to carry out. `seals`: the block is signed and comes alone; `ends`: nothing is said after it."""
+
+    instructions: str
+    seals: bool
+    ends: bool
+
+    def asking(self, request: JsonObject) -> JsonObject:
+        """Return the request that asks for the summary."""
+        asked = {"role": "user", "content": f"{INSTRUCTIONS} {self.instructions.strip()}".strip()}
+        return {**request, "messages": [*request["messages"], asked]}
+
+
+@dataclass(frozen=True)
+class CompactionResult:
+    """A compaction that was carried out: its block (None when no summary came), what it used, and how the reply ends.
+
+    `stop_reason` is None when the reply goes on behind the block.
+    """
+
+    block: JsonObject | None
+    use: CacheUse
+    output_tokens: int
+    stop_reason: str | None
+
+    def iteration(self) -> JsonObject:
+        """Return the entry of `usage.iterations`; its tokens are in no total."""
+        return {"type": "compaction", **iteration_usage(self.use, self.output_tokens)}
+
+
+def iteration_usage(use: CacheUse, output_tokens: int) -> JsonObject:
+    """Return the token counts of one pass over the model."""
+    return {
+        "input_tokens": use.input_tokens,
+        "cache_creation_input_tokens": use.write_tokens,
+        "cache_read_input_tokens": use.read_tokens,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": use.write_5m_tokens,
+            "ephemeral_1h_input_tokens": use.write_1h_tokens,
+        },
+        "output_tokens": output_tokens,
+    }
+
+
+def compaction_due(request: JsonObject, prompt_tokens: int) -> DueCompaction | None:
+    """Return the compaction that a request asks for, or whose threshold its prompt exceeds."""
+    wanted = request.get("compaction")
+    if wanted is not None:
+        return DueCompaction(wanted.get("instructions") or "", seals=True, ends=True)
+    for edit in edits_of(request):
+        if edit["type"] != COMPACTS:
+            continue
+        if prompt_tokens > (edit.get("trigger") or {}).get("value", DEFAULT_THRESHOLD_TOKENS):
+            pauses = bool(edit.get("pause_after_compaction"))
+            return DueCompaction(edit.get("instructions") or "", seals=False, ends=pauses)
+    return None
+
+
+def block_of(reply: Reply, due: DueCompaction) -> JsonObject | None:
+    """Return the compaction block for the reply to the request for a summary; None if it holds no text."""
+    summary = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
+    if not summary:
+        return None
+    if due.seals:
+        return {"type": "compaction", "content": summary, "signature": _seal(summary)}
+    return {"type": "compaction", "content": summary, "encrypted_content": _seal(summary)}
+
+
+def behind_block(request: JsonObject, block: JsonObject) -> JsonObject:
+    """Return what the model sees once the block is there: the block, and the turn that is open."""
+    messages: Sequence[JsonObject] = request["messages"]
+    start = next((i for i in range(len(messages) - 1, -1, -1) if _begins_turn(messages[i])), len(messages))
+    return {**request, "messages": [{"role": "assistant", "content": [block]}, *messages[start:]]}
+
+
+def _begins_turn(message: JsonObject) -> bool:
+    content = message["content"]
+    if message["role"] != "user":
+        return False
+    return isinstance(content, str) or not any(block["type"] == "tool_result" for block in content)
+
+
+def check_compaction_blocks(request: JsonObject) -> None:
+    """Raise the API's 400 for a block that stands where none may stand, or is not as the server gave it."""
+    messages: Sequence[JsonObject] = request["messages"]
+    found = [
+        (index, position, block)
+        for index, message in enumerate(messages)
+        if not isinstance(message["content"], str)
+        for position, block in enumerate(message["content"])
+        if block["type"] == "compaction"
+    ]
+    sealed = [entry for entry in found if entry[2].get("signature") is not None]
+    for message, position, block in found:
+        place = f"messages.{message}.content.{position}"
+        if messages[message]["role"] == "system":
+            raise bad_request(
+                f"{place}: `compaction` blocks can't be in system messages", error_code="compaction_block_misplaced"
+            )
+        if block.get("content") == "":
+            raise bad_request(f"{place}.compaction.content: must not be empty")
+    if not sealed:
+        return
+    if any(edit["type"] == COMPACTS for edit in edits_of(request)):
+        raise bad_request(f"context_management: '{COMPACTS}' can't be combined with a signed `compaction` block")
+    if len([entry for entry in found if entry[2].get("content")]) > 1:
+        raise bad_request(
+            "messages: more than one `compaction` block with content. Send only the block returned last.",
+            error_code="compaction_block_ambiguous",
+        )
+    message, position, block = sealed[0]
+    if (message, position) != (0, 0):
+        raise bad_request(
+            f"messages.{message}.content.{position}: a `compaction` block must come first in the conversation",
+            error_code="compaction_block_misplaced",
+        )
+    recorded = _read_seal(block["signature"])
+    if recorded is None:
+        raise bad_request(
+            "messages.0.content.0: Invalid `signature` in `compaction` block", error_code="compaction_signature_invalid"
+        )
+    if recorded != _digest_of(block.get("content") or ""):
+        raise bad_request(
+            "messages.0.content.0: the `content` of a `compaction` block must be sent back unchanged",
+            error_code="compaction_content_mismatch",
+        )
+
+
+def check_compaction(request: JsonObject, model: Model) -> None:
+    """Raise the API's 400 for compaction on demand that the model or another field rules out."""
+    if not model.compaction:
+        raise bad_request("compaction: not supported on this model")
+    if len((request["compaction"].get("instructions") or "").strip()) > MAX_INSTRUCTIONS:
+        raise bad_request(
+            f"compaction.summarize.instructions: String should have at most {MAX_INSTRUCTIONS} characters"
+        )
+    clashes = {
+        "`context_management`": request.get("context_management") is not None,
+        "`stop_sequences`": bool(request.get("stop_sequences")),
+        "`output_config.format`": bool((request.get("output_config") or {}).get("format")),
+        "a forced `tool_choice`": (request.get("tool_choice") or {}).get("type") in {"any", "tool"},
+        "`max_tokens` 0": request.get("max_tokens") == 0,
+    }
+    for what, given in clashes.items():
+        if given:
+            raise bad_request(f"compaction: can not be combined with {what}")
+
+
+def check_summarisable(messages: Sequence[JsonObject]) -> None:
+    """Raise unless there is something to sum up and the last turn is finished; it may be the assistant's."""
+    if not any(message["content"] for message in messages if message["role"] != "system"):
+        raise bad_request(
+            "compaction: `messages` holds nothing to summarize", error_code="compaction_nothing_to_summarize"
+        )
+    last = messages[-1]
+    blocks = last["content"] if last["role"] == "assistant" and not isinstance(last["content"], str) else ()
+    if any(block["type"] in {"tool_use", "server_tool_use"} for block in blocks):
+        raise bad_request(
+            "compaction: the conversation ends with a tool call that has no result",
+            error_code="compaction_incomplete_turn",
+        )
+
+
+def _digest_of(content: str) -> str:
+    """Return what a seal records of a text."""
+    return blake2b(content.encode(), digest_size=12).hexdigest()
+
+
+def _seal(content: str) -> str:
+    """Return the signature for a text."""
+    return b64encode(orjson.dumps([_SEAL, _digest_of(content)])).decode()
+
+
+def _read_seal(signature: str) -> str | None:
+    """Return the digest that a signature records; None if it is no signature of the stand-in."""
+    try:
+        mark, digest = orjson.loads(b64decode(signature, validate=True))
+    except (ValueError, TypeError):
+        return None
+    return str(digest) if mark == _SEAL else None
