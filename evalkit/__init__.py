@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evalkit.engine import Chatbot, Conversation, events
     from evalkit.engine.functions import tools_from
-    from evalkit.engine.production_log import ProductionLog
+    from evalkit.engine.recorder import ProductionLog
     from evalkit.engine.tools import ToolFailed
     from evalkit.library import open_chatbot
     from evalkit.prompts import load_prompt
@@ -26,7 +26,7 @@ __all__ = [
 _HOMES = {
     "Chatbot": "evalkit.engine",
     "Conversation": "evalkit.engine",
-    "ProductionLog": "evalkit.engine.production_log",
+    "ProductionLog": "evalkit.engine.recorder",
     "ToolFailed": "evalkit.engine.tools",
     "events": "evalkit.engine",
     "load_prompt": "evalkit.prompts",

@@ -31,7 +31,7 @@ from evalkit.engine import (
 from evalkit.engine.chat import APOLOGY
 from evalkit.engine.functions import ToolFunction, Toolset, tools_from
 from evalkit.engine.platforms import ANTHROPIC, check_platform
-from evalkit.engine.production_log import ProductionLog
+from evalkit.engine.recorder import ProductionLog
 from evalkit.engine.telemetry import SessionTrace, open_tracer
 from evalkit.engine.tools import TIMEOUT_S
 from evalkit.errors import UsageError

@@ -36,7 +36,7 @@ DOORS = {
     "prompt_toolkit": {"repl/"},
     "rich": {"cli/", "reporting/"},
     "opentelemetry": {"engine/telemetry.py", "library.py"},
-    "botocore": {"engine/aws_frames.py"},
+    "botocore": {"engine/sse.py"},
     "py3langid": {"reading/language.py"},
     "phonenumbers": {"reading/personal_data.py"},
     "stdnum": {"reading/personal_data.py"},

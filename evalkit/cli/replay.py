@@ -80,7 +80,7 @@ def _pick(stored: StoredSession, name: str, number: int | None) -> Request:
 
 async def _send(request: Request, stored: StoredSession, via: str | None, root: Path) -> Request:
     from evalkit.cli.config import load_config
-    from evalkit.engine.resend import resend
+    from evalkit.engine.requests import resend
     from evalkit.pricing import parse_prices, price_with
     from evalkit.source import open_source, require_credential, usual_source
 

@@ -3,8 +3,8 @@
 `claude.py` is left out on purpose: importing it loads the SDK (over a second), so whoever talks to the API imports it.
 """
 
+from evalkit.engine.attempt import Limits
 from evalkit.engine.chat import Chatbot
-from evalkit.engine.deadlines import Limits
 from evalkit.engine.door import Door, DoorError, OpenReply
 from evalkit.engine.events import (
     Apology,

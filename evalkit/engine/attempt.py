@@ -1,23 +1,136 @@
-"""One try of a request: send, fold what comes back, tell it as events. Knows time limits, and nothing of retries."""
+"""One attempt at a request: send, fold what comes back, tell it as events, give up when it takes too long.
+
+Knows time limits, and nothing of other attempts.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from dataclasses import dataclass
+from math import inf
+from typing import Any, TypeVar
 
-from evalkit.engine.deadlines import Deadlines, Limits
 from evalkit.engine.door import Door, DoorError, OpenReply
 from evalkit.engine.events import ReplyBegan, RequestEvent, TextArrived
 from evalkit.engine.fold import Message, fold, usage_of
 from evalkit.engine.limiter import Ticket
 from evalkit.engine.sse import EventDecoder, MalformedStream
-from evalkit.engine.watchdog import Watchdog
 from evalkit.records import Failure, JsonObject, Usage
 
 
-class Attempt:
+@dataclass(frozen=True)
+class Limits:
+    """Time limits in seconds: silence between two pieces, one try of a request, a turn, the conversation (a trial).
+
+    None means no limit. Turns and conversations are limited only where one source of replies serves one conversation.
+    """
+
+    idle_s: float = 60.0
+    whole_s: float = 600.0
+    turn_s: float | None = None
+    trial_s: float | None = None
+
+
+class Deadlines:
+    """The clock of one conversation: when its turn and itself must be over.
+
+    Time that our own rate limiter held a request back is excused: a busy run must not fail its trials.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._turn = 0
+        self._turn_ends = self._trial_ends = inf
+
+    def begin(self, turn: int) -> None:
+        """Start the clock of a turn at its first request, and that of the conversation at its first turn."""
+        if self._turn == 0 and self._limits.trial_s is not None:
+            self._trial_ends = self._clock() + self._limits.trial_s
+        if turn != self._turn:
+            self._turn = turn
+            self._turn_ends = inf if self._limits.turn_s is None else self._clock() + self._limits.turn_s
+
+    def excuse(self, seconds: float) -> None:
+        """Move the deadlines by time that does not count."""
+        self._turn_ends += seconds
+        self._trial_ends += seconds
+
+    def left_s(self) -> float:
+        """Return the seconds until the nearest deadline; infinite when there is none."""
+        return min(self._turn_ends, self._trial_ends) - self._clock()
+
+    def exceeded(self) -> str | None:
+        """Say which deadline has passed, None when none has."""
+        now = self._clock()
+        if self._trial_ends <= now:
+            return f"the whole conversation took longer than {self._limits.trial_s:g} seconds"
+        if self._turn_ends <= now:
+            return f"the turn took longer than {self._limits.turn_s:g} seconds"
+        return None
+
+
+T = TypeVar("T")
+
+
+class Watchdog:
+    """Guards the waits of one try: each ends with TimeoutError after `idle_s` seconds or at `deadline` (loop time).
+
+    Between two waits it never bites: what the consumer of a stream does meanwhile is not the server's silence.
+    """
+
+    def __init__(self, idle_s: float, deadline: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._idle_s = idle_s
+        self._deadline = deadline
+        self._since = 0.0
+        self._waiting: asyncio.Task[object] | None = None
+        self._bitten = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def wait(self, awaitable: Awaitable[T]) -> T:
+        """Await; TimeoutError when it takes too long, CancelledError only when somebody else cancelled."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        cancelled_before = task.cancelling()
+        self._since = self._loop.time()
+        self._waiting = task
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._due(), self._look)
+        try:
+            return await awaitable
+        except asyncio.CancelledError:
+            if self._bitten and task.uncancel() <= cancelled_before:
+                raise TimeoutError from None
+            raise
+        finally:
+            self._waiting = None
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _due(self) -> float:
+        return min(self._deadline, self._since + self._idle_s)
+
+    def _look(self) -> None:
+        """Bite when a wait is overdue; else look again when the current one would be."""
+        self._timer = None
+        if self._waiting is None:
+            return  # the next wait sets the timer again
+        due = self._due()
+        if due > self._loop.time():
+            self._timer = self._loop.call_at(due, self._look)
+            return
+        self._bitten = True
+        self._waiting.cancel()
+
+
+class OpenAttempt:
     """What one try has received so far; a failed one keeps it, because abandoned streams cost money too."""
 
     def __init__(self, request_n: int, ticket: Ticket) -> None:

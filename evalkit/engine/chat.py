@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from evalkit.engine.events import (
     Apology,
@@ -18,11 +19,34 @@ from evalkit.engine.events import (
     ToolStarted,
     TurnFinished,
 )
-from evalkit.engine.memory import Everything, Fold, Gauge, echoable, gauge_of, memory_named, remembered, summary_of
-from evalkit.engine.payload import build_body
+from evalkit.engine.history import Gauge, echoable, gauge_of
+from evalkit.engine.memory import Fold, WholeMemory, memory_named, remembered, summary_of
 from evalkit.engine.requests import Ask, Replies
 from evalkit.engine.tools import TIMEOUT_S, ToolSource, result_block, run_tool
 from evalkit.records import JsonObject, PromptVersion, Request, ToolCall, Turn
+
+
+def build_body(
+    prompt: PromptVersion,
+    messages: Sequence[JsonObject],
+    previous_message_id: str | None,
+    fields: JsonObject | None = None,
+) -> dict[str, Any]:
+    """Return the JSON body of one streamed request; the same arguments give the same bytes.
+
+    `diagnostics` asks the API why a cached prefix was missed, compared with the previous reply of the conversation.
+    `fields` are further fields of the request, over the prompt's own.
+    """
+    body: dict[str, Any] = {"model": prompt.model, **prompt.params, **(fields or {})}
+    if prompt.tools:
+        body["tools"] = list(prompt.tools)
+    if prompt.system:
+        body["system"] = list(prompt.system)
+    body["messages"] = list(messages)
+    body["diagnostics"] = {"previous_message_id": previous_message_id}
+    body["stream"] = True
+    return body
+
 
 MOST_REQUESTS = 25
 """Requests in one turn after which the loop ends: a model that never stops calling tools must not run for ever."""
@@ -173,7 +197,7 @@ class Chatbot:
 
     def _finished(self, state: _TurnState) -> TurnFinished:
         turn = Turn(state.n, state.user, tuple(state.requests), tuple(state.calls))
-        measured = None if isinstance(self._memory, Everything) else state.gauge.after(turn.replies[-1]).per_token
+        measured = None if isinstance(self._memory, WholeMemory) else state.gauge.after(turn.replies[-1]).per_token
         after = Conversation(
             messages=tuple(state.messages),
             turns=state.n,

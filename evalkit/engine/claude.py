@@ -15,10 +15,10 @@ from typing import Any
 import anthropic
 import httpx2
 
-from evalkit.engine.aws_frames import CONTENT_TYPE as AWS_FRAMES
-from evalkit.engine.aws_frames import events_from_frames
 from evalkit.engine.door import DoorError, OpenReply
 from evalkit.engine.platforms import ANTHROPIC, find_platform
+from evalkit.engine.sse import CONTENT_TYPE as AWS_FRAMES
+from evalkit.engine.sse import events_from_frames
 from evalkit.errors import UsageError
 from evalkit.records import Failure, JsonObject
 

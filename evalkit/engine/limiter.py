@@ -12,10 +12,18 @@ from collections import deque
 from collections.abc import Mapping
 from math import inf
 
-from evalkit.engine.bucket import Bucket
-from evalkit.engine.estimates import Estimates
-from evalkit.engine.ratelimits import INPUT, OUTPUT, REQUESTS, ROUNDING, SeenLimit, model_class, read_limits
-from evalkit.engine.window import Window
+from evalkit.engine.ratelimits import (
+    INPUT,
+    OUTPUT,
+    REQUESTS,
+    ROUNDING,
+    Bucket,
+    CongestionWindow,
+    Estimates,
+    ReportedLimit,
+    model_class,
+    read_limits,
+)
 from evalkit.records import Usage
 
 
@@ -64,7 +72,7 @@ class _Queue:
         self._waiting: deque[tuple[Ticket, asyncio.Future[None]]] = deque()
         self._under_way: set[Ticket] = set()
         self._buckets: dict[str, Bucket] = {}
-        self._window = Window()
+        self._window = CongestionWindow()
         self._estimates = Estimates()
         self._paused_until = -inf
         self._timer: asyncio.TimerHandle | None = None
@@ -87,7 +95,7 @@ class _Queue:
         ticket.waited_s = self._loop.time() - began
         return ticket
 
-    def believe(self, seen: list[SeenLimit]) -> None:
+    def believe(self, seen: list[ReportedLimit]) -> None:
         """Take over what headers say."""
         now = self._loop.time()
         for limit in seen:

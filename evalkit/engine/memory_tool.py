@@ -17,8 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from evalkit.engine.functions import Toolset
-from evalkit.engine.threads import run_in_thread
-from evalkit.engine.tools import ToolFailed, ToolOutcome
+from evalkit.engine.tools import ToolFailed, ToolOutcome, run_in_thread
 from evalkit.records import JsonObject
 
 DEFINITION: JsonObject = {"type": "memory_20250818", "name": "memory"}

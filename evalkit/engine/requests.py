@@ -1,4 +1,8 @@
-"""One request of a turn: wait for leave to send, try, try again when that can help, and tell it as events."""
+"""One request: wait for leave to send, try, try again when that can help, and tell it as events.
+
+What stands beside a conversation goes the same way: a judge's question, what a simulated user says next, a recorded
+request that is sent again. Limits, retries and prices are the same for all.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,20 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from hashlib import sha256
 from random import Random
 from typing import Any, Protocol
 
 import orjson
 
-from evalkit.engine.attempt import Attempt
-from evalkit.engine.deadlines import Deadlines, Limits
+from evalkit.engine.attempt import Deadlines, Limits, OpenAttempt
 from evalkit.engine.door import Door, DoorError
 from evalkit.engine.events import RequestEvent, RequestFinished, Retrying
 from evalkit.engine.limiter import RateLimiter, Ticket
+from evalkit.engine.memory import memory_named
 from evalkit.engine.retry import RetryPolicy, wait_before_retry
 from evalkit.prefix import cache_lifetime
-from evalkit.records import Attempt as FailedAttempt
-from evalkit.records import Failure, JsonObject, Request, Usage
+from evalkit.records import Attempt, Failure, JsonObject, Request, SideRequest, Usage
 
 Price = Callable[[str, Usage], float | None]
 """Model and usage to US dollars; None when the model's price is unknown."""
@@ -49,7 +53,7 @@ class _Tries:
     """What has happened to one request so far: the waits before its tries, and the failed tries."""
 
     waits_s: list[float] = field(default_factory=list)
-    failed: list[tuple[Attempt, Failure]] = field(default_factory=list)
+    failed: list[tuple[OpenAttempt, Failure]] = field(default_factory=list)
 
     def wait(self, seconds: float) -> None:
         """Add to the wait before the next try."""
@@ -87,7 +91,7 @@ class ApiReplies:
         tries = _Tries()
         while True:
             ticket = await self._admit(ask, tries, deadlines)
-            attempt = Attempt(ask.n, ticket)
+            attempt = OpenAttempt(ask.n, ticket)
             try:
                 headers = self._headers_of(ask, len(tries.failed))
                 async with aclosing(attempt.run(self._door, ask.body, headers, self._limits, deadlines)) as events:
@@ -133,7 +137,7 @@ class ApiReplies:
             headers["x-stainless-retry-count"] = str(tried)
         return headers
 
-    def _complete(self, ask: Ask, attempt: Attempt, tries: _Tries) -> Request:
+    def _complete(self, ask: Ask, attempt: OpenAttempt, tries: _Tries) -> Request:
         message = attempt.message
         return Request(
             content=message.content(),
@@ -157,7 +161,7 @@ class ApiReplies:
             **self._common(ask, attempt, tries),
         )
 
-    def _common(self, ask: Ask, attempt: Attempt, tries: _Tries) -> dict[str, Any]:
+    def _common(self, ask: Ask, attempt: OpenAttempt, tries: _Tries) -> dict[str, Any]:
         return {
             "n": ask.n,
             "turn": ask.turn,
@@ -170,18 +174,18 @@ class ApiReplies:
             "waited_ms": _ms(sum(tries.waits_s)),
         }
 
-    def _attempts(self, ask: Ask, tries: _Tries) -> tuple[FailedAttempt, ...]:
+    def _attempts(self, ask: Ask, tries: _Tries) -> tuple[Attempt, ...]:
         return tuple(
-            FailedAttempt(failure, _ms(wait_s), attempt.usage, self._cost(ask, attempt))
+            Attempt(failure, _ms(wait_s), attempt.usage, self._cost(ask, attempt))
             for (attempt, failure), wait_s in zip(tries.failed, tries.waits_s[1:], strict=True)
         )
 
-    def _cost(self, ask: Ask, attempt: Attempt) -> float | None:
+    def _cost(self, ask: Ask, attempt: OpenAttempt) -> float | None:
         """Return dollars; a try that never got usage was not charged for tokens."""
         usage = attempt.usage
         return 0.0 if usage is None else self._price(attempt.message.model or str(ask.body["model"]), usage)
 
-    def _cost_as_first(self, ask: Ask, attempt: Attempt) -> float | None:
+    def _cost_as_first(self, ask: Ask, attempt: OpenAttempt) -> float | None:
         """Return the dollars that the request would have cost with an empty cache; None without usage."""
         if attempt.usage is None:
             return None
@@ -191,3 +195,47 @@ class ApiReplies:
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 3)
+
+
+async def ask_aside(replies: Replies, ask: Ask) -> Request:
+    """Make one request and return it when it is over, with its reply or its failure."""
+    async with aclosing(replies.ask(ask)) as events:
+        finished = [event.request async for event in events if isinstance(event, RequestFinished)]
+    return finished[-1]
+
+
+def side_request(request: Request) -> SideRequest:
+    """Return what is kept of a finished request that is no part of the conversation: everything but its body."""
+    return SideRequest(
+        model=str(request.body["model"]),
+        body_sha=body_sha(request.body),
+        reply="".join(str(block.get("text", "")) for block in request.content if block.get("type") == "text"),
+        stop_reason=request.stop_reason,
+        usage=request.usage,
+        cost_usd=request.cost_usd,
+        request_id=request.request_id,
+        total_ms=request.total_ms,
+        attempts=request.attempts,
+        failure=request.failure,
+        from_cache=request.from_cache,
+    )
+
+
+def body_sha(body: JsonObject) -> str:
+    """Return the SHA-256 of a request body as it is sent."""
+    return sha256(orjson.dumps(body, default=_plain)).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return dict(value)
+
+
+async def resend(request: Request, memory: JsonObject, door: Door, price: Price) -> Request:
+    """Return the request with today's reply; a failure is in it, not raised. `memory` is that of its prompt version."""
+    ask = Ask(request.n, request.turn, request.body, request.purpose, memory_named(memory).headers)
+    again = request
+    async with aclosing(ApiReplies(door, price).ask(ask)) as events:
+        async for event in events:
+            if isinstance(event, RequestFinished):
+                again = event.request
+    return again

@@ -6,11 +6,13 @@ A result never raises: what went wrong becomes an `is_error` text that tells the
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from threading import Thread
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
@@ -125,3 +127,37 @@ class NoTools:
     async def call(self, name: str, tool_input: Mapping[str, Any]) -> ToolOutcome:
         """Say that there is none."""
         return ToolOutcome(f"{name} is not available ({len(tool_input)} arguments were given).", is_error=True)
+
+
+T = TypeVar("T")
+
+
+async def run_in_thread(work: Callable[[], T]) -> T:
+    """Return what `work` returns or raise what it raises; when the wait is cancelled the thread is left to itself."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if outcome.done():
+            return
+        if error is None:
+            outcome.set_result(result)  # type: ignore[arg-type]
+        elif isinstance(error, StopIteration):  # a future refuses to carry one
+            outcome.set_exception(RuntimeError(f"StopIteration: {error}"))
+        else:
+            outcome.set_exception(error)
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = context.run(work)
+        except BaseException as exc:  # noqa: BLE001 - it is raised where the call is awaited
+            error = exc
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+    Thread(target=run, name="evalkit-tool", daemon=True).start()
+    return await outcome

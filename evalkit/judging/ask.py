@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from evalkit.engine import Ask, Replies
-from evalkit.engine.aside import ask_aside, side_request
+from evalkit.engine.requests import ask_aside, side_request
 from evalkit.engine.structured import NoValue, read_structured
 from evalkit.graders import judge
 from evalkit.graders.judge_question import SCHEMA, WORDING, build_question, exhibit_id, exhibit_of

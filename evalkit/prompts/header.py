@@ -1,7 +1,7 @@
 """The front matter of a prompt file: what it may say and what each key means.
 
 The schema behind `evalkit schema prompt`. Must not know templates or the API's body; those read the values. How a
-memory strategy works is `evalkit/engine/memory`'s business.
+memory strategy works is `evalkit/engine/memory.py`'s business.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from functools import partial
 
 from evalkit.engine import ApiReplies, Door, Limits, Price, RateLimiter, Replies
 from evalkit.engine.platforms import ANTHROPIC
-from evalkit.engine.threads import run_in_thread
+from evalkit.engine.tools import run_in_thread
 from evalkit.errors import UsageError
 from evalkit.records import JsonObject
 from evalkit.source import (

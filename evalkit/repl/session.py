@@ -22,7 +22,7 @@ from evalkit.engine import (
     ToolFinished,
     TurnFinished,
 )
-from evalkit.engine.memory.turns import without_thinking
+from evalkit.engine.history import without_thinking
 from evalkit.errors import UsageError
 from evalkit.records import Failure, JsonObject, Request, ToolCall, Transcript, Turn
 from evalkit.repl.connection import Connection, Script

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import orjson
 
 from evalkit.engine import Ask, Replies, ToolOutcome
-from evalkit.engine.aside import ask_aside, side_request
+from evalkit.engine.requests import ask_aside, side_request
 from evalkit.graders.matching import matches_value
 from evalkit.records import JsonObject, Request, SimulatedMessage, Turn
 from evalkit.suites import Fixture, Simulation

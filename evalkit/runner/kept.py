@@ -13,7 +13,7 @@ from dataclasses import replace
 import orjson
 
 from evalkit.engine import Ask, Replies, RequestEvent, RequestFinished
-from evalkit.engine.aside import body_sha
+from evalkit.engine.requests import body_sha
 from evalkit.errors import UsageError
 from evalkit.records import Request
 from evalkit.store import ResponseCache, cache_key

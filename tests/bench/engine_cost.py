@@ -15,8 +15,8 @@ from statistics import median
 import anthropic
 
 from evalkit.engine import ApiReplies, Ask, Chatbot, Conversation, NoTools, RequestFinished
+from evalkit.engine.chat import build_body
 from evalkit.engine.claude import ClaudeDoor
-from evalkit.engine.payload import build_body
 from evalkit.records import PromptVersion
 from tests.bench.canned_server import canned_server
 

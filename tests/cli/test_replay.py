@@ -16,8 +16,8 @@ from evalkit.cli.main import run_command
 from evalkit.engine import ApiReplies, Chatbot, Conversation, NoTools, RetryPolicy
 from evalkit.engine.claude import ClaudeDoor
 from evalkit.engine.functions import Toolset, tools_from
-from evalkit.engine.production_log import Content, ProductionLog
-from evalkit.engine.resend import resend
+from evalkit.engine.recorder import Content, ProductionLog
+from evalkit.engine.requests import resend
 from evalkit.errors import NoVerdict
 from evalkit.library import Options, open_chatbot
 from evalkit.records import PromptVersion

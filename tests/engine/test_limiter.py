@@ -11,8 +11,7 @@ import pytest
 
 from evalkit.engine import ApiReplies, Ask, RateLimiter, RequestFinished, RetryPolicy
 from evalkit.engine.limiter import Ticket
-from evalkit.engine.ratelimits import model_class, read_limits
-from evalkit.engine.window import Window
+from evalkit.engine.ratelimits import CongestionWindow, model_class, read_limits
 from evalkit.records import Request, Usage
 from evalkit.standin.protocol.ratelimits import RateLimits
 from tests.engine.made_up_api import MadeUpApi
@@ -225,7 +224,7 @@ def test_a_server_that_refills_more_slowly_than_a_minute_is_believed() -> None:
 
 def test_the_window_is_cut_once_for_requests_that_were_under_way_together() -> None:
     """Ten refusals of one moment are one piece of news."""
-    window = Window(size=20.0)
+    window = CongestionWindow(size=20.0)
     for _ in range(10):
         window.refused(sent_at=1.0, now=2.0)
     assert window.size == 14.0

@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalkit.engine.history import Gauge, gauge_of
 from evalkit.engine.memory import (
-    Compaction,
-    Everything,
+    CompactionMemory,
     Fold,
-    Gauge,
     Memory,
     Messages,
-    Summary,
-    Window,
-    gauge_of,
+    SummaryMemory,
+    WholeMemory,
+    WindowMemory,
     memory_named,
     remembered,
     summary_of,
@@ -29,8 +28,10 @@ from tests.engine.talk import PROMPT, assistant, called, conversations, text, th
 
 ROOMY = Gauge(fixed=100, per_token=3.6, room=1_000_000)
 STRATEGIES = st.one_of(
-    st.builds(Window, st.integers(1, 6)),
-    st.builds(Summary, above_tokens=st.integers(10, 2000), keep_turns=st.integers(1, 5), tokens=st.integers(1, 100)),
+    st.builds(WindowMemory, st.integers(1, 6)),
+    st.builds(
+        SummaryMemory, above_tokens=st.integers(10, 2000), keep_turns=st.integers(1, 5), tokens=st.integers(1, 100)
+    ),
 )
 GAUGES = st.builds(Gauge, fixed=st.just(40), per_token=st.floats(1, 5), room=st.integers(100, 5000))
 
@@ -103,7 +104,7 @@ def test_the_same_conversation_gives_the_same_plan(memory: Memory, messages: Mes
 @given(conversations())
 def test_a_window_keeps_the_last_turns_word_for_word(messages: Messages) -> None:
     """The kept turns are the newest ones, with every text and call they had."""
-    kept = Window(3).plan(messages, ROOMY)
+    kept = WindowMemory(3).plan(messages, ROOMY)
 
     assert isinstance(kept, tuple)
     assert sum(m["role"] == "user" and isinstance(m["content"], str) for m in kept) <= 3
@@ -122,7 +123,7 @@ def test_a_summary_asks_over_the_conversation_as_it_was_sent() -> None:
     """The request for the summary repeats every earlier message unchanged, so that the cache and thinking serve."""
     messages = long_talk(6)
 
-    plan = Summary(above_tokens=100, keep_turns=2, tokens=50).plan(messages, ROOMY)
+    plan = SummaryMemory(above_tokens=100, keep_turns=2, tokens=50).plan(messages, ROOMY)
 
     assert isinstance(plan, Fold)
     assert list(plan.ask[:-1]) == messages[:-1]
@@ -132,7 +133,7 @@ def test_a_summary_asks_over_the_conversation_as_it_was_sent() -> None:
 
 def test_a_summary_comes_in_big_steps() -> None:
     """Nothing is folded below the threshold, nor while a fold would take away less than it keeps."""
-    memory = Summary(above_tokens=100, keep_turns=4, tokens=50)
+    memory = SummaryMemory(above_tokens=100, keep_turns=4, tokens=50)
 
     assert memory.plan(long_talk(2), ROOMY) == tuple(long_talk(2))
     assert memory.plan(long_talk(7), ROOMY) == tuple(long_talk(7))
@@ -142,7 +143,7 @@ def test_a_summary_comes_in_big_steps() -> None:
 
 def test_an_old_memory_block_is_no_turn() -> None:
     """The block of the last fold is folded again, but does not count as something to fold."""
-    memory = Summary(above_tokens=10, keep_turns=1, tokens=50)
+    memory = SummaryMemory(above_tokens=10, keep_turns=1, tokens=50)
     once = [*remembered("noted", ()), *long_talk(1)]
 
     assert memory.plan(once, ROOMY) == tuple(once)
@@ -198,12 +199,12 @@ def test_compaction_is_asked_of_the_api() -> None:
 
 def test_a_prompts_memory_names_its_strategy() -> None:
     """Each form of the front matter has its strategy; one from a newer version is refused."""
-    assert memory_named({}) == Everything()
-    assert memory_named({"window": 4}) == Window(4)
-    assert memory_named({"summary": {"above_tokens": 9, "keep_turns": 2, "tokens": 3, "instructions": ""}}) == Summary(
-        9, 2, 3
-    )
-    assert isinstance(memory_named({"compact": {"above_tokens": 50_000}}), Compaction)
+    assert memory_named({}) == WholeMemory()
+    assert memory_named({"window": 4}) == WindowMemory(4)
+    assert memory_named(
+        {"summary": {"above_tokens": 9, "keep_turns": 2, "tokens": 3, "instructions": ""}}
+    ) == SummaryMemory(9, 2, 3)
+    assert isinstance(memory_named({"compact": {"above_tokens": 50_000}}), CompactionMemory)
     with pytest.raises(UsageError, match="unknown strategy 'dreams'"):
         memory_named({"dreams": {}})
 
@@ -212,7 +213,7 @@ def test_calls_of_one_round_stay_together_at_the_edge() -> None:
     """A cut never falls between a round of calls and the answer that uses it."""
     messages = [user("a"), assistant(text("b")), user("c"), *called("1", "2"), assistant(text("d")), user("e")]
 
-    kept = Window(2).plan(messages, ROOMY)
+    kept = WindowMemory(2).plan(messages, ROOMY)
 
     assert isinstance(kept, tuple)
     assert [m["role"] for m in kept] == ["user", "assistant", "user", "assistant", "user"]

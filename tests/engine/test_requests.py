@@ -27,7 +27,7 @@ from evalkit.engine import (
     ToolOutcome,
     TurnFinished,
 )
-from evalkit.engine.watchdog import Watchdog
+from evalkit.engine.attempt import Watchdog
 from evalkit.records import Failure, JsonObject, Request, Usage
 from tests.engine.streams import end, sse, start, text_block, tool_block
 from tests.engine.test_chat import PROMPT

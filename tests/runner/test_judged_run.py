@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evalkit.analysis import analyse, summarise
-from evalkit.engine.aside import body_sha
+from evalkit.engine.requests import body_sha
 from evalkit.errors import NoVerdict
 from evalkit.gate import judge
 from evalkit.graders.judge_question import WORDING, build_question, exhibit_id, exhibit_of
