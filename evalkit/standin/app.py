@@ -89,7 +89,9 @@ class App:
         if path == "/" and method in {"GET", "HEAD"}:
             await self._send_json(incoming, {"type": "stand_in", "answers": "/v1/messages"})
             return
-        _check_key(incoming.headers)
+        scheme, _, token = incoming.headers.get("authorization", "").partition(" ")
+        if not incoming.headers.get("x-api-key", "").strip() and not (scheme.lower() == "bearer" and token.strip()):
+            raise ApiError(ErrorAnswer(401, "x-api-key header is required"))
         version = _check_version(incoming.headers)
         terms = Terms(version=version, betas=incoming.betas)
         if path == "/v1/messages":
@@ -183,12 +185,6 @@ async def _body(incoming: Incoming, limit: int = MAX_BODY_BYTES) -> bytes:
 def _check_method(incoming: Incoming, method: str) -> None:
     if incoming.method != method:
         raise ApiError(ErrorAnswer(405, "Method Not Allowed"))
-
-
-def _check_key(headers: Mapping[str, str]) -> None:
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    if not headers.get("x-api-key", "").strip() and not (scheme.lower() == "bearer" and token.strip()):
-        raise ApiError(ErrorAnswer(401, "x-api-key header is required"))
 
 
 def _check_version(headers: Mapping[str, str]) -> Any:

@@ -7,7 +7,6 @@ clock is needed. Knows nothing of how one request is answered: `run_item` does t
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,11 +16,11 @@ from typing import Any
 import orjson
 
 from evalkit.standin.errors import ApiError, ErrorAnswer, bad_request, not_found
+from evalkit.standin.protocol.shapes import BatchBody, check_shape
 from evalkit.standin.reply import JsonObject
 
 MAX_REQUESTS = 100_000
 _ITEMS_AT_ONCE = 20
-_CUSTOM_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 RunItem = Callable[[JsonObject], JsonObject]
 """An item of the batch (`custom_id`, `params`) -> its `result` object."""
 
@@ -131,36 +130,16 @@ class Batches:
 
 
 def _checked_items(body: JsonObject) -> list[JsonObject]:
-    for key in body:
-        if key != "requests":
-            raise bad_request(f"{key}: Extra inputs are not permitted")
-    items = body.get("requests")
-    if not isinstance(items, list):
-        raise bad_request("requests: Field required" if items is None else "requests: Input should be a valid list")
-    if not items:
-        raise bad_request("requests: List should have at least 1 item after validation, not 0")
+    check_shape(body, BatchBody)
+    items: list[JsonObject] = body["requests"]
     if len(items) > MAX_REQUESTS:
         raise ApiError(ErrorAnswer(413, f"requests: at most {MAX_REQUESTS} requests per batch, found {len(items)}"))
     seen: set[str] = set()
     for index, item in enumerate(items):
-        _check_item(item, f"requests.{index}", seen)
+        if item["custom_id"] in seen:
+            raise bad_request(f"requests.{index}.custom_id: duplicate custom_id: {item['custom_id']}")
+        seen.add(item["custom_id"])
     return items
-
-
-def _check_item(item: Any, place: str, seen: set[str]) -> None:
-    if not isinstance(item, dict):
-        raise bad_request(f"{place}: Input should be a valid dictionary")
-    for key in ("custom_id", "params"):
-        if key not in item:
-            raise bad_request(f"{place}.{key}: Field required")
-    custom_id = item["custom_id"]
-    if not isinstance(custom_id, str) or not _CUSTOM_ID.match(custom_id):
-        raise bad_request(f"{place}.custom_id: String should match pattern '{_CUSTOM_ID.pattern}'")
-    if custom_id in seen:
-        raise bad_request(f"{place}.custom_id: duplicate custom_id: {custom_id}")
-    seen.add(custom_id)
-    if not isinstance(item["params"], dict):
-        raise bad_request(f"{place}.params: Input should be a valid dictionary")
 
 
 def _timestamp(moment: datetime | None) -> str | None:

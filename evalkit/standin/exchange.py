@@ -15,7 +15,7 @@ from evalkit.standin.cache import CacheUse, Diagnostics, Prompt, PromptCache, re
 from evalkit.standin.context.compaction import CompactionResult, DueCompaction, behind_block, block_of, compaction_due
 from evalkit.standin.context.edits import EditedRequest, apply_edits
 from evalkit.standin.directions import Directions
-from evalkit.standin.errors import ApiError, ErrorAnswer, bad_request
+from evalkit.standin.errors import ApiError, bad_request
 from evalkit.standin.faults import Fault, Send, Step, healthy
 from evalkit.standin.protocol.message import Call, FinishedMessage, finish_message
 from evalkit.standin.protocol.ratelimits import RateLimiter
@@ -86,8 +86,10 @@ class Desk:
         fault, script = self._choose_fault(raw, request, directions)
         if fault is not None and fault.streams_only and not request.get("stream"):
             fault = None
-        if fault is not None:
-            self._raise_error_fault(fault, request)
+        error = fault.error_for(streams=bool(request.get("stream"))) if fault is not None else None
+        if fault is not None and error is not None:
+            headers = {"retry-after": f"{self._settings.retry_after_s:g}"} if fault.retry_after else {}
+            raise ApiError(replace(error, headers=headers))
         model = validate_request(request, terms)
         readable, transformations = check_thinking_blocks(request, model, drop_mismatches=terms.in_batch)
         edited = apply_edits(readable, model, workspace)
@@ -187,12 +189,6 @@ class Desk:
     ) -> tuple[Fault | None, Sequence[JsonObject]]:
         fault, script = directions.fault_and_script(request)
         return fault or self._settings.faults.draw(raw, directions.trial, directions.attempt), script
-
-    def _raise_error_fault(self, fault: Fault, request: JsonObject) -> None:
-        error = fault.error or (fault.plain_error if not request.get("stream") else None)
-        if error is not None:
-            headers = {"retry-after": f"{self._settings.retry_after_s:g}"} if fault.retry_after else {}
-            raise ApiError(ErrorAnswer(error.status, error.message, error.details, headers))
 
     def _extras(self, request: JsonObject, edited: EditedRequest, transformations: list[JsonObject]) -> JsonObject:
         extras: JsonObject = {}

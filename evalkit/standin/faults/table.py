@@ -35,6 +35,10 @@ class Fault:
     plain_error: ErrorAnswer | None = None
     streams_only: bool = False
 
+    def error_for(self, *, streams: bool) -> ErrorAnswer | None:
+        """Return the error that the fault answers with; None where it strikes elsewhere."""
+        return self.error or (None if streams else self.plain_error)
+
     @property
     def gives_a_reply(self) -> bool:
         """Tell whether the client ends up with a complete message, so that the conversation goes on."""

@@ -5,8 +5,9 @@ Works on requests whose shape is already checked. Knows nothing of settings, cac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from evalkit.standin.errors import bad_request
 from evalkit.standin.models import Model
@@ -36,7 +37,11 @@ def check_conversation(messages: Sequence[JsonObject], model: Model, *, old_cont
     for turn in turns:
         _check_blocks(turn, old_contract=old_contract)
     _check_contents(messages)
-    _check_tool_results(turns)
+    for before, turn, follower in zip([None, *turns], turns, [*turns[1:], None], strict=False):
+        if turn.role == "assistant":
+            _check_answered(turn, follower)
+        else:
+            _check_expected(turn, before)
     _check_ending(turns[-1], model)
 
 
@@ -61,14 +66,10 @@ def _check_roles(messages: Sequence[JsonObject], model: Model) -> None:
     for index, message in enumerate(messages):
         if message["role"] == "system":
             _check_system(messages, index, model)
-    if messages[0]["role"] != "user" and not _is_compacted(messages[0]):
+    first = messages[0]["content"]
+    compacted = bool(first) and isinstance(first, list) and first[0]["type"] == "compaction"
+    if messages[0]["role"] != "user" and not compacted:  # a compaction block stands for everything before it
         raise bad_request('messages: first message must use the "user" role')
-
-
-def _is_compacted(message: JsonObject) -> bool:
-    """Tell whether a message begins with a compaction block, which stands for everything before it."""
-    content = message["content"]
-    return bool(content) and isinstance(content, list) and content[0]["type"] == "compaction"
 
 
 def _check_system(messages: Sequence[JsonObject], index: int, model: Model) -> None:
@@ -111,22 +112,14 @@ def _check_contents(messages: Sequence[JsonObject]) -> None:
                 raise bad_request("messages: text content blocks must contain non-whitespace text")
 
 
-def _check_tool_results(turns: Sequence[Turn]) -> None:
-    for position, turn in enumerate(turns):
-        follower = turns[position + 1] if position + 1 < len(turns) else None
-        if turn.role == "assistant":
-            _check_answered(turn, follower)
-        else:
-            _check_expected(turn, turns[position - 1] if position else None)
-
-
 def _check_answered(turn: Turn, follower: Turn | None) -> None:
     """Every call must be answered by the first blocks of the next user turn."""
     called = [block["id"] for block in turn.blocks if block["type"] == "tool_use"]
     repeated = next((call for index, call in enumerate(called) if call in called[:index]), None)
     if repeated is not None:
         raise bad_request(f"messages.{turn.index}: `tool_use` ids must be unique: {repeated}")
-    answered = {block["tool_use_id"] for block in _leading_results(follower)} if follower else set()
+    leading = takewhile(lambda block: block["type"] == "tool_result", follower.blocks if follower else ())
+    answered = {block["tool_use_id"] for block in leading}
     missing = [call for call in called if call not in answered]
     if missing:
         raise bad_request(
@@ -154,13 +147,6 @@ def _check_expected(turn: Turn, before: Turn | None) -> None:
                 f"{place}: each tool_use must have a single result. Found multiple `tool_result` blocks with id: {call}"
             )
         seen.add(call)
-
-
-def _leading_results(turn: Turn) -> Iterator[JsonObject]:
-    for block in turn.blocks:
-        if block["type"] != "tool_result":
-            return
-        yield block
 
 
 def _check_ending(last: Turn, model: Model) -> None:

@@ -21,7 +21,8 @@ def check_settings(request: JsonObject, model: Model) -> None:
     _check_max_tokens(request, model)
     _check_thinking(request, model)
     _check_tool_choice(request, model)
-    _check_effort(request, model)
+    if (request.get("output_config") or {}).get("effort") and model.default_effort is None:
+        raise bad_request("This model does not support the effort parameter.")
     _check_format(request)
     _check_sampling(request, model)
     check_cache_markers(request)
@@ -36,22 +37,15 @@ def _check_max_tokens(request: JsonObject, model: Model) -> None:
             f"max_tokens: {limit} > {model.output_tokens}, which is the maximum allowed number of output tokens "
             f"for {request['model']}"
         )
-    if limit == 0:
-        _check_pre_warm(request)
-
-
-def _check_pre_warm(request: JsonObject) -> None:
-    clash = None
-    if request.get("stream"):
-        clash = "`stream`"
-    elif (request.get("thinking") or {}).get("type") == "enabled":
-        clash = "`thinking.type` enabled"
-    elif (request.get("output_config") or {}).get("format"):
-        clash = "`output_config.format`"
-    elif _forces_tool(request):
-        clash = "a forced `tool_choice`"
-    if clash:
-        raise bad_request(f"max_tokens: 0 (cache pre-warming) can not be combined with {clash}")
+    clashes = {
+        "`stream`": bool(request.get("stream")),
+        "`thinking.type` enabled": (request.get("thinking") or {}).get("type") == "enabled",
+        "`output_config.format`": bool((request.get("output_config") or {}).get("format")),
+        "a forced `tool_choice`": _forces_tool(request),
+    }
+    for what, given in clashes.items():
+        if limit == 0 and given:
+            raise bad_request(f"max_tokens: 0 (cache pre-warming) can not be combined with {what}")
 
 
 def _check_thinking(request: JsonObject, model: Model) -> None:
@@ -90,11 +84,6 @@ def _check_tool_choice(request: JsonObject, model: Model) -> None:
 
 def _forces_tool(request: JsonObject) -> bool:
     return (request.get("tool_choice") or {}).get("type") in {"any", "tool"}
-
-
-def _check_effort(request: JsonObject, model: Model) -> None:
-    if (request.get("output_config") or {}).get("effort") and model.default_effort is None:
-        raise bad_request("This model does not support the effort parameter.")
 
 
 def _check_format(request: JsonObject) -> None:

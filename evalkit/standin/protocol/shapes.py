@@ -356,6 +356,16 @@ class MessagesBody(CountBody):
     top_k: _NotNegative | None = None
 
 
+class BatchItem(Shape):
+    model_config = ConfigDict(extra="ignore")  # `x_evalkit` stands in it too
+    custom_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    params: dict[str, Any]  # checked only when the batch is worked off, as on the API
+
+
+class BatchBody(Shape):
+    requests: Annotated[list[BatchItem], Field(min_length=1)]
+
+
 class InputSchema(Shape):
     model_config = ConfigDict(extra="ignore")
     type: Literal["object"]

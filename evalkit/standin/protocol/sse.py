@@ -63,15 +63,12 @@ def _message_start(message: JsonObject) -> JsonObject:
         "stop_reason": None,
         "stop_sequence": None,
         "stop_details": None,
-        "usage": {**_without_iterations(message["usage"]), "output_tokens": 1, "output_tokens_details": None},
+        "usage": {**message["usage"], "output_tokens": 1, "output_tokens_details": None},
     }
+    opening["usage"].pop("iterations", None)
     if "context_management" in message:  # known only once everything is said: message_delta has it
         opening["context_management"] = None
     return {"type": "message_start", "message": opening}
-
-
-def _without_iterations(usage: JsonObject) -> JsonObject:
-    return {key: value for key, value in usage.items() if key != "iterations"}
 
 
 def _message_delta(message: JsonObject) -> JsonObject:
@@ -92,56 +89,42 @@ def _block_parts(
     """Return the opening of a block with its insides empty, and the deltas that fill it."""
     kind = block["type"]
     if kind == "text":
-        return _text_parts(block)
+        deltas: list[JsonObject] = [
+            {"type": "text_delta", "text": piece} for piece in _TEXT_PIECE.findall(block["text"])
+        ]
+        citations = block.get("citations")
+        deltas += [{"type": "citations_delta", "citation": citation} for citation in citations or ()]
+        return {**block, "text": "", "citations": [] if citations else citations}, deltas
     if kind in {"tool_use", "server_tool_use"}:
-        pieces = _fragments(cut) if cut is not None else _input_pieces(block, request, eager=eager)
-        return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
+        inputs = _fragments(cut) if cut is not None else _input_pieces(block, request, eager=eager)
+        return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": piece} for piece in inputs]
     if kind == "thinking":
-        return {**block, "thinking": "", "signature": ""}, _thinking_deltas(block)
+        pieces = _TEXT_PIECE.findall(block["thinking"]) or [""]
+        deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces]
+        deltas.append({"type": "signature_delta", "signature": block["signature"]})
+        return {**block, "thinking": "", "signature": ""}, deltas
     if kind == "compaction" and block.get("signature") is None:
         parts = {"content": block["content"], "encrypted_content": block.get("encrypted_content")}
         return {"type": kind, "content": None}, [{"type": "compaction_delta", **parts}]
     return block, []  # a signed compaction block, results of server tools and redacted thinking arrive whole
 
 
-def _text_parts(block: JsonObject) -> tuple[JsonObject, list[JsonObject]]:
-    deltas: list[JsonObject] = [{"type": "text_delta", "text": piece} for piece in _TEXT_PIECE.findall(block["text"])]
-    citations = block.get("citations")
-    if citations:
-        deltas += [{"type": "citations_delta", "citation": citation} for citation in citations]
-    return {**block, "text": "", "citations": [] if citations else citations}, deltas
-
-
-def _thinking_deltas(block: JsonObject) -> list[JsonObject]:
-    pieces = _TEXT_PIECE.findall(block["thinking"]) or [""]
-    deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces]
-    return [*deltas, {"type": "signature_delta", "signature": block["signature"]}]
-
-
 def _input_pieces(block: JsonObject, request: JsonObject, *, eager: bool) -> Iterator[str]:
+    tool: JsonObject = next((each for each in request.get("tools") or () if each.get("name") == block["name"]), {})
+    wanted = tool.get("eager_input_streaming")
     if not block["input"]:
         yield ""
-    elif _streams_eagerly(block["name"], request, eager=eager):
+    elif eager if wanted is None else wanted:
         yield from _fragments(encode_input(block["input"]))
     else:
-        yield from _whole_keys(block["input"])
-
-
-def _whole_keys(value: JsonObject) -> Iterator[str]:
-    yield ""
-    for number, key in enumerate(value):
-        pair = encode_input({key: value[key]})[1:-1]
-        yield ("{" if number == 0 else ", ") + pair
-    yield "}"
+        yield ""
+        for number, key in enumerate(block["input"]):
+            pair = encode_input({key: block["input"][key]})[1:-1]
+            yield ("{" if number == 0 else ", ") + pair
+        yield "}"
 
 
 def _fragments(encoded: str) -> Iterator[str]:
     yield ""
     for start in range(0, len(encoded), _INPUT_FRAGMENT_CHARACTERS):
         yield encoded[start : start + _INPUT_FRAGMENT_CHARACTERS]
-
-
-def _streams_eagerly(name: str, request: JsonObject, *, eager: bool) -> bool:
-    tool: JsonObject = next((each for each in request.get("tools") or () if each.get("name") == name), {})
-    wanted = tool.get("eager_input_streaming")
-    return eager if wanted is None else bool(wanted)

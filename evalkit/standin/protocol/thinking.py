@@ -40,31 +40,34 @@ def check_thinking_blocks(
 
     Raises the API's 400 for a forged signature, and for an edited prefix unless the request asks to drop such blocks.
     """
-    if not _has_thinking(request):
-        return request, []
-    seen = [entry for entry in _walk(request) if isinstance(entry, ThinkingBlock)]
+    contents = [message["content"] for message in request["messages"] if isinstance(message["content"], list)]
+    if not any(block["type"] in _THINKING for content in contents for block in content):
+        return request, []  # most requests; walking one takes a digest of all of it
+    binding = (request.get("thinking") or {}).get("block_binding") or {}
+    behaviour = binding.get("prefix_mismatch_behavior")
+    drops_mismatches = drop_mismatches if behaviour is None else behaviour == "drop_block"
     drops: set[tuple[int, int]] = set()
     reports: list[JsonObject] = []
     previous = ""
-    for entry in seen:
+    for entry in _walk(request):
+        if isinstance(entry, str):
+            continue
         maker, prefix, before = _read_signature(entry)
         if maker != model.id:  # another model's thinking is dropped without a word
             drops.add((entry.message, entry.block))
             continue
         gap = bool(previous) and before != _short(previous)
         if model.binds_thinking and (prefix != entry.prefix or gap):
-            if not _drops_mismatches(request, drop_mismatches):
-                raise _mismatch(entry)
+            if not drops_mismatches:
+                raise bad_request(
+                    f"{entry.place}: Invalid `signature` in `thinking` block. The block is bound to a different "
+                    "conversation: `system`, `tools` and all earlier messages must be unchanged."
+                )
             drops.add((entry.message, entry.block))
             reports.append({"type": "thinking_dropped", "path": entry.place, "reason": "prefix_mismatch"})
             continue
         previous = entry.signature
     return (_without(request, drops) if drops else request), reports
-
-
-def _has_thinking(request: JsonObject) -> bool:
-    contents = (message["content"] for message in request["messages"])
-    return any(block["type"] in _THINKING for content in contents if isinstance(content, list) for block in content)
 
 
 def sign_thinking(request: JsonObject, model: Model) -> str:
@@ -106,19 +109,6 @@ def _read_signature(entry: ThinkingBlock) -> tuple[str, str, str]:
     if mark != "standin":
         raise bad_request(f"{entry.place}: Invalid `signature` in `thinking` block")
     return maker, prefix, before
-
-
-def _mismatch(entry: ThinkingBlock) -> Exception:
-    return bad_request(
-        f"{entry.place}: Invalid `signature` in `thinking` block. The block is bound to a different conversation: "
-        "`system`, `tools` and all earlier messages must be unchanged."
-    )
-
-
-def _drops_mismatches(request: JsonObject, default: bool) -> bool:
-    binding = (request.get("thinking") or {}).get("block_binding") or {}
-    wanted = binding.get("prefix_mismatch_behavior")
-    return default if wanted is None else wanted == "drop_block"
 
 
 def _without(request: JsonObject, drops: set[tuple[int, int]]) -> JsonObject:
