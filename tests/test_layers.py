@@ -34,7 +34,7 @@ DOORS = {
     "genai_prices": {"pricing.py"},
     "yaml": {"yamlsource/", "pricing.py", "standin/", "prompts/models.py"},
     "prompt_toolkit": {"repl/"},
-    "rich": {"cli/", "reporting/"},
+    "rich": {"cli/", "repl/", "reporting/"},
     "opentelemetry": {"engine/telemetry.py", "library.py"},
     "botocore": {"engine/sse.py"},
     "py3langid": {"reading/language.py"},

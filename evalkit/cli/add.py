@@ -28,11 +28,11 @@ def add(
     watched (`gate: false`) until you write what it expects.
     """
     from evalkit.cli.project_root import find_root
-    from evalkit.repl.adding import Adding, add_cases
+    from evalkit.repl.saving import AddOptions, add_cases
 
     if failing and case_id:
         raise click.UsageError("--id names one case; --failing may add several. Leave one of them out.")
-    added = add_cases(Adding(find_root(), suite, source, case_id, ref, inputs, failing))
+    added = add_cases(AddOptions(find_root(), suite, source, case_id, ref, inputs, failing))
     for number, line in enumerate(added.text.split("\n"), added.first):
         click.echo(f"{number:5} {line}")
     click.echo(str(added), err=True)

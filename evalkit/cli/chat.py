@@ -10,7 +10,7 @@ import click
 from evalkit.cli.options import Pair
 
 if TYPE_CHECKING:
-    from evalkit.repl.asked import ChatAsked
+    from evalkit.repl.options import ChatOptions
 
 
 @click.command(
@@ -51,12 +51,12 @@ def chat(
     """
     from evalkit.cli.config import load_config
     from evalkit.cli.project_root import find_root
-    from evalkit.repl.asked import ChatAsked
+    from evalkit.repl.options import ChatOptions
 
     root = find_root()
     if options["blind"] and not options["versus"]:
         raise click.UsageError("--blind hides which of two versions is which; add --vs REF.")
-    asked = ChatAsked(
+    asked = ChatOptions(
         root=root,
         ref=ref,
         via=_text(options["via"]),
@@ -81,13 +81,13 @@ def _text(value: object) -> str | None:
     return str(value) if value is not None else None
 
 
-def _one_shot(asked: ChatAsked, text: str, *, as_json: bool) -> int:
-    from evalkit.repl.one_shot import run_one_shot
+def _one_shot(asked: ChatOptions, text: str, *, as_json: bool) -> int:
+    from evalkit.repl.opening import run_one_shot
 
     return run_one_shot(asked, text, as_json=as_json)
 
 
-def _talk(asked: ChatAsked) -> int:
+def _talk(asked: ChatOptions) -> int:
     from evalkit.repl.loop import run_chat
 
     return run_chat(asked)

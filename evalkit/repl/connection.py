@@ -1,4 +1,4 @@
-"""Where a chat's replies come from: live or the stand-in, opened while the person types the first message.
+"""A chat's line to its replies: live or the stand-in, opened while the person types the first message.
 
 Loading the SDK takes a second and starting the stand-in some more; both happen in a thread of their own.
 """
@@ -6,11 +6,10 @@ Loading the SDK takes a second and starting the stand-in some more; both happen 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from evalkit.engine import ApiReplies, Door, Limits, Price, RateLimiter, Replies
+from evalkit.engine import ApiReplies, Limits, Price, RateLimiter, Replies
 from evalkit.engine.platforms import ANTHROPIC
 from evalkit.engine.tools import run_in_thread
 from evalkit.errors import UsageError
@@ -18,9 +17,10 @@ from evalkit.records import JsonObject
 from evalkit.source import (
     LIVE,
     STAND_IN,
+    OpenSource,
     describe_source,
     load_source,
-    open_source,
+    open_door,
     require_credential,
     stand_in_headers,
     usual_source,
@@ -46,35 +46,32 @@ class Connection:
         self._platform = platform
         self._price = price
         self._limiter = RateLimiter()
-        self._stack = AsyncExitStack()
-        self._opening: asyncio.Task[Door] | None = None
+        self._opening: asyncio.Task[OpenSource] | None = None
 
-    def warm_up(self) -> None:
-        """Begin to load and open, and return at once."""
-        if self._opening is None:
+    def warm_up(self) -> asyncio.Task[OpenSource]:
+        """Begin to load and open, if that is not done or under way, and return at once."""
+        failed = self._opening is not None and self._opening.done() and self._opening.exception() is not None
+        if self._opening is None or failed:  # what was missing may be there now
             self._opening = asyncio.create_task(self._open())
+        return self._opening
 
     async def replies(self, trial: int = 1, script: Script | None = None) -> Replies:
         """Return a source of replies; `trial` tells the stand-in which of several answers to give."""
-        if self._opening is not None and self._opening.done() and self._opening.exception() is not None:
-            self._opening = None  # what was missing may be there now
-        self.warm_up()
-        assert self._opening is not None  # noqa: S101 - set by the line above
-        door = await asyncio.shield(self._opening)
+        opened = await asyncio.shield(self.warm_up())
         script = script or Script()
         headers = stand_in_headers(self.source, trial, script.steps, script.replies_before)
-        return ApiReplies(door, self._price, headers=headers, limits=LIMITS, limiter=self._limiter)
+        return ApiReplies(opened.door, self._price, headers=headers, limits=LIMITS, limiter=self._limiter)
 
     async def close(self) -> None:
         """Close what was opened."""
         if self._opening is not None:
-            await asyncio.gather(self._opening, return_exceptions=True)
-        await self._stack.aclose()
+            await asyncio.wait([self._opening])
+            if self._opening.exception() is None:
+                await self._opening.result().close()
 
-    async def _open(self) -> Door:
+    async def _open(self) -> OpenSource:
         await run_in_thread(partial(load_source, self._via))
-        opened = await self._stack.enter_async_context(open_source(self._via, self._platform))
-        return opened.door
+        return open_door(self._via, self._platform)
 
 
 def choose_source(asked: str | None, platform: str = ANTHROPIC) -> str:

@@ -1,29 +1,31 @@
-"""Finds a conversation to go on from: a case, a trial of a run, a logged session, a chat, a transcript.
+"""Finds a conversation to go on from: a case, a trial of a run, a logged session, a chat, a transcript; the last chat.
 
 Returns it up to before a reply, so that a new one can be asked for. Reads files; must not ask a model anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 
+from evalkit.engine import Conversation
 from evalkit.errors import FileProblems, UsageError
 from evalkit.importing.importer import read_conversations
 from evalkit.importing.sessions import to_transcript
-from evalkit.records import JsonObject, Problem, PromptVersion, ToolCall, Transcript, Trial, TrialVerdict
+from evalkit.records import JsonObject, Problem, PromptVersion, ToolCall, Transcript, Trial, TrialVerdict, Turn
 from evalkit.repl.connection import Script
-from evalkit.repl.exchange import Exchange, exchanges_of
+from evalkit.repl.record import CASE, FOLDER
+from evalkit.repl.session import Answer, Exchange
 from evalkit.repl.setting import Fixtures, find_suite_file
 from evalkit.store import RUN_FILE, RunReader, find_record, read_session
 from evalkit.suites import load_suite
 
 
 @dataclass(frozen=True)
-class Loaded:
+class StartingPoint:
     """A conversation up to before a reply.
 
     `waiting` is the message that has no reply yet, `first` are messages of a case to be played before it. `calls` are
@@ -48,8 +50,8 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """A whole recorded conversation, as `load_conversation` and `add` take it."""
+class StoredConversation:
+    """A whole conversation out of a record, as `load_conversation` and `add` take it."""
 
     origin: str
     transcript: Transcript
@@ -57,14 +59,25 @@ class Recorded:
     trial: Trial | None = None
 
 
-def load_conversation(name: str, root: Path) -> Loaded:
+@dataclass(frozen=True)
+class LastChat:
+    """The newest chat of a project: its folder, the prompt it ended with, and its conversation."""
+
+    folder: Path
+    ref: str | None
+    opening: tuple[JsonObject, ...]
+    exchanges: tuple[Exchange, ...]
+    origin: str
+
+
+def load_conversation(name: str, root: Path) -> StartingPoint:
     """Return what `SUITE::CASE`, `RECORD#SESSION` or `FILE#N` names; UsageError when there is no such thing."""
     if "::" in name.partition("#")[0]:
         return _case(name, root)
-    return _before_reply(find_recorded(name, root))
+    return _before_reply(find_conversation(name, root))
 
 
-def find_recorded(name: str, root: Path) -> Recorded:
+def find_conversation(name: str, root: Path) -> StoredConversation:
     """Return the recorded conversation that a name means; UsageError when there is none."""
     file, _, wanted = name.partition("#")
     path = next((one for one in (Path(file), root / file) if one.is_file()), None)
@@ -73,12 +86,12 @@ def find_recorded(name: str, root: Path) -> Recorded:
     record = find_record(file, root)
     folder = record.parent if record.name == RUN_FILE else record
     if (folder / RUN_FILE).is_file():
-        return _trial(name, folder, wanted)
+        return _trial(file, folder, wanted)
     stored = read_session(name, root)
     if stored.hashed:
         raise UsageError(f"{name}: this log holds hashes instead of texts; there is nothing to go on from.")
     prompt = stored.prompts[-1] if stored.prompts else None
-    return Recorded(f"{file}#{stored.transcript.session_id}", stored.transcript, prompt)
+    return StoredConversation(f"{file}#{stored.transcript.session_id}", stored.transcript, prompt)
 
 
 def all_trials(folder: Path) -> Iterator[tuple[Trial, PromptVersion | None]]:
@@ -91,9 +104,9 @@ def all_trials(folder: Path) -> Iterator[tuple[Trial, PromptVersion | None]]:
         yield session.trial(prompt.text if prompt else ""), prompt
 
 
-def is_failed(trial: Trial) -> bool:
-    """Tell whether a trial was graded and did not pass."""
-    return trial.score is not None and trial.score.verdict is TrialVerdict.FAILED
+def opening_of(transcript: Transcript) -> tuple[JsonObject, ...]:
+    """Return the messages before a conversation's first turn, without what the system said."""
+    return tuple(message for message in transcript.history if message.get("role") != "system")
 
 
 def _is_record(path: Path) -> bool:
@@ -109,50 +122,52 @@ def _is_record(path: Path) -> bool:
     return isinstance(obj, dict) and "line" in obj
 
 
-def _trial(name: str, folder: Path, wanted: str) -> Recorded:
+def _trial(record: str, folder: Path, wanted: str) -> StoredConversation:
     """Return a trial by its session, or by its case: then one that failed, if one did."""
     trials = list(all_trials(folder))
-    record = name.partition("#")[0]
     exact = [pair for pair in trials if pair[0].transcript.session_id == wanted]
-    by_case = [
-        pair
-        for pair in trials
-        if wanted and wanted in (pair[0].key.case_id, f"{pair[0].key.case_id}#{pair[0].key.trial}")
-    ]
-    parts = [pair for pair in trials if wanted and wanted in pair[0].transcript.session_id]
-    chats = [pair for pair in trials if pair[0].key.case_id == "chat"] if not wanted else []
-    found = exact or by_case or parts or sorted(chats, key=lambda pair: pair[0].key.trial)[-1:]
-    cases = {pair[0].key.case_id for pair in found}
+    by_case, parts, chats = [], [], []
+    if wanted:
+        by_case = [
+            pair for pair in trials if wanted in (pair[0].key.case_id, f"{pair[0].key.case_id}#{pair[0].key.trial}")
+        ]
+        parts = [pair for pair in trials if wanted in pair[0].transcript.session_id]
+    else:
+        chats = _sessions_of_chat(trials)
+    found = exact or by_case or parts or chats[-1:]
+    cases = {trial.key.case_id for trial, _ in found}
     if not found or (len(cases) > 1 and not exact):
-        raise UsageError(f"{record}: {_which(wanted, [pair[0] for pair in found or trials])}")
-    trial, prompt = next((pair for pair in found if is_failed(pair[0])), found[0])
-    return Recorded(f"{record}#{trial.transcript.session_id}", trial.transcript, prompt, trial)
+        raise UsageError(f"{record}: {_which(wanted, [trial for trial, _ in found or trials])}")
+    trial, prompt = next((pair for pair in found if _is_failed(pair[0])), found[0])
+    return StoredConversation(f"{record}#{trial.transcript.session_id}", trial.transcript, prompt, trial)
+
+
+def _sessions_of_chat(trials: Sequence[tuple[Trial, PromptVersion | None]]) -> list[tuple[Trial, PromptVersion | None]]:
+    """Return the sessions of a chat in their order, without those of a second version."""
+    return sorted((pair for pair in trials if pair[0].key.case_id == CASE), key=lambda pair: pair[0].key.trial)
+
+
+def _is_failed(trial: Trial) -> bool:
+    return trial.score is not None and trial.score.verdict is TrialVerdict.FAILED
 
 
 def _which(wanted: str, trials: list[Trial]) -> str:
-    failed = list(dict.fromkeys(trial.key.case_id for trial in trials if is_failed(trial)))
-    every = dict.fromkeys(_name_of(trial) for trial in trials)
+    """Return what to choose from: failed cases first, and in a chat its sessions."""
+    failed = list(dict.fromkeys(trial.key.case_id for trial in trials if _is_failed(trial)))
+    every = dict.fromkeys(trial.key.case_id if trial.key.suite else trial.transcript.session_id for trial in trials)
     names = failed or list(every)
     shown = ", ".join(f"#{name}" for name in names[:8]) + (", …" if len(names) > 8 else "")
     what = f"no one conversation is named {wanted!r}" if wanted else "which conversation?"
     return f"{what}; {'failed ones are' if failed else 'there are'} {shown or 'none'}."
 
 
-def _name_of(trial: Trial) -> str:
-    """Return how a trial is named behind `#`: by its case, in a chat by its session."""
-    return trial.transcript.session_id if not trial.key.suite else trial.key.case_id
-
-
-def _transcript(name: str, path: Path, wanted: str) -> Recorded:
+def _transcript(name: str, path: Path, wanted: str) -> StoredConversation:
     """Return a conversation of a file of transcripts: line N, or the one with this id."""
     lines: list[bytes] = path.read_bytes().splitlines(keepends=True)
     try:
         whole = orjson.loads(b"".join(lines))  # one conversation, printed over several lines
-        lines = [
-            orjson.dumps(
-                {"id": path.stem, **whole} if isinstance(whole, dict) else {"id": path.stem, "messages": whole}
-            )
-        ]
+        named = {"id": path.stem, **whole} if isinstance(whole, dict) else {"id": path.stem, "messages": whole}
+        lines = [orjson.dumps(named)]
     except orjson.JSONDecodeError:
         pass
     problems: list[Problem] = []
@@ -164,29 +179,28 @@ def _transcript(name: str, path: Path, wanted: str) -> Recorded:
         ids.append(found.id)
         if wanted in {found.id, str(number)} or not wanted:
             prompt = PromptVersion("", path.name, "", found.model, {}, (), (), text=found.system)
-            return Recorded(f"{path.as_posix()}#{number}", to_transcript(found, prompt), None)
+            return StoredConversation(f"{path.as_posix()}#{number}", to_transcript(found, prompt), None)
     if problems:
         raise FileProblems(problems)
     raise UsageError(f"{name}: no conversation {wanted!r}; there are {', '.join(ids[:8]) or 'none'}.")
 
 
-def _before_reply(recorded: Recorded) -> Loaded:
+def _before_reply(stored: StoredConversation) -> StartingPoint:
     """Cut a conversation before the reply that failed, or before its last one."""
-    transcript, trial = recorded.transcript, recorded.trial
+    transcript, trial = stored.transcript, stored.trial
     if not transcript.turns:
-        raise UsageError(f"{recorded.origin}: nobody said anything there.")
+        raise UsageError(f"{stored.origin}: nobody said anything there.")
     scores = [score for score in trial.score.scores if score.fails_trial] if trial and trial.score else []
     known = [score.finding.turn or min((span.turn for span in score.finding.spans), default=0) for score in scores]
     at = min((n for n in known if 1 <= n <= len(transcript.turns)), default=len(transcript.turns))
-    prompt = recorded.prompt or PromptVersion("", "recorded", "", "", {}, (), ())
-    opening = tuple(message for message in transcript.history if message.get("role") != "system")
     cut = transcript.turns[at - 1]
     verdict = f", {trial.score.verdict}" if trial and trial.score else ""
-    return Loaded(
-        origin=recorded.origin,
+    prompt = stored.prompt or _unknown_prompt("recorded")
+    return StartingPoint(
+        origin=stored.origin,
         what=f"{len(transcript.turns)} turns{verdict}; here before the reply of turn {at}",
         waiting=cut.user,
-        opening=opening,
+        opening=opening_of(transcript),
         exchanges=exchanges_of(transcript, prompt)[: at - 1],
         calls=tuple(call for turn in transcript.turns for call in turn.tool_calls if call.origin != "invalid input"),
         left_out=cut.reply,
@@ -195,13 +209,14 @@ def _before_reply(recorded: Recorded) -> Loaded:
             + (f"; expected {score.finding.expected}" if score.finding.expected else "")
             for score in scores
         ),
-        prompt=recorded.prompt,
-        ref=recorded.prompt.ref if recorded.prompt else None,
+        prompt=stored.prompt,
+        ref=stored.prompt.ref if stored.prompt else None,
         suite=trial.key.suite if trial and trial.key.suite.endswith((".yaml", ".yml")) else None,
     )
 
 
-def _case(name: str, root: Path) -> Loaded:
+def _case(name: str, root: Path) -> StartingPoint:
+    """Return the beginning of a suite's case: all its messages but the last are to be played."""
     file, _, case_id = name.partition("::")
     path = find_suite_file(file, root)
     if not path.is_file():
@@ -217,7 +232,7 @@ def _case(name: str, root: Path) -> Loaded:
     *first, last = case.record.turns
     replies = sum(message.get("role") == "assistant" for message in case.history)
     played = f"; {len(first)} of its {len(case.record.turns)} turns are played first" if first else ""
-    return Loaded(
+    return StartingPoint(
         origin=f"{suite.path}::{case.record.case_id}",
         what=f"a case{played}",
         waiting=last,
@@ -228,3 +243,84 @@ def _case(name: str, root: Path) -> Loaded:
         fixtures=case.fixtures,
         script=Script(case.script, replies),
     )
+
+
+def last_chat(root: Path) -> LastChat:
+    """Return the newest chat of the project; UsageError when there is none."""
+    folders = [file.parent for file in (root / FOLDER).glob(f"*/{RUN_FILE}")]
+    if not folders:
+        raise UsageError(f"no chat in {FOLDER}/; begin one with: evalkit chat")
+    folder = max(folders, key=lambda one: ((one / RUN_FILE).stat().st_mtime_ns, one.name))
+    opening, exchanges, ref = join_sessions(_sessions_of_chat(list(all_trials(folder))))
+    return LastChat(folder, ref, opening, exchanges, folder.relative_to(root).as_posix())
+
+
+def join_sessions(
+    sessions: Sequence[tuple[Trial, PromptVersion | None]],
+) -> tuple[tuple[JsonObject, ...], tuple[Exchange, ...], str | None]:
+    """Return opening messages, exchanges and prompt reference after the last session.
+
+    A session begins with what stood before it: what came after that in earlier sessions was taken back, or asked again.
+    """
+    opening: tuple[JsonObject, ...] = ()
+    chain: list[Exchange] = []
+    ref: str | None = None
+    for trial, prompt in sessions:
+        ref, history = trial.key.prompt_ref, tuple(trial.transcript.history)
+        exchanges = list(exchanges_of(trial.transcript, prompt or _unknown_prompt(ref)))
+        at = _position(history, opening, chain)
+        if at is None:
+            opening, chain = history, exchanges
+            continue
+        answers = {each.user: each.answers for each in chain[at:]}
+        if exchanges and exchanges[0].user in answers:  # the same message again: a retry
+            first = exchanges[0]
+            exchanges[0] = Exchange(first.user, first.before, (*answers[first.user], *first.answers))
+        chain[at:] = exchanges
+    return opening, tuple(chain), ref
+
+
+def _position(history: tuple[JsonObject, ...], opening: tuple[JsonObject, ...], chain: list[Exchange]) -> int | None:
+    """Return how many exchanges stand before a session with this history, None when it belongs to none of them."""
+    ends = chain[-1].answer.after.messages if chain else opening
+    for index, messages in enumerate([*(each.before.messages for each in chain), ends]):
+        if list(messages) == list(history):
+            return index
+    return None
+
+
+def exchanges_of(transcript: Transcript, prompt: PromptVersion) -> tuple[Exchange, ...]:
+    """Return the turns of a recorded conversation as exchanges that can be gone on from."""
+    made: list[Exchange] = []
+    known: Sequence[JsonObject] = transcript.history
+    for turn in transcript.turns:
+        if turn.replies:
+            before = Conversation(messages=_sent(turn.replies[0].body)[:-1])
+            known, message_id = _said_until_end(turn), turn.replies[-1].message_id
+        else:
+            before = Conversation(messages=tuple(known))
+            known, message_id = (*known, {"role": "user", "content": turn.user}), None
+        requests = sum(len(one.answer.turn.requests) for one in made)
+        after = Conversation(tuple(known), turn.n, requests, message_id)
+        made.append(Exchange(turn.user, before, (Answer(turn, after, prompt),)))
+    return tuple(made)
+
+
+def _sent(body: JsonObject) -> tuple[JsonObject, ...]:
+    """Return the messages of a request, without what the system said among them."""
+    return tuple(message for message in body.get("messages", ()) if message.get("role") != "system")
+
+
+def _said_until_end(turn: Turn) -> tuple[JsonObject, ...]:
+    """Return the messages that stand after a turn: what its last request sent, and what was answered."""
+    last = turn.replies[-1]
+    if last.content and last.stop_reason not in {"refusal", "max_tokens"}:
+        content = [block for block in last.content if block.get("type") != "tool_use"]
+    else:
+        content = [block for block in last.content or last.partial if block.get("type") == "text" and block.get("text")]
+    return (*_sent(last.body), {"role": "assistant", "content": content}) if content else _sent(last.body)
+
+
+def _unknown_prompt(ref: str) -> PromptVersion:
+    """Return what stands for a prompt version that the record does not hold."""
+    return PromptVersion("", ref, "", "", {}, (), ())

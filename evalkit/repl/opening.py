@@ -1,25 +1,31 @@
-"""Puts a chat together from what was asked: setting, record, what it goes on from. Loads everything that is heavy."""
+"""Puts a chat together from what was asked: setting, record, what it goes on from. Loads everything that is heavy.
+
+Here too is the chat without a terminal: one message, one reply on standard output, the rest on standard error.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+import asyncio
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
 
+import orjson
+
+from evalkit.errors import ExitCode, UsageError
 from evalkit.pricing import parse_prices, price_table, price_with
-from evalkit.repl.asked import ChatAsked
-from evalkit.repl.chat import AskLine, Chat
-from evalkit.repl.commands.versions import start_versus
+from evalkit.repl.chat import Chat
+from evalkit.repl.commands.actions import start_versus
 from evalkit.repl.connection import Connection, choose_source
-from evalkit.repl.continuing import Earlier, last_chat
-from evalkit.repl.interrupts import Interrupts
-from evalkit.repl.loading import Loaded, load_conversation
+from evalkit.repl.keyboard import Interrupts
+from evalkit.repl.loading import LastChat, StartingPoint, last_chat, load_conversation
+from evalkit.repl.options import ChatOptions
 from evalkit.repl.record import ChatHeader, ChatRecord
 from evalkit.repl.screen import Screen
-from evalkit.repl.session import Session
-from evalkit.repl.setting import Setting, load_setting, setting_of
-from evalkit.repl.taking_up import show_exchange
+from evalkit.repl.session import INTERRUPTED, Session
+from evalkit.repl.setting import PromptFiles, Setting, judge_voice, load_setting, setting_of
 from evalkit.repl.tools import ChatTools
-from evalkit.repl.watched import Watched
+from evalkit.repl.turn_view import AskLine, Terminal, folded, sum_up
 from evalkit.source import STAND_IN
 
 SHOWN = 5
@@ -27,100 +33,142 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Opened:
+class ChatSetup:
     """What a chat begins with, read from disk; nothing is connected yet."""
 
-    asked: ChatAsked
+    options: ChatOptions
     setting: Setting
     via: str
-    earlier: Earlier | None = None
-    loaded: Loaded | None = None
+    earlier: LastChat | None = None
+    start: StartingPoint | None = None
 
 
-def open_files(asked: ChatAsked) -> Opened:
+def read_setup(options: ChatOptions) -> ChatSetup:
     """Read everything a chat begins with; UsageError or FileProblems when that can't be done."""
-    via = choose_source(asked.via, asked.config.get("platform", "anthropic"))
-    earlier = last_chat(asked.root) if asked.resume else None
-    loaded = load_conversation(asked.load, asked.root) if asked.load else None
-    return Opened(asked, _setting(asked, earlier, loaded), via, earlier, loaded)
+    via = choose_source(options.via, options.config.get("platform", "anthropic"))
+    earlier = last_chat(options.root) if options.resume else None
+    start = load_conversation(options.load, options.root) if options.load else None
+    return ChatSetup(options, _setting_for(options, earlier, start), via, earlier, start)
 
 
-def connect(opened: Opened, screen: Screen, ask_line: AskLine | None) -> Chat:
+def _setting_for(options: ChatOptions, earlier: LastChat | None, start: StartingPoint | None) -> Setting:
+    """Return the setting that was asked for; without a reference the one of what is gone on from."""
+    root = options.root
+    ref = options.ref or (earlier.ref if earlier and not start else None)
+    if ref is None and start and start.suite:
+        return load_setting(start.ref, root, suite=options.suite or start.suite, given=options.inputs)
+    if ref is None and start and start.prompt is not None:
+        return setting_of(start.prompt, root, given=options.inputs)
+    return load_setting(ref, root, suite=options.suite, given=options.inputs)
+
+
+def connect(setup: ChatSetup, screen: Screen, ask_line: AskLine | None) -> Chat:
     """Return the chat; nothing is connected before the first message, or before its connection is warmed up."""
-    asked, setting = opened.asked, opened.setting
-    prices = parse_prices(asked.config.get("prices", []))
-    connection = Connection(opened.via, asked.config.get("platform", "anthropic"), price_with(prices))
-    header = ChatHeader(connection.source, asked.command, price_table(prices))
-    record = ChatRecord(asked.root, header, opened.earlier.folder if opened.earlier else None)
-    tools = ChatTools(setting.fixtures, _nobody)
+    options, setting = setup.options, setup.setting
+    prices = parse_prices(options.config.get("prices", []))
+    connection = Connection(setup.via, options.config.get("platform", "anthropic"), price_with(prices))
+    header = ChatHeader(connection.source, options.command, price_table(prices))
+    record = ChatRecord(options.root, header, setup.earlier.folder if setup.earlier else None)
+    tools = ChatTools(setting.fixtures)
     session = Session(setting, connection, tools, record)
-    chat = Chat(session, screen, Interrupts(), ask_line, watched=Watched(setting.prompt, asked.root))
-    tools.ask_with(chat.result)
-    if opened.earlier:
-        session.begin_with(opened.earlier.opening, opened.earlier.exchanges, opened.earlier.origin)
+    chat = Chat(session, Terminal(screen, Interrupts(), ask_line), PromptFiles(setting.prompt, options.root))
+    tools.ask = chat.ask_result
+    if setup.earlier:
+        session.begin_with(setup.earlier.opening, setup.earlier.exchanges, setup.earlier.origin)
     return chat
 
 
-def greet(chat: Chat, opened: Opened) -> None:
+def greet(chat: Chat, setup: ChatSetup) -> None:
     """Say who is being talked to, what could not be used, and what was said before."""
     chat.screen.note(banner(chat))
-    for note in opened.setting.notes:
+    for note in setup.setting.notes:
         chat.screen.note(f"note: {note}", "yellow")
     before = chat.session.exchanges[-SHOWN:]
     if len(chat.session.exchanges) > len(before):
         chat.screen.note(f"  … {len(chat.session.exchanges) - len(before)} earlier exchanges")
     for exchange in before:
-        show_exchange(chat, exchange)
-    if opened.asked.versus:
-        start_versus(chat, opened.asked.versus, blind=opened.asked.blind)
-
-
-async def close_chat(chat: Chat) -> None:
-    """End what is recorded and close the connection."""
-    chat.session.end()
-    if chat.versus is not None:
-        chat.versus.other.end()
-    await chat.session.connection.close()
-    chat.session.record.close()
+        chat.show_exchange(exchange)
+    if setup.options.versus:
+        start_versus(chat, setup.options.versus, blind=setup.options.blind)
 
 
 def banner(chat: Chat) -> str:
     """Return what a chat begins with, as few lines as fit: who is asked, where, and what answers its tools."""
-    setting = chat.session.setting
+    setting, source = chat.session.setting, chat.session.connection.source
     prompt = setting.prompt
-    source = chat.session.connection.source
-    via = "stand-in model, not Claude" if source.kind == STAND_IN else source.name
-    parts = [f"{prompt.ref} ({prompt.sha[:7]})", prompt.model, via, *_tools(setting), "/help"]
-    lines = [parts[0]]
-    for part in parts[1:]:
-        if len(lines[-1]) + len(part) + 3 > chat.screen.columns:
-            lines.append(part)
-        else:
-            lines[-1] += f" · {part}"
-    return "\n".join(lines)
+    parts = [
+        f"{prompt.ref} ({prompt.sha[:7]})",
+        prompt.model,
+        "stand-in model, not Claude" if source.kind == STAND_IN else source.name,
+    ]
+    if prompt.tools:
+        files = [suite.path for suite in setting.suites if suite.source and suite.source.value(("tools",))]
+        more = f" +{len(files) - 1}" if len(files) > 1 else ""
+        parts.append(f"tools: {files[0]}{more}" if files else "you answer its tools")
+    return folded(" · ".join([*parts, "/help"]), chat.screen.columns, joint=" · ", indent="")
 
 
-def _tools(setting: Setting) -> list[str]:
-    if not setting.prompt.tools:
-        return []
-    files = [suite.path for suite in setting.suites if suite.source and suite.source.value(("tools",))]
-    if not files:
-        return ["you answer its tools"]
-    more = f" +{len(files) - 1}" if len(files) > 1 else ""
-    return [f"tools: {files[0]}{more}"]
+async def close_chat(chat: Chat) -> None:
+    """End what is recorded and close the connection."""
+    for session in chat.sessions:
+        session.end()
+    await chat.session.connection.close()
+    chat.session.record.close()
 
 
-def _setting(asked: ChatAsked, earlier: Earlier | None, loaded: Loaded | None) -> Setting:
-    """Return the setting that was asked for; without a reference the one of what is gone on from."""
-    root = Path(asked.root)
-    stored = loaded.prompt if loaded else None
-    ref = asked.ref or (earlier.ref if earlier and not loaded else None)
-    if ref is None and loaded and loaded.suite:
-        return load_setting(loaded.ref, root, suite=asked.suite or loaded.suite, given=asked.inputs)
-    if ref is None and stored is not None:
-        return setting_of(stored, root, given=asked.inputs)
-    return load_setting(ref, root, suite=asked.suite, given=asked.inputs)
+def run_one_shot(options: ChatOptions, message: str, *, as_json: bool = False) -> int:
+    """Send one message and return the exit code: 0 answered, 3 no complete answer (what came is printed)."""
+    setup = read_setup(options)
+    if not message.strip() and setup.start is None:
+        raise UsageError("nothing to send: the message is empty; expected text with -m or on standard input.")
+    return asyncio.run(_play_one(setup, message, as_json=as_json))
 
 
-async def _nobody(_name: str, _tool_input: object) -> None:
-    return None
+async def _play_one(setup: ChatSetup, message: str, *, as_json: bool) -> int:
+    # with --json, standard output holds the record alone
+    screen = Screen(out=sys.stderr, one_shot=True) if as_json else Screen(one_shot=True)
+    chat = connect(setup, screen, None)
+    chat.terminal.interrupts.arm()
+    for note in setup.setting.notes:
+        screen.note(f"note: {note}", "yellow")
+    if setup.options.versus:
+        start_versus(chat, setup.options.versus, blind=setup.options.blind)
+    try:
+        if setup.start is not None:
+            await chat.go_on_from(setup.start)
+        await chat.send(message.strip() or chat.waiting)
+        turn = chat.session.last.answer.turn if chat.session.exchanges else None
+        if as_json and turn is not None:
+            sys.stdout.write(orjson.dumps(described(chat.session)).decode() + "\n")
+    finally:
+        await close_chat(chat)
+    if turn is None or (turn.failure is not None and turn.failure.kind == INTERRUPTED):
+        return ExitCode.INTERRUPTED
+    answered = turn.failure is None and bool(turn.reply.strip())
+    return ExitCode.PASSED if answered else ExitCode.NO_VERDICT
+
+
+def described(session: Session) -> dict[str, Any]:
+    """Return the last exchange as one JSON object, with the API's names of tokens and times in milliseconds."""
+    answer = session.last.answer
+    turn, sums = answer.turn, sum_up(answer.turn.requests)
+    voice = judge_voice(turn, session.setting.rules)
+    last = turn.requests[-1] if turn.requests else None
+    partial = "".join(str(block.get("text", "")) for block in last.partial) if last else ""
+    return {
+        "prompt": answer.prompt.ref,
+        "prompt_sha": answer.prompt.sha,
+        "model": answer.prompt.model,
+        "source": session.connection.source.kind,
+        "user": turn.user,
+        "reply": turn.reply or partial,
+        "stop_reason": last.stop_reason if last else None,
+        "failure": asdict(turn.failure) if turn.failure else None,
+        "tool_calls": [asdict(call) for call in turn.tool_calls],
+        "usage": asdict(sums.usage),
+        "cost_usd": sums.cost_usd,
+        "first_token_ms": turn.first_token_ms,
+        "total_ms": round(sums.total_ms, 3),
+        "voice_broken": [score.assertion.rule for score in voice.broken] if voice else None,
+        "record": f"{session.record.name}#{session.session_id}",
+    }

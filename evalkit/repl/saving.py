@@ -1,9 +1,11 @@
-"""A conversation as a new case: its messages, and of its tool results those that the suite does not give itself."""
+"""A conversation as a new case: its messages, and of its tool results those that the suite does not give itself.
+
+From a chat (`/save`), or from records without one (`evalkit add`).
+"""
 
 from __future__ import annotations
 
 import posixpath
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,86 +13,151 @@ from typing import Any
 
 import orjson
 
-from evalkit.errors import UsageError
-from evalkit.records import JsonObject, ToolCall, Turn
-from evalkit.repl.setting import Setting, find_suite_file, suite_fixtures
-from evalkit.repl.tools import outcome_of, take_fixture
-from evalkit.suites import Suite
+from evalkit.errors import NothingSelected, UsageError
+from evalkit.records import JsonObject, ToolCall, Transcript, TrialVerdict, Turn
+from evalkit.repl.loading import all_trials, find_conversation, opening_of
+from evalkit.repl.setting import Setting, find_suite_file, load_setting, suite_fixtures
+from evalkit.repl.tools import BROKEN
+from evalkit.runner.actors import NO_FIXTURE, FixtureTools, outcome_of
+from evalkit.store import find_run
+from evalkit.suites import Suite, load_suite
 from evalkit.suites.append import Appended, append_cases, new_suite_text
 from evalkit.suites.new_case import NewCase, NewFixture, NewTurn, case_id_of
 
-NOT_A_RESULT = frozenset({"invalid input", "no fixture"})
+NOT_A_RESULT = frozenset({"invalid input", NO_FIXTURE})
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A conversation to be kept: its turns, the messages before them, a case id (or none), where it is from."""
+class CaseDraft:
+    """A conversation to be saved: its turns, the messages before them, a case id (or none), where it is from."""
 
     turns: tuple[Turn, ...]
     opening: tuple[JsonObject, ...] = ()
     case_id: str = ""
     origin: str = ""
 
+    @classmethod
+    def of(cls, transcript: Transcript, origin: str, case_id: str = "") -> CaseDraft:
+        """Return the draft of a recorded conversation."""
+        return cls(transcript.turns, opening_of(transcript), case_id, origin)
 
-def save_cases(setting: Setting, conversations: Sequence[Kept], suite_name: str) -> Appended:
+
+@dataclass(frozen=True)
+class AddOptions:
+    """What is to be added: `source` to `suite`. `ref` and `inputs` are for a suite that is not there yet."""
+
+    root: Path
+    suite: str
+    source: str
+    case_id: str = ""
+    ref: str | None = None
+    inputs: tuple[tuple[str, str], ...] = ()
+    failing: bool = False
+
+
+def add_cases(options: AddOptions) -> Appended:
+    """Add recorded conversations to a suite as cases and return what was added.
+
+    Raises UsageError, FileProblems, and NothingSelected when no trial of a run failed.
+    """
+    if options.failing:
+        drafts, ref = _draft_failing(options)
+    else:
+        found = find_conversation(options.source, options.root)
+        drafts = [CaseDraft.of(found.transcript, found.origin, options.case_id)]
+        ref = found.prompt.ref if found.prompt else None
+    return save_cases(_setting_for(options, ref), drafts, options.suite)
+
+
+def _draft_failing(options: AddOptions) -> tuple[list[CaseDraft], str | None]:
+    """Return the first failed trial of each case as a case of the same id, and the prompt that was asked."""
+    record, _, rest = options.source.partition("#")
+    if rest:
+        raise UsageError(f"--failing takes a whole run; leave out #{rest}, or leave out --failing.")
+    folder = find_run(record, options.root)
+    name = folder.relative_to(options.root).as_posix() if folder.is_relative_to(options.root) else record
+    failed: dict[tuple[str, str], CaseDraft] = {}
+    refs: dict[str, None] = {}
+    for trial, _ in all_trials(folder):
+        refs[trial.key.prompt_ref] = None
+        key = (trial.key.suite, trial.key.case_id)
+        if trial.score is None or trial.score.verdict is TrialVerdict.PASSED or key in failed:
+            continue
+        if trial.transcript.turns:
+            origin = f"{name}#{trial.transcript.session_id}"
+            failed[key] = CaseDraft.of(trial.transcript, origin, trial.key.case_id.replace("/", "-"))
+    if not failed:
+        raise NothingSelected(f"{name}: every trial passed; there is nothing to add.")
+    return list(failed.values()), next(iter(refs))
+
+
+def _setting_for(options: AddOptions, ref: str | None) -> Setting:
+    """Return what the cases are for: the suite's prompt, or that of a suite to be begun."""
+    path = find_suite_file(options.suite, options.root)
+    if path.is_file():
+        wanted = options.ref or load_suite(path, options.root).prompt_ref
+        return load_setting(wanted, options.root, suite=str(path), given=options.inputs)
+    name = options.ref or ref
+    if not name:
+        raise UsageError(f"{options.suite} is not there yet, and {options.source} names no prompt; add: --prompt REF")
+    return load_setting(name.partition("@")[0], options.root, given=options.inputs)
+
+
+def save_cases(setting: Setting, drafts: Sequence[CaseDraft], suite_name: str) -> Appended:
     """Add conversations to a suite as cases; a suite that is not there is begun. UsageError, FileProblems."""
-    if not conversations or not all(kept.turns for kept in conversations):
+    if not drafts or not all(draft.turns for draft in drafts):
         raise UsageError("nothing was said yet; there is no conversation to keep.")
     path = find_suite_file(suite_name, setting.root)
 
     def make(suite: Suite | None) -> list[NewCase]:
         taken = {case.record.case_id for case in suite.cases} if suite else set()
         made = []
-        for kept in conversations:
-            if kept.case_id in taken:
-                raise UsageError(f"{path.name} has a case {kept.case_id!r} already; choose another id.")
-            chosen = kept.case_id or case_id_of(kept.turns[0].user, taken)
+        for draft in drafts:
+            if draft.case_id in taken:
+                raise UsageError(f"{path.name} has a case {draft.case_id!r} already; choose another id.")
+            chosen = draft.case_id or case_id_of(draft.turns[0].user, taken)
             taken.add(chosen)
-            made.append(new_case(kept, chosen, suite))
+            made.append(new_case(draft, chosen, suite))
         return made
 
     return append_cases(path, setting.root, make, _beginning(setting, path))
 
 
-def new_case(kept: Kept, case_id: str, suite: Suite | None) -> NewCase:
+def new_case(draft: CaseDraft, case_id: str, suite: Suite | None) -> NewCase:
     """Return a conversation as a case for a suite."""
-    calls = [call for turn in kept.turns for call in turn.tool_calls]
-    turns = (
-        NewTurn(each.user, tuple((one.name, one.input) for one in each.tool_calls), each.reply) for each in kept.turns
+    calls = [call for turn in draft.turns for call in turn.tool_calls]
+    turns = tuple(
+        NewTurn(each.user, tuple((one.name, one.input) for one in each.tool_calls), each.reply) for each in draft.turns
     )
-    fixtures = tuple(_needed(calls, suite))
-    return NewCase(case_id, tuple(turns), kept.origin, tuple(_history(kept.opening)), fixtures)
+    return NewCase(case_id, turns, draft.origin, tuple(_history(draft.opening)), tuple(_needed(calls, suite)))
 
 
 def _needed(calls: Iterable[ToolCall], suite: Suite | None) -> Iterable[NewFixture]:
     """Yield a fixture for every result that the suite would not give to the same calls."""
-    fixtures = suite_fixtures(suite) if suite else {}
-    used: Counter[int] = Counter()
+    fixtures = FixtureTools(suite_fixtures(suite) if suite else {})
     results: dict[tuple[str, bytes], list[ToolCall]] = {}
     for call in calls:
         if call.origin not in NOT_A_RESULT:
             results.setdefault((call.name, orjson.dumps(call.input, option=orjson.OPT_SORT_KEYS)), []).append(call)
     for same in results.values():
-        given = [take_fixture(fixtures, used, call.name, call.input) for call in same]
+        given = [fixtures.take(call.name, call.input) for call in same]
         if all(
             one and (outcome_of(one).output, outcome_of(one).is_error) == (call.output, call.is_error)
             for one, call in zip(given, same, strict=True)
         ):
             continue
-        kept = [call for at, call in enumerate(same) if at + 1 == len(same) or not _alike(call, same[at + 1])]
-        for at, call in enumerate(kept):
-            once = at + 1 < len(kept) or call.origin == "/tools fail"
-            yield _fixture(call, once=once)
+        # of equal results that follow each other one fixture is enough; all but the last one answer once
+        needed = [call for call, after in zip(same, [*same[1:], None], strict=True) if not _alike(call, after)]
+        for call in needed:
+            once = call is not needed[-1] or call.origin == BROKEN
+            if call.is_error:
+                yield NewFixture(call.name, call.input, error=call.output or "failed", once=once)
+            else:
+                yield NewFixture(call.name, call.input, returns=_json(call.output), once=once)
 
 
-def _alike(call: ToolCall, other: ToolCall) -> bool:
-    return (call.output, call.is_error) == (other.output, other.is_error)
-
-
-def _fixture(call: ToolCall, *, once: bool) -> NewFixture:
-    if call.is_error:
-        return NewFixture(call.name, call.input, error=call.output or "failed", once=once)
-    return NewFixture(call.name, call.input, returns=_json(call.output), once=once)
+def _alike(call: ToolCall, other: ToolCall | None) -> bool:
+    return other is not None and (call.output, call.is_error) == (other.output, other.is_error)
 
 
 def _json(text: str) -> Any:

@@ -1,10 +1,11 @@
-"""What a chat is held with: a prompt version, the fixtures that answer its tools, its brand-voice rules.
+"""What a chat is held with: a prompt version and its files, the fixtures that answer its tools, its brand-voice rules.
 
 Finds them in the project by the prompt's name. Knows files as suites and prompts give them; knows no conversation.
 """
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from evalkit.errors import UsageError
 from evalkit.graders import Requirement
 from evalkit.prompts import find_prompt, list_prompts, render_prompt, with_tools
-from evalkit.records import PromptVersion
+from evalkit.records import Level, PromptVersion, Score, Transcript, TrialVerdict, Turn
 from evalkit.suites import Fixture, Suite, find_suites, find_voices, load_suite, read_suite
 from evalkit.suites.load import relative_name
 from evalkit.suites.voice import load_voice
@@ -57,9 +58,16 @@ def load_setting(
     `suite` limits the fixtures to one suite; without it those of every suite of the prompt are used.
     """
     pairs = tuple(given)
-    suites, notes = _named_suite(suite, root) if suite else ((), ())
-    ref = ref or (suites[0].prompt_ref if suites else only_prompt(root))
-    if not suite:
+    notes: tuple[str, ...] = ()
+    if suite:
+        path = find_suite_file(suite, root)
+        if not path.is_file():
+            known = ", ".join(relative_name(one, root) for one in find_suites(root)) or "none"
+            raise UsageError(f"{suite}: no such suite; there are: {known}.")
+        suites: tuple[Suite, ...] = (load_suite(path, root),)
+        ref = ref or suites[0].prompt_ref
+    else:
+        ref = ref or only_prompt(root)
         suites, notes = suites_of(ref, root)
     return setting_of(_render(ref, suites, pairs, root), root, suites, given=pairs, notes=notes)
 
@@ -75,7 +83,7 @@ def setting_of(
     """Return the setting of a prompt version that is there already, such as one out of a record."""
     if suites is None:
         suites, notes = suites_of(prompt.ref, root)
-    voice, rules = _voice(suites, root)
+    voice, rules = _find_voice(suites, root)
     return Setting(root, prompt, tuple(suites), merged_fixtures(suites), rules, voice, tuple(given), tuple(notes))
 
 
@@ -133,14 +141,6 @@ def suite_fixtures(suite: Suite) -> dict[str, tuple[Fixture, ...]]:
     return {tool: tuple(one for one in every.get(tool, ()) if one.place in places) for tool in tools}
 
 
-def _named_suite(name: str, root: Path) -> tuple[tuple[Suite, ...], tuple[str, ...]]:
-    path = find_suite_file(name, root)
-    if not path.is_file():
-        known = ", ".join(relative_name(one, root) for one in find_suites(root)) or "none"
-        raise UsageError(f"{name}: no such suite; there are: {known}.")
-    return (load_suite(path, root),), ()
-
-
 def _render(ref: str, suites: Sequence[Suite], given: Iterable[tuple[str, str]], root: Path) -> PromptVersion:
     """Render a prompt with the suites' inputs, as far as it knows them, under those of the command line."""
     source = find_prompt(ref, root)
@@ -151,16 +151,90 @@ def _render(ref: str, suites: Sequence[Suite], given: Iterable[tuple[str, str]],
     return render_prompt(source, {**inputs, **dict(given)})
 
 
-def _voice(suites: Sequence[Suite], root: Path) -> tuple[str, tuple[Requirement, ...]]:
+def _find_voice(suites: Sequence[Suite], root: Path) -> tuple[str, tuple[Requirement, ...]]:
     """Return the voice file of the suites, or the project's only one, with its rules as assertions."""
-    file = next((name for suite in suites if (name := _voice_file(suite))), "")
-    if not file:
+    file = ""
+    for suite in suites:
+        name = suite.source.value(("voice",)) if suite.source else None
+        if isinstance(name, str):
+            file = posixpath.normpath(posixpath.join(posixpath.dirname(suite.path), name))
+            break
+    else:
         voices = find_voices(root)
         file = relative_name(voices[0], root) if len(voices) == 1 else ""
     voice, _ = load_voice(root, file) if file else (None, [])
     return (file, tuple(rule.requirement() for rule in voice.rules)) if voice else ("", ())
 
 
-def _voice_file(suite: Suite) -> str:
-    name = suite.source.value(("voice",)) if suite.source else None
-    return posixpath.normpath(posixpath.join(posixpath.dirname(suite.path), name)) if isinstance(name, str) else ""
+@dataclass(frozen=True)
+class VoiceVerdict:
+    """What the brand-voice rules say of one reply; spans count in it."""
+
+    scores: tuple[Score, ...]
+
+    @property
+    def broken(self) -> tuple[Score, ...]:
+        """The scores of the rules that the reply breaks."""
+        return tuple(score for score in self.scores if score.finding.verdict is TrialVerdict.FAILED)
+
+    @property
+    def errors(self) -> int:
+        """How many broken rules would fail a trial."""
+        return sum(score.assertion.level is Level.ERROR for score in self.broken)
+
+    @property
+    def warnings(self) -> int:
+        """How many broken rules are only counted."""
+        return len(self.broken) - self.errors
+
+
+def judge_voice(turn: Turn, rules: Sequence[Requirement]) -> VoiceVerdict | None:
+    """Grade one turn by the voice rules as a run would; None when there are no rules or no whole reply."""
+    if not rules or turn.failure is not None or not turn.reply.strip():
+        return None
+    transcript = Transcript("", "", (turn,))
+    return VoiceVerdict(tuple(rule.score(transcript) for rule in rules))
+
+
+class PromptFiles:
+    """The files of one prompt version as they were when it was loaded, to notice that they were edited.
+
+    Contents are compared, and only when a time stamp changed. A version out of git or out of a record has no files to
+    look at: those on disk are other ones.
+    """
+
+    def __init__(self, prompt: PromptVersion, root: Path) -> None:
+        self._files = {root / name: str(sha) for name, sha in prompt.files.items()}
+        self._root = root
+        self._stamps = {path: _stamp(path) for path in self._files}
+        if any(_sha(path) != sha for path, sha in self._files.items()):
+            self._files = {}
+
+    def changed(self) -> str:
+        """Return the name of the first file that is another one now, or an empty text."""
+        for path, sha in self._files.items():
+            stamp = _stamp(path)
+            if stamp != self._stamps[path]:
+                if _sha(path) != sha:
+                    return path.relative_to(self._root).as_posix()
+                self._stamps[path] = stamp
+        return ""
+
+    def ignore(self) -> None:
+        """Take the files as they are now for known."""
+        self._files = {path: _sha(path) for path in self._files}
+        self._stamps = {path: _stamp(path) for path in self._files}
+
+
+def _stamp(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _sha(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""

@@ -7,22 +7,19 @@ the person is somebody else's function.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import orjson
 
 from evalkit.engine import ToolOutcome
-from evalkit.graders.matching import matches_value
 from evalkit.records import JsonObject, ToolCall
 from evalkit.repl.setting import Fixtures
-from evalkit.suites import Fixture
+from evalkit.runner.actors import NO_FIXTURE, FixtureTools, outcome_of
 
 BROKEN = "/tools fail"
 TYPED = "typed by you"
 RECORDED = "as recorded"
-NOBODY = "no fixture"
 
 AskPerson = Callable[[str, JsonObject], Awaitable[ToolOutcome | None]]
 """Asks for the result of a call; None when there is nobody to ask."""
@@ -40,10 +37,9 @@ class KnownResult:
 class ChatTools:
     """A source of tool results, first match wins: broken, recorded (each once), typed, fixtures, the person."""
 
-    def __init__(self, fixtures: Fixtures, ask: AskPerson) -> None:
-        self.fixtures = fixtures
-        self._ask = ask
-        self._used: Counter[int] = Counter()
+    def __init__(self, fixtures: Fixtures, ask: AskPerson | None = None) -> None:
+        self.ask = ask
+        self._fixtures = FixtureTools(fixtures)
         self._broken: set[str] = set()
         self._recorded: list[KnownResult] = []
         self.typed: list[KnownResult] = []
@@ -53,18 +49,18 @@ class ChatTools:
         if name in self._broken:
             self._broken.discard(name)
             return ToolOutcome(f"{name} failed: upstream timeout", is_error=True, origin=BROKEN)
-        known = self._known(name, tool_input)
+        known = self._recorded_result(name, tool_input) or self.typed_result(name, tool_input)
         if known is not None:
             return known
-        fixture = take_fixture(self.fixtures, self._used, name, tool_input)
+        fixture = self._fixtures.take(name, tool_input)
         if fixture is not None:
             await asyncio.sleep(fixture.delay_ms / 1000)
             return outcome_of(fixture)
-        return await self._from_person(name, tool_input)
-
-    def ask_with(self, ask: AskPerson) -> None:
-        """Ask the person in another way."""
-        self._ask = ask
+        outcome = await self.ask(name, tool_input) if self.ask else None
+        if outcome is None:
+            return ToolOutcome(f"{name} is not available at the moment.", is_error=True, origin=NO_FIXTURE)
+        self.typed.append(KnownResult(name, tool_input, outcome))
+        return outcome
 
     def break_next(self, name: str) -> None:
         """Let the next call of a tool fail."""
@@ -78,53 +74,24 @@ class ChatTools:
 
     def use(self, fixtures: Fixtures) -> None:
         """Answer from other fixtures, none of them used up."""
-        self.fixtures = fixtures
-        self._used.clear()
+        self._fixtures = FixtureTools(fixtures)
 
     def rewind(self, calls: Iterable[ToolCall]) -> None:
         """Stand where these calls, and no others, were made: fixtures for a number of calls may run out."""
-        self._used.clear()
+        self._fixtures.forget()
         for call in calls:
             if call.origin not in {BROKEN, TYPED, RECORDED}:
-                take_fixture(self.fixtures, self._used, call.name, call.input)
+                self._fixtures.take(call.name, call.input)
 
-    def _known(self, name: str, tool_input: JsonObject) -> ToolOutcome | None:
-        same = [one for one in self._recorded if one.name == name and one.input == tool_input]
-        if len(same) > 1:  # the call had several results: each is given once, the last one for good
-            self._recorded.remove(same[0])
-        if same:
-            return same[0].outcome
-        return self.known_typed(name, tool_input)
-
-    def known_typed(self, name: str, tool_input: JsonObject) -> ToolOutcome | None:
+    def typed_result(self, name: str, tool_input: JsonObject) -> ToolOutcome | None:
         """Return what the person typed for the same call before, if they did."""
         return next((one.outcome for one in self.typed if one.name == name and one.input == tool_input), None)
 
-    async def _from_person(self, name: str, tool_input: JsonObject) -> ToolOutcome:
-        outcome = await self._ask(name, tool_input)
-        if outcome is None:
-            return ToolOutcome(f"{name} is not available at the moment.", is_error=True, origin=NOBODY)
-        self.typed.append(KnownResult(name, tool_input, outcome))
-        return outcome
-
-
-def take_fixture(fixtures: Fixtures, used: Counter[int], name: str, tool_input: JsonObject) -> Fixture | None:
-    """Return the first fixture that answers a call and is not used up, and count its use; as a run would."""
-    for fixture in fixtures.get(name, ()):
-        used_up = fixture.times is not None and used[id(fixture)] >= fixture.times
-        if not used_up and matches_value(fixture.when, tool_input):
-            used[id(fixture)] += 1
-            return fixture
-    return None
-
-
-def outcome_of(fixture: Fixture) -> ToolOutcome:
-    """Return what a fixture answers."""
-    if fixture.error is not None:
-        return ToolOutcome(fixture.error, is_error=True, origin=str(fixture.place))
-    value = fixture.returns
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return ToolOutcome(text, origin=str(fixture.place))
+    def _recorded_result(self, name: str, tool_input: JsonObject) -> ToolOutcome | None:
+        same = [one for one in self._recorded if one.name == name and one.input == tool_input]
+        if len(same) > 1:  # the call had several results: each is given once, the last one for good
+            self._recorded.remove(same[0])
+        return same[0].outcome if same else None
 
 
 def parse_result(text: str) -> ToolOutcome:
@@ -139,9 +106,3 @@ def parse_result(text: str) -> ToolOutcome:
         return ToolOutcome(orjson.dumps(orjson.loads(stripped)).decode(), origin=TYPED)
     except orjson.JSONDecodeError:
         return ToolOutcome(stripped, origin=TYPED)
-
-
-def file_and_line(origin: str) -> str:
-    """Return a place as people read it beside a tool's result: `returns.yaml:31`."""
-    place = origin.split(":")
-    return ":".join([place[0].rpartition("/")[2], *place[1:2]]) if len(place) >= 2 else origin

@@ -1,6 +1,6 @@
 """Two versions side by side: every message goes to both, each keeps its own conversation.
 
-Knows how both are shown one after the other or in columns, and what a person preferred; the sessions do the talking.
+Knows how both are shown one after the other or in columns, and asks what a person prefers; the sessions do the talking.
 """
 
 from __future__ import annotations
@@ -10,34 +10,37 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
 
 from evalkit.engine import EngineEvent, TextArrived, ToolFinished, ToolStarted, TurnFinished
-from evalkit.records import Turn
-from evalkit.repl.columns import Columns
-from evalkit.repl.labels import append_preference
+from evalkit.repl.record import LabelledReply, append_preference
+from evalkit.repl.screen import Columns
 from evalkit.repl.session import Session
-from evalkit.repl.streaming import TurnView, call_line, result_line
-from evalkit.repl.voice import judge_voice
-from evalkit.repl.wording import footer, friendly, money, sum_up, voice_words
+from evalkit.repl.setting import judge_voice
+from evalkit.repl.turn_view import (
+    Terminal,
+    TurnView,
+    call_line,
+    footer,
+    friendly,
+    money,
+    result_line,
+    sum_up,
+    voice_words,
+)
 from evalkit.wording import plural
-
-if TYPE_CHECKING:
-    from evalkit.repl.chat import Chat
 
 WIDE = 140
 """Columns of the terminal from which on the two replies stand beside each other."""
-_END = object()
 
 
 @dataclass
 class _Side:
-    """One of the two in one turn: its letter, its session, and what it has told."""
+    """One of the two in one turn: its letter, its session, and what is heard of its turn; None is the end of it."""
 
     letter: str
     session: Session
     events: AsyncGenerator[EngineEvent]
-    told: asyncio.Queue[EngineEvent | object] = field(default_factory=asyncio.Queue)
+    heard: asyncio.Queue[EngineEvent | None] = field(default_factory=asyncio.Queue)
 
     @property
     def ref(self) -> str:
@@ -49,88 +52,82 @@ class _Side:
         try:
             async with aclosing(self.events):
                 async for event in self.events:
-                    self.told.put_nowait(event)
+                    self.heard.put_nowait(event)
         finally:
-            self.told.put_nowait(_END)
+            self.heard.put_nowait(None)
 
 
 class Versus:
-    """The second version of a chat. `blind` hides and shuffles the names until the person has answered."""
+    """A chat's own session and a second version. `blind` hides and shuffles the names until the person has answered."""
 
-    def __init__(self, other: Session, *, blind: bool = False, random: Random | None = None) -> None:
+    def __init__(
+        self, main: Session, other: Session, terminal: Terminal, *, blind: bool = False, random: Random | None = None
+    ) -> None:
+        self.main = main
         self.other = other
         self.blind = blind
+        self._terminal = terminal
         self._random = random or Random()  # noqa: S311 - which side stands first, no secret
         self._on_screen: dict[bool, asyncio.Event] = {}
 
-    async def send(self, chat: Chat, user: str) -> None:
+    async def send(self, user: str) -> None:
         """Send a message to both."""
-        await self._both(chat, lambda session: session.send(user))
+        await self._both(lambda session: session.send(user))
+
+    async def retry(self) -> None:
+        """Ask both for another reply."""
+        await self._both(lambda session: session.retry())
 
     async def on_screen(self, *, other: bool) -> None:
         """Wait until a side's turn is being shown: a question of its tools must not stand in the other's reply."""
         if other in self._on_screen:
             await self._on_screen[other].wait()
 
-    async def retry(self, chat: Chat) -> None:
-        """Ask both for another reply."""
-        await self._both(chat, lambda session: session.retry())
-
-    async def _both(self, chat: Chat, play: Callable[[Session], AsyncGenerator[EngineEvent]]) -> None:
-        sessions = [chat.session, self.other]
+    async def _both(self, play: Callable[[Session], AsyncGenerator[EngineEvent]]) -> None:
+        sessions = [self.main, self.other]
         if self.blind and self._random.random() < 0.5:
             sessions.reverse()
-        before = [_answers(session) for session in sessions]
+        before = [_count_answers(session) for session in sessions]
         self._on_screen = {True: asyncio.Event(), False: asyncio.Event()}
         sides = [_Side(letter, session, play(session)) for letter, session in zip("AB", sessions, strict=True)]
-        wide = chat.screen.columns >= WIDE
-        done = await chat.interrupts.run(self._show(chat, sides, wide=wide))
-        if not done:
-            chat.screen.note("  stopped; what came is kept. /undo takes the message back on both sides", "yellow")
-            await self._even_out(sides, before)
+        screen = self._terminal.screen
+        if not await self._terminal.interrupts.run(self._show(sides)):
+            screen.note("  stopped; what came is kept. /undo takes the message back on both sides", "yellow")
+            grew = [_count_answers(session) > old for session, old in zip(sessions, before, strict=True)]
+            if any(grew) and not all(grew):  # only one side has got the message: drop it, so that both talk of the same
+                sessions[grew.index(True)].undo(1)
             return
-        chat.screen.note("  " + difference(chat, sides, hidden=self.blind))
-        if self.blind:
-            await self._ask(chat, sides)
+        screen.note("  " + "   ".join(self._facts(side) for side in sides))
+        if self.blind and all(session.exchanges for session in sessions):
+            await self._ask_which_is_better(sides)
 
-    async def _even_out(self, sides: list[_Side], before: list[int]) -> None:
-        """Drop a stopped message where only one side has got it, so that both talk about the same."""
-        grew = [_answers(side.session) > old for side, old in zip(sides, before, strict=True)]
-        if any(grew) and not all(grew):
-            for side, has in zip(sides, grew, strict=True):
-                if has:
-                    side.session.undo(1)
-
-    async def _show(self, chat: Chat, sides: list[_Side], *, wide: bool) -> None:
+    async def _show(self, sides: list[_Side]) -> None:
+        names = [side.letter if self.blind else f"{side.letter} {side.ref}" for side in sides]
         async with asyncio.TaskGroup() as group:
             for side in sides:
                 group.create_task(side.run())
-            if wide:
-                await self._in_columns(chat, sides)
-            else:
-                for side in sides:
-                    await self._one(chat, side)
+            if self._terminal.screen.columns < WIDE:
+                for side, name in zip(sides, names, strict=True):
+                    await self._show_one(side, name)
+                return
+            columns = Columns(self._terminal.screen, names)
+            for on_screen in self._on_screen.values():
+                on_screen.set()
+            await asyncio.gather(*(self._fill(side, columns, index) for index, side in enumerate(sides)))
 
-    async def _one(self, chat: Chat, side: _Side) -> None:
+    async def _show_one(self, side: _Side, name: str) -> None:
         """Show one side from its first word to its last; the other has been talking meanwhile."""
+        screen = self._terminal.screen
+        screen.note(f"── {name} ──", "bold")
+        self._on_screen[side.session is self.other].set()
+        view = TurnView(screen, side.session, side.letter, with_footer=not self.blind)
+        while (event := await side.heard.get()) is not None:
+            view.show(event)
+
+    async def _fill(self, side: _Side, columns: Columns, index: int) -> None:
+        """Show one side in its column."""
         session = side.session
-        name = side.letter if self.blind else f"{side.letter} {side.ref}"
-        chat.screen.note(f"── {name} ──", "bold")
-        self._on_screen[session is self.other].set()
-        view = TurnView(chat.screen, side.letter, session.setting.rules, spent=chat.spent, with_footer=not self.blind)
-        while (event := await side.told.get()) is not _END:
-            view.show(event)  # type: ignore[arg-type]
-
-    async def _in_columns(self, chat: Chat, sides: list[_Side]) -> None:
-        names = [side.letter if self.blind else f"{side.letter} {side.ref}" for side in sides]
-        columns = Columns(chat.screen, names)
-        for on_screen in self._on_screen.values():
-            on_screen.set()
-        await asyncio.gather(*(self._fill(chat, side, columns, index) for index, side in enumerate(sides)))
-        columns.finish()
-
-    async def _fill(self, chat: Chat, side: _Side, columns: Columns, index: int) -> None:
-        while (event := await side.told.get()) is not _END:
+        while (event := await side.heard.get()) is not None:
             match event:
                 case TextArrived():
                     columns.text(index, event.text)
@@ -141,51 +138,47 @@ class Versus:
                 case TurnFinished() if event.turn.failure is not None:
                     columns.line(index, friendly(event.turn.failure))
                 case TurnFinished() if not self.blind:
-                    voice = judge_voice(event.turn, side.session.setting.rules)
+                    voice = judge_voice(event.turn, session.setting.rules)
                     columns.line(index, "")
-                    columns.line(index, footer(event.turn, voice, spent=chat.spent))
+                    columns.line(index, footer(event.turn, voice, spent=session.spent))
                 case _:
                     pass
         columns.over(index)
 
-    async def _ask(self, chat: Chat, sides: list[_Side]) -> None:
-        """Ask which reply is better, keep the answer, and only then say who was who."""
-        if chat.ask_line is None or not all(side.session.exchanges for side in sides):
+    def _facts(self, side: _Side) -> str:
+        """Return what is set beside the other side's: words, calls, rules, dollars."""
+        session = side.session
+        if not session.exchanges:
+            return f"{side.letter}: nothing"
+        turn = session.last.answer.turn
+        voice = judge_voice(turn, session.setting.rules)
+        parts = [plural(len(turn.reply.split()), "word"), plural(len(turn.tool_calls), "call")]
+        parts += [voice_words(voice, hint="")] if voice else []
+        parts += [] if self.blind else [money(sum_up(turn.requests), spent=session.spent)]
+        return f"{side.letter}: {', '.join(parts)}"
+
+    async def _ask_which_is_better(self, sides: list[_Side]) -> None:
+        """Ask, keep the answer, and only then say who was who."""
+        if self._terminal.ask_line is None:
             return
         try:
-            better = _choice(await chat.ask_line("  better? a/b/same (Enter: no answer) > "))
+            typed = await self._terminal.ask("  better? a/b/same (Enter: no answer) > ")
         except (KeyboardInterrupt, EOFError):
-            better = ""
-        chat.interrupts.arm()
-        who = ", ".join(f"{side.letter} was {side.ref}" for side in sides)
-        kept = ""
+            typed = ""
+        words = {"a": "a", "b": "b", "same": "same", "s": "same", "=": "same"}
+        better, main, kept = words.get(typed.strip().lower(), ""), self.main, ""
         if better:
-            file = append_preference(chat.root, chat.session.record.name, [side.session for side in sides], better)
-            kept = f"   kept in {file}"
-        chat.screen.note(f"  {who}{kept}")
+            replies = {
+                side.letter.lower(): LabelledReply(
+                    side.session.setting.prompt, side.session.session_id, side.session.last.answer.turn.reply
+                )
+                for side in sides
+            }
+            user = sides[0].session.last.user
+            kept = f"   kept in {append_preference(main.setting.root, main.record.name, user, replies, better)}"
+        who = ", ".join(f"{side.letter} was {side.ref}" for side in sides)
+        self._terminal.screen.note(f"  {who}{kept}")
 
 
-def difference(chat: Chat, sides: list[_Side], *, hidden: bool) -> str:
-    """Return one line that sets the two replies beside each other: words, calls, rules, dollars."""
-    return "   ".join(_facts(chat, side, hidden=hidden) for side in sides)
-
-
-def _facts(chat: Chat, side: _Side, *, hidden: bool) -> str:
-    if not side.session.exchanges:
-        return f"{side.letter}: nothing"
-    turn: Turn = side.session.last.answer.turn
-    voice = judge_voice(turn, side.session.setting.rules)
-    calls = len(turn.tool_calls)
-    parts = [plural(len(turn.reply.split()), "word"), plural(calls, "call")]
-    parts += [voice_words(voice).removesuffix(" (/why)")] if voice else []
-    parts += [] if hidden else [money(sum_up(turn.requests), spent=chat.spent)]
-    return f"{side.letter}: {', '.join(parts)}"
-
-
-def _answers(session: Session) -> int:
+def _count_answers(session: Session) -> int:
     return sum(len(each.answers) for each in session.exchanges)
-
-
-def _choice(text: str) -> str:
-    word = text.strip().lower()
-    return {"a": "a", "b": "b", "same": "same", "s": "same", "=": "same"}.get(word, "")

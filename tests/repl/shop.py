@@ -9,9 +9,9 @@ from pathlib import Path
 
 from evalkit.engine import EngineEvent, TurnFinished
 from evalkit.records import Turn
-from evalkit.repl.asked import ChatAsked
 from evalkit.repl.chat import Chat
-from evalkit.repl.opening import close_chat, connect, open_files
+from evalkit.repl.opening import close_chat, connect, read_setup
+from evalkit.repl.options import ChatOptions
 from evalkit.repl.screen import Screen
 from tests.project_files import write_files
 
@@ -123,7 +123,7 @@ async def open_shop(
         write_shop(root)
     settings = {"ref": "support", "via": "stand-in", **asked}
     screen = Screen(io.StringIO(), io.StringIO())
-    chat = connect(open_files(ChatAsked(root, **settings)), screen, ask_line)  # type: ignore[arg-type]
+    chat = connect(read_setup(ChatOptions(root, **settings)), screen, ask_line)  # type: ignore[arg-type]
     try:
         yield chat
     finally:

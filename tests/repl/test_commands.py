@@ -11,10 +11,8 @@ import orjson
 import pytest
 
 from evalkit.repl.chat import Chat
-from evalkit.repl.commands.dispatch import FUNCTIONS, handle
-from evalkit.repl.commands.names import COMMANDS, help_text, read_command
-from evalkit.repl.completion import complete
-from evalkit.repl.reloading import offer_reload
+from evalkit.repl.commands.actions import FUNCTIONS, handle, offer_reload
+from evalkit.repl.commands.table import COMMANDS, complete, help_text, read_command
 from evalkit.suites import load_suite
 from evalkit.suites.check import check_project
 from tests.repl.shop import PROMPT, open_shop, shown, write_shop
@@ -62,7 +60,7 @@ def test_a_leading_space_sends_a_message_that_begins_with_a_slash() -> None:
     """Only what begins with a slash, or is a word for leaving, is a command."""
     assert read_command(" /etc/hosts is a file") is None
     assert read_command("Where is it? /now") is None
-    assert [one.named.name for word in ("exit", "/bye", "/?") if (one := read_command(word)) and one.named] == [
+    assert [one.command.name for word in ("exit", "/bye", "/?") if (one := read_command(word)) and one.command] == [
         "exit",
         "exit",
         "help",
@@ -230,10 +228,9 @@ def test_an_edited_prompt_is_loaded_on_enter(tmp_path: Path) -> None:
 
     async def run() -> str:
         async with open_shop(tmp_path) as chat:
-            assert chat.watched is not None
-            assert chat.watched.changed() == ""
+            assert chat.files.changed() == ""
             (tmp_path / "prompts/support/v2.md").write_text(PROMPT % "Speak of nothing but cheese.")
-            assert chat.watched.changed() == "prompts/support/v2.md"
+            assert chat.files.changed() == "prompts/support/v2.md"
             await offer_reload(chat, ask=False)
             return chat.session.setting.prompt.text
 

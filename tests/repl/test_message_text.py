@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.repl.message_text import as_message, is_open
+from evalkit.repl.keyboard import as_message, is_open
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,7 @@ from evalkit.engine import TextArrived, ToolOutcome
 from evalkit.errors import UsageError
 from evalkit.records import TrialVerdict
 from evalkit.repl.chat import Chat
-from evalkit.repl.continuing import last_chat
-from evalkit.repl.loading import load_conversation
-from evalkit.repl.taking_up import take_up
+from evalkit.repl.loading import last_chat, load_conversation
 from evalkit.store import RunReader
 from tests.repl.shop import open_shop, say
 
@@ -130,7 +128,7 @@ def test_a_stopped_reply_is_kept_as_far_as_it_came(tmp_path: Path) -> None:
 
     async def play() -> Path:
         async with open_shop(tmp_path) as chat:
-            await take_up(chat, load_conversation("faults/faults.yaml::stalls", tmp_path))
+            await chat.go_on_from(load_conversation("faults/faults.yaml::stalls", tmp_path))
             await stop_at_first_word(chat, "Tell me about lamps.")
             stopped = chat.session.last.answer
             words = stopped.after.messages[-1]["content"][0]["text"]

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from evalkit.repl.columns import wrapped
-from evalkit.repl.word_wrap import WordWrap
+from evalkit.repl.screen import WordWrap, wrapped
 
 WIDTH = 14
 WORDS = st.lists(st.text("abcdé家", min_size=1, max_size=6), max_size=12)

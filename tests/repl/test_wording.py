@@ -11,9 +11,9 @@ from prompt_toolkit.utils import get_cwidth
 
 from evalkit.engine.retry import RULES
 from evalkit.records import Attempt, Failure, Request, Turn, Usage
-from evalkit.repl.columns import wrapped
-from evalkit.repl.exchange import INTERRUPTED
-from evalkit.repl.wording import folded, footer, friendly, money, sum_up
+from evalkit.repl.screen import wrapped
+from evalkit.repl.session import INTERRUPTED
+from evalkit.repl.turn_view import folded, footer, friendly, money, sum_up
 
 DONE = Request(
     1,

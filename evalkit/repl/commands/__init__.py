@@ -1,1 +1,1 @@
-"""The chat's commands, one module for each group; `names.py` lists them, `dispatch.py` finds the right one."""
+"""The commands of a chat: what can be typed behind a slash (table, which is light), and what it does."""

@@ -10,12 +10,12 @@ from evalkit.errors import UsageError
 from evalkit.records import Level, Request, Score, TrialVerdict
 from evalkit.repl.chat import Chat
 from evalkit.repl.session import Session
-from evalkit.repl.streaming import origin_words
-from evalkit.repl.voice import judge_voice
-from evalkit.repl.wording import folded, friendly, miss_reason, money, sum_up, tokens
+from evalkit.repl.setting import judge_voice
+from evalkit.repl.turn_view import folded, friendly, miss_reason, money, origin_words, sum_up, tokens
 from evalkit.wording import duration, percent
 from evalkit.yamlsource import did_you_mean
 
+# the reasons of the API's cache diagnostics, in words
 _MISSES = {
     "system_changed": "the system prompt is another one than in the request before",
     "tools_changed": "the tools are other ones than in the request before",
@@ -30,14 +30,20 @@ async def why(chat: Chat, rest: str) -> None:
     """Show what every rule says of the last reply, and what the cache did."""
     if rest:
         raise UsageError("/why takes nothing; it is about the last reply.")
-    for session in _sessions(chat):
-        _why(chat, session)
+    for session in chat.sessions:
+        _name_version(chat, session)
+        _show_voice(chat, session)
+        _show_cache(chat, session)
 
 
-def _why(chat: Chat, session: Session) -> None:
-    turn, setting, screen = session.last.answer.turn, session.setting, chat.screen
+def _name_version(chat: Chat, session: Session) -> None:
+    """Say whom the next lines are about, where there are two."""
     if chat.versus is not None:
-        screen.say(setting.prompt.ref, "bold")
+        chat.screen.say(session.setting.prompt.ref, "bold")
+
+
+def _show_voice(chat: Chat, session: Session) -> None:
+    turn, setting, screen = session.last.answer.turn, session.setting, chat.screen
     if turn.failure is not None:
         screen.say(friendly(turn.failure))
         screen.say(f"  {turn.failure.kind}: {turn.failure.message}", "dim")
@@ -49,16 +55,6 @@ def _why(chat: Chat, session: Session) -> None:
             _show_unkept(chat, score, turn.reply)
         kept = [str(one.assertion.rule) for one in voice.scores if one.finding.verdict is TrialVerdict.PASSED]
         screen.say(folded(f"✓ kept:  {',  '.join(kept) or 'none'}", screen.columns), "dim")
-    for request in turn.requests:
-        share = sum_up([request]).cache_share
-        missed = str(request.cache_miss_reason or "")
-        words = f": {missed}, {_MISSES[missed]}" if missed in _MISSES else f": {missed}" if missed else ""
-        if request.usage is not None:
-            screen.say(
-                f"  request {request.n}: {tokens(request.usage)}, {percent(share)} of input cached{words}", "dim"
-            )
-    if not miss_reason(turn) and not any(one.usage and one.usage.cache_read_input_tokens for one in turn.requests):
-        screen.say(f"  nothing was read from the cache: {_no_cache(session)}", "dim")
 
 
 def _show_unkept(chat: Chat, score: Score, reply: str) -> None:
@@ -76,32 +72,38 @@ def _show_unkept(chat: Chat, score: Score, reply: str) -> None:
     chat.screen.say(f"      {message.replace('%s', '…')}   {score.assertion.place}", "dim")
 
 
-def _no_cache(session: Session) -> str:
-    prompt = session.setting.prompt
-    if not any("cache_control" in block for block in prompt.system) and "cache_control" not in prompt.params:
-        return "the prompt says `cache: off`"
-    return "it is the first request with this prompt, or the prompt is shorter than the model's minimum"
+def _show_cache(chat: Chat, session: Session) -> None:
+    turn, prompt = session.last.answer.turn, session.setting.prompt
+    for request in turn.requests:
+        missed = str(request.cache_miss_reason or "")
+        words = f": {missed}, {_MISSES[missed]}" if missed in _MISSES else f": {missed}" if missed else ""
+        if request.usage is not None:
+            share = percent(sum_up([request]).cache_share)
+            chat.screen.say(f"  request {request.n}: {tokens(request.usage)}, {share} of input cached{words}", "dim")
+    if not miss_reason(turn) and not any(one.usage and one.usage.cache_read_input_tokens for one in turn.requests):
+        marked = any("cache_control" in block for block in prompt.system) or "cache_control" in prompt.params
+        reason = "it is the first request with this prompt, or the prompt is shorter than the model's minimum"
+        chat.screen.say(
+            f"  nothing was read from the cache: {reason if marked else 'the prompt says `cache: off`'}", "dim"
+        )
 
 
 async def tools(chat: Chat, rest: str) -> None:
     """Show the last calls in full, or break the next one of a tool."""
-    words = rest.split()
-    session = chat.session
-    if words:
-        names = [str(tool["name"]) for tool in session.setting.prompt.tools]
-        if words[0] != "fail" or len(words) != 2:
-            raise UsageError(
-                f"/tools {rest}: expected nothing, or: /tools fail NAME. Tools: {', '.join(names) or 'none'}."
-            )
-        if words[1] not in names:
-            hint = did_you_mean(words[1], names)
-            raise UsageError(f"no tool named {words[1]!r}{hint}; there are: {', '.join(names) or 'none'}.")
-        for one in _sessions(chat):
-            one.tools.break_next(words[1])
-        chat.screen.note(f"  the next call of {words[1]} will fail")
+    if not rest:
+        for session in chat.sessions:
+            _show_calls(chat, session)
         return
-    for one in _sessions(chat):
-        _show_calls(chat, one)
+    words = rest.split()
+    names = [str(tool["name"]) for tool in chat.session.setting.prompt.tools]
+    known = ", ".join(names) or "none"
+    if words[0] != "fail" or len(words) != 2:
+        raise UsageError(f"/tools {rest}: expected nothing, or: /tools fail NAME. Tools: {known}.")
+    if words[1] not in names:
+        raise UsageError(f"no tool named {words[1]!r}{did_you_mean(words[1], names)}; there are: {known}.")
+    for session in chat.sessions:
+        session.tools.break_next(words[1])
+    chat.screen.note(f"  the next call of {words[1]} will fail")
 
 
 def _show_calls(chat: Chat, session: Session) -> None:
@@ -129,29 +131,19 @@ async def cost(chat: Chat, rest: str) -> None:
     """Show tokens, dollars and times per turn and in all."""
     if rest:
         raise UsageError("/cost takes nothing.")
-    for session in _sessions(chat):
-        _cost(chat, session)
-
-
-def _cost(chat: Chat, session: Session) -> None:
-    if chat.versus is not None:
-        chat.screen.say(session.setting.prompt.ref, "bold")
-    every: list[Request] = []
-    for number, exchange in enumerate(session.exchanges, 1):
-        for at, answer in enumerate(exchange.answers, 1):
-            every += answer.turn.requests
-            again = f" ({at}/{len(exchange.answers)})" if len(exchange.answers) > 1 else ""
-            chat.screen.say(
-                f"  turn {number}{again}  {answer.prompt.ref}  {_sums(answer.turn.requests, spent=chat.spent)}"
-            )
-    chat.screen.say(f"  in all  {_sums(every, spent=chat.spent)}", "bold")
+    for session in chat.sessions:
+        _name_version(chat, session)
+        every: list[Request] = []
+        for number, exchange in enumerate(session.exchanges, 1):
+            for at, answer in enumerate(exchange.answers, 1):
+                every += answer.turn.requests
+                again = f" ({at}/{len(exchange.answers)})" if len(exchange.answers) > 1 else ""
+                sums = _sums(answer.turn.requests, spent=session.spent)
+                chat.screen.say(f"  turn {number}{again}  {answer.prompt.ref}  {sums}")
+        chat.screen.say(f"  in all  {_sums(every, spent=session.spent)}", "bold")
 
 
 def _sums(requests: Sequence[Request], *, spent: bool) -> str:
     sums = sum_up(requests)
     share = f"cache {percent(sums.cache_share)}"
     return "  ".join([tokens(sums.usage), money(sums, spent=spent), share, duration(sums.total_ms)])
-
-
-def _sessions(chat: Chat) -> list[Session]:
-    return [chat.session, chat.versus.other] if chat.versus is not None else [chat.session]

@@ -1,4 +1,4 @@
-"""What was asked of a chat on the command line, as one value; light, because it is made before anything is loaded."""
+"""What was asked of a chat on the command line: the one value that is handed over before anything heavy is loaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class ChatAsked:
+class ChatOptions:
     """The prompt, where replies come from, and what the chat begins with.
 
     `ref` None means the only prompt of the project, or the one that `load` or `resume` was held with. `suite` limits

@@ -1,0 +1,267 @@
+"""What the commands do: go back and forth in the conversation, change who is asked, keep and take up conversations.
+
+`handle` takes a typed line to a command's function, or to the model as a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from evalkit.errors import EvalkitError, FileProblems, UsageError
+from evalkit.repl.chat import Chat
+from evalkit.repl.commands.explain import cost, tools, why
+from evalkit.repl.commands.table import help_text, read_command
+from evalkit.repl.keyboard import as_message
+from evalkit.repl.loading import load_conversation
+from evalkit.repl.record import OTHER_SIDE
+from evalkit.repl.saving import CaseDraft, save_cases
+from evalkit.repl.session import Session
+from evalkit.repl.setting import PromptFiles, Setting
+from evalkit.repl.tools import ChatTools
+from evalkit.repl.versus import Versus
+
+
+async def handle(chat: Chat, text: str) -> None:
+    """Do what a line says; mistakes are told in one line and the conversation goes on."""
+    line = read_command(text)
+    try:
+        if line is None:
+            if message := as_message(text):
+                await chat.send(message)
+        elif line.command is None:
+            chat.screen.problem(f"  /{line.word} is no command; {line.hint}")
+        else:
+            await FUNCTIONS[line.command.name](chat, line.rest)
+    except EvalkitError as exc:
+        chat.screen.problem(f"  {exc}")
+    except OSError as exc:  # the disk is full, a folder is not ours: the conversation goes on
+        chat.screen.problem(f"  {exc.filename or 'the record'}: {exc.strerror or exc}. Nothing was lost on the screen.")
+
+
+async def _help(chat: Chat, _rest: str) -> None:
+    chat.screen.say(help_text())
+
+
+async def _exit(chat: Chat, _rest: str) -> None:
+    chat.leaving = True
+
+
+async def undo(chat: Chat, rest: str) -> None:
+    """Take back exchanges and put the message on the line again."""
+    if rest and not rest.isdecimal():
+        raise UsageError(f"/undo takes a number of exchanges, not {rest!r}.")
+    count = int(rest or 1)
+    chat.prefill = chat.session.undo(count)
+    if chat.versus is not None:
+        chat.versus.other.undo(min(count, len(chat.versus.other.exchanges)))
+    chat.screen.note(f"  {count} taken back; {len(chat.session.exchanges)} left. Change the message, or send it again.")
+
+
+async def retry(chat: Chat, rest: str) -> None:
+    """Get another reply to the last message; after /load to the one that is waiting on the line."""
+    if rest:
+        raise UsageError("/retry takes nothing; /undo lets you change the message.")
+    if chat.waiting:
+        await chat.send(chat.waiting)
+    else:
+        await chat.retry()
+
+
+async def edit(chat: Chat, rest: str) -> None:
+    """Write the next message in the editor."""
+    if rest:
+        raise UsageError("/edit takes nothing; it opens $EDITOR.")
+    text = await asyncio.to_thread(_edited, chat.waiting or chat.session.taken_back)
+    if not text:
+        chat.screen.note("  nothing written, nothing sent")
+        return
+    chat.prefill = text
+    chat.screen.note("  Enter sends it")
+
+
+def _edited(text: str) -> str:
+    """Return what the person made of a text in their editor."""
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    with tempfile.TemporaryDirectory(prefix="evalkit-") as folder:
+        file = Path(folder) / "message.md"
+        file.write_text(text, "utf-8")
+        try:
+            done = subprocess.run([*shlex.split(command), str(file)], check=False)  # noqa: S603 - the user's own editor
+        except (OSError, ValueError) as exc:
+            raise UsageError(f"can't start the editor {command!r}: {exc}. Set EDITOR.") from exc
+        if done.returncode:
+            raise UsageError(f"the editor {command!r} ended with code {done.returncode}; the message is as it was.")
+        return file.read_text("utf-8", "replace").strip()
+
+
+async def clear(chat: Chat, rest: str) -> None:
+    """Begin a new conversation."""
+    if rest:
+        raise UsageError("/clear takes nothing.")
+    for session in chat.sessions:
+        session.clear()
+    chat.waiting = ""
+    chat.screen.note(f"  new conversation with {chat.session.setting.prompt.ref}")
+
+
+async def prompt(chat: Chat, rest: str) -> None:
+    """Show the prompt, or switch its version."""
+    now = chat.session.setting.prompt
+    if not rest:
+        tools = ", ".join(str(tool["name"]) for tool in now.tools) or "no tools"
+        chat.screen.say(f"{now.ref} ({now.sha[:7]})   {now.model}   {tools}", "bold")
+        chat.screen.say(now.text)
+        return
+    switch_prompt(chat, rest)
+
+
+def switch_prompt(chat: Chat, ref: str) -> None:
+    """Go on with another version, keeping the conversation."""
+    setting = chat.session.setting.with_prompt(ref)
+    kept = _change(chat, setting)
+    chat.files = PromptFiles(setting.prompt, chat.root)
+    chat.screen.note(f"{setting.prompt.ref} ({setting.prompt.sha[:7]}), {kept}")
+
+
+async def model(chat: Chat, rest: str) -> None:
+    """Show the model, or switch it."""
+    before = chat.session.setting
+    if not rest:
+        chat.screen.say(before.prompt.model)
+        return
+    if rest.split() != [rest]:
+        raise UsageError(f"{rest!r} is no model's name; expected one such as claude-haiku-4-5.")
+    kept = _change(chat, before.with_model(rest))
+    chat.screen.note(f"{before.prompt.ref} on {rest}, {kept}")
+
+
+def _change(chat: Chat, setting: Setting) -> str:
+    """Change the setting and return what that means for the conversation."""
+    before = chat.session.setting.prompt.sha
+    chat.session.change(setting)
+    if not chat.session.conversation.messages:
+        return "nothing was said yet."
+    same = before == setting.prompt.sha
+    return "conversation kept. It is the same text." if same else "conversation kept. The cache starts again."
+
+
+async def offer_reload(chat: Chat, *, ask: bool) -> None:
+    """Load the prompt anew if its files were edited; `ask` first, because a message is about to be sent."""
+    changed = chat.files.changed()
+    if not changed or (ask and chat.terminal.ask_line is None):
+        return
+    if ask:
+        try:
+            question = f"  {changed} was edited. reload? [Enter = yes, n = go on with the old one] "
+            answer = await chat.terminal.ask(question)
+        except (KeyboardInterrupt, EOFError):
+            answer = "n"
+        if answer.strip().lower() in {"n", "no"}:
+            chat.files.ignore()
+            return
+    try:
+        switch_prompt(chat, chat.session.setting.prompt.ref)
+    except FileProblems as exc:
+        chat.screen.problem(f"{exc}\n  the version before the edit stays in use")
+        chat.files.ignore()
+
+
+async def vs(chat: Chat, rest: str) -> None:
+    """Talk to a second version too, or stop to."""
+    words = rest.split()
+    if not words:
+        now = chat.versus
+        chat.screen.say(
+            f"A {chat.session.setting.prompt.ref}, B {now.other.setting.prompt.ref}{', blind' if now.blind else ''}"
+            if now
+            else "one version only; /vs REF adds another"
+        )
+        return
+    word = words[0].lower()
+    if word in {"off", "a", "b"} and len(words) == 1:
+        _go_on_with_one(chat, word)
+        return
+    if len(words) > 2 or (len(words) == 2 and words[1].lower() != "blind"):
+        raise UsageError(f"/vs {rest}: expected a prompt reference, and `blind` behind it or nothing.")
+    start_versus(chat, words[0], blind=len(words) == 2)
+
+
+def start_versus(chat: Chat, ref: str, *, blind: bool) -> None:
+    """Send every message to a second version from here on; it begins with the conversation as it is."""
+    main = chat.session
+    setting = main.setting.with_prompt(ref)
+    tools = ChatTools(setting.fixtures, partial(chat.ask_result, other=True))
+    tools.typed = main.tools.typed
+    other = Session(setting, main.connection, tools, main.record, OTHER_SIDE)
+    other.begin_with(main.opening, main.exchanges, main.origin)
+    chat.versus = Versus(main, other, chat.terminal, blind=blind)
+    names = "names hidden until you have answered" if blind else f"A {main.setting.prompt.ref}, B {setting.prompt.ref}"
+    chat.screen.note(f"every message goes to both: {names}. /vs off ends it")
+
+
+def _go_on_with_one(chat: Chat, word: str) -> None:
+    if chat.versus is None:
+        raise UsageError("there is only one version; /vs REF adds another.")
+    other = chat.versus.other
+    chat.versus = None
+    other.end()
+    if word == "b":
+        chat.session.change(other.setting)
+        chat.session.exchanges[:] = other.exchanges
+        chat.files = PromptFiles(other.setting.prompt, chat.root)
+    chat.screen.note(f"on with {chat.session.setting.prompt.ref} alone")
+
+
+async def save(chat: Chat, rest: str) -> None:
+    """Add the conversation to a suite as a case and show the lines."""
+    words = rest.split()
+    session = chat.session
+    if len(words) > 2:
+        raise UsageError(f"/save {rest}: expected a suite and an id, such as: /save returns late-parcel")
+    known = session.setting.suites
+    if not words and not known:
+        raise UsageError("/save: which suite? Name one, such as: /save regressions (it is begun if there is none)")
+    suite = words[0] if words else known[0].path
+    origin = f"{session.record.name}#{session.session_id}" if session.session_id else session.origin
+    draft = CaseDraft(session.turns(), session.opening, words[1] if len(words) > 1 else "", origin)
+    added = save_cases(session.setting, [draft], suite)
+    for number, line in enumerate(added.text.split("\n"), added.first):
+        chat.screen.say(f"{number:5} {line}")
+    chat.screen.note(f"{added}. Say what is expected and remove `gate: false`, then: evalkit check {added.file}")
+
+
+async def load(chat: Chat, rest: str) -> None:
+    """Take up a conversation, up to before its last reply."""
+    if not rest:
+        raise UsageError("/load what? A record (last#CASE, reports/chat/…#1, logs#SESSION), a transcript, SUITE::CASE.")
+    start = load_conversation(rest, chat.root)
+    if chat.versus is not None:
+        chat.versus.other.end()
+        chat.versus = None
+        chat.screen.note("  /vs is off; it would not know what was said")
+    await chat.go_on_from(start)
+
+
+FUNCTIONS: Mapping[str, Callable[[Chat, str], Awaitable[None]]] = {
+    "help": _help,
+    "prompt": prompt,
+    "model": model,
+    "vs": vs,
+    "undo": undo,
+    "retry": retry,
+    "edit": edit,
+    "clear": clear,
+    "why": why,
+    "tools": tools,
+    "cost": cost,
+    "save": save,
+    "load": load,
+    "exit": _exit,
+}
