@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from evalkit.records import Level, Transcript, TrialVerdict, Turn
 from evalkit.scoring import score_trial
-from tests.graders.build import broken_off, literal, requirement, said
+from tests.graders.build import broken_off, requirement, said
 
 PASSED, FAILED, NOT_MEASURED = TrialVerdict.PASSED, TrialVerdict.FAILED, TrialVerdict.NOT_MEASURED
-HOLDS = requirement("never_says", literal("refund"))
-BROKEN = requirement("never_says", literal("hello"))
-BROKEN_WARNING = requirement("never_says", literal("hello"), level=Level.WARNING)
-UNDECIDED = requirement("never_says", {"text": "(", "regex": True})
-UNDECIDED_WARNING = requirement("never_says", {"text": "(", "regex": True}, level=Level.WARNING)
+HOLDS = requirement("never_says", {"never_says": ["refund"]})
+BROKEN = requirement("never_says", {"never_says": ["hello"]})
+BROKEN_WARNING = requirement("never_says", {"never_says": ["hello"]}, level=Level.WARNING)
+UNDECIDED = requirement("never_says", {"never_says": ["/(/"]})
+UNDECIDED_WARNING = requirement("never_says", {"never_says": ["/(/"]}, level=Level.WARNING)
 NO_PRICE = requirement("budget.cost_usd", {"max": 1})
 
 
@@ -29,7 +29,7 @@ def test_one_broken_error_level_assertion_fails_the_trial() -> None:
 
 def test_an_incomplete_conversation_is_not_measured() -> None:
     """The reason names the turn, the kind of failure, the status and the request."""
-    score = score_trial(broken_off(said("fine")), [HOLDS, requirement("says", literal("never said"))])
+    score = score_trial(broken_off(said("fine")), [HOLDS, requirement("says", {"says": ["never said"]})])
     assert score.verdict is NOT_MEASURED
     assert score.reason == "turn 2: overloaded_error (status 529, request req_1): Overloaded"
 

@@ -15,28 +15,23 @@ import orjson
 from evalkit.errors import EvalkitError
 from evalkit.graders import (
     cost,
-    counts,
-    form,
     grounding,
     guarded,
     judge,
     outcome,
     readability,
     sequence,
-    spoken,
     team,
-    text,
     tools,
     usage,
     voice,
 )
 from evalkit.graders import voice_forms as forms
-from evalkit.graders.findings import all_hold, not_measured, one_holds
+from evalkit.graders.findings import all_hold, not_measured
 from evalkit.graders.grader import ReplyGrader, Requirement
 from evalkit.graders.registry import BY_KIND
 from evalkit.graders.replies import replied_turns
 from evalkit.reading.patterns import Undecided
-from evalkit.reading.units import readings
 from evalkit.records import Assertion, Finding, JsonObject, Request, Score, Transcript, TrialVerdict, Turn
 
 ReplyRule = Callable[[JsonObject, str, int], Finding]
@@ -44,17 +39,7 @@ TurnRule = Callable[[JsonObject, Turn, Transcript], Finding]
 ConversationRule = Callable[[JsonObject, forms.Replies], Finding]
 TranscriptGrader = Callable[[Transcript, Assertion], Finding]
 
-_WANTED_ONCE: Mapping[str, ReplyRule] = {"says": text.says, "says_any": text.says_any}
 _EVERY_REPLY: Mapping[str, ReplyRule] = {
-    "never_says": text.never_says,
-    "count": counts.count,
-    "starts_with": form.starts_with,
-    "ends_with": form.ends_with,
-    "format": form.format_,
-    "case": form.case,
-    "postscript": form.postscript,
-    "paragraph": form.paragraph,
-    "language": form.language,
     "voice.substitution": voice.substitution,
     "voice.occurrence": voice.occurrence,
     "voice.length": voice.length,
@@ -63,9 +48,8 @@ _EVERY_REPLY: Mapping[str, ReplyRule] = {
     "voice.metric": readability.metric,
     "voice.readability": readability.readability,
 }
-_REPLY_RULES: Mapping[str, ReplyRule] = {**_WANTED_ONCE, **_EVERY_REPLY}
+_REPLY_RULES: Mapping[str, ReplyRule] = _EVERY_REPLY
 _TURN_RULES: Mapping[str, TurnRule] = {
-    "language.user": spoken.language_of_user,
     "voice.language": guarded.spoken_language,
     "voice.links": guarded.links,
     "voice.leak": guarded.leak,
@@ -182,8 +166,7 @@ def _judge_replies(transcript: Transcript, assertion: Assertion) -> Finding:
     if assertion.kind in _CONVERSATION_RULES:
         return all_hold([_judge_conversation(assertion, turns)] if turns else [], judged.missing)
     findings = [_judge_turn(assertion, turn, transcript) for turn in turns]
-    combine = one_holds if assertion.kind in _WANTED_ONCE else all_hold
-    return combine(findings, judged.missing)
+    return all_hold(findings, judged.missing)
 
 
 def _judge_conversation(assertion: Assertion, turns: Sequence[Turn]) -> Finding:
@@ -209,19 +192,6 @@ def _judge_reply(rule: ReplyRule, params: JsonObject, reply: str, turn: int) -> 
     if not reply.strip():
         return Finding(TrialVerdict.FAILED, "an empty reply", "a reply", turn=turn)
     try:
-        found = rule(params, reply, turn)
-        if found.verdict is TrialVerdict.PASSED or not params.get("normalise"):
-            return found
-        return _loosely(rule, params, reply, found)
+        return rule(params, reply, turn)
     except Undecided as undecided:
         return not_measured(str(undecided), turn)
-
-
-def _loosely(rule: ReplyRule, params: JsonObject, reply: str, strictly: Finding) -> Finding:
-    """Return a pass if another reading of the reply keeps the rule, else what was found strictly."""
-    for reading in readings(reply, params["normalise"])[1:]:
-        found = rule(params, reading, strictly.turn or 1)
-        if found.verdict is TrialVerdict.PASSED:
-            left_out = ", ".join(params["normalise"]).replace("_", " ")
-            return Finding(TrialVerdict.PASSED, found.observed, found.expected, note=f"read loosely: {left_out}")
-    return strictly

@@ -1,10 +1,14 @@
-"""Putting findings together: what several replies say about one assertion. Knows records only."""
+"""Findings: numbers held against limits, and what several replies together say about one assertion."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator, Field, model_validator
 
 from evalkit.records import Finding, Span, TrialVerdict
+from evalkit.yamlsource import Count, FileModel, refusal
 
 _SHOWN = 5
 
@@ -18,6 +22,52 @@ def limit_finding(observed: str, expected: str, *, holds: bool, turn: int | None
     """Return the finding for a number held against its limit."""
     verdict = TrialVerdict.PASSED if holds else TrialVerdict.FAILED
     return Finding(verdict, observed, expected, turn=turn, note=note)
+
+
+class Limits(FileModel):
+    """At least, at most, or exactly so many; a number alone means exactly."""
+
+    called: ClassVar[str] = "a count"
+    min: Count | None = Field(None, ge=0, description="At least this many.", examples=[1])
+    max: Count | None = Field(None, ge=0, description="At most this many.", examples=[5])
+    exactly: Count | None = Field(None, ge=0, description="This many.", examples=[3])
+
+    @model_validator(mode="after")
+    def _has_limits(self) -> Limits:
+        if self.exactly is not None and (self.min is not None or self.max is not None):
+            raise refusal("`exactly` says it all; remove min and max.", "exactly")
+        if self.exactly is None and self.min is None and self.max is None:
+            raise refusal("a count needs `min`, `max` or `exactly`.")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise refusal(f"min {self.min} is more than max {self.max}; no reply can hold both.", "min")
+        return self
+
+    @property
+    def low(self) -> int | None:
+        """The fewest that are fine."""
+        return self.exactly if self.exactly is not None else self.min
+
+    @property
+    def high(self) -> int | None:
+        """The most that are fine."""
+        return self.exactly if self.exactly is not None else self.max
+
+    def hold(self, number: int) -> bool:
+        """Return whether a number is within the limits."""
+        return (self.low is None or number >= self.low) and (self.high is None or number <= self.high)
+
+    def __str__(self) -> str:
+        """Show the limits in words: `at least 2 and at most 5`, `exactly 3`."""
+        same = self.low is not None and self.low == self.high
+        return f"exactly {self.low}" if same else limits_text(self.low, self.high)
+
+
+def as_limits(value: object) -> object:
+    """Take a number alone for `exactly`: the shorthand of a file."""
+    return value if isinstance(value, dict) else {"exactly": value}
+
+
+AnyLimits = Annotated[Limits, BeforeValidator(as_limits, json_schema_input_type=int | Limits)]
 
 
 def limits_text(low: float | None, high: float | None) -> str:

@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from evalkit.graders.form import language
-from evalkit.graders.spoken import language_of_user
+from evalkit.graders.form import in_language, in_users_language
 from evalkit.graders.text import to_spans
 from evalkit.graders.voice import message, quoted_all
 from evalkit.reading.personal_data import KINDS, find_personal_data
@@ -83,8 +82,8 @@ def spoken_language(params: JsonObject, turn: Turn, transcript: Transcript) -> F
     use `language` in the expectations of one case.
     """
     if params["language"] == "user":
-        return language_of_user(params, turn, transcript)
-    return language(params, turn.reply, turn.n)
+        return in_users_language(turn, transcript)
+    return in_language(params["language"], turn.reply, turn.n)
 
 
 def _given_away(params: JsonObject, turn: Turn, found: tuple[Range, ...], expected: str) -> Finding:

@@ -11,15 +11,28 @@ from typing import Annotated, Any, Optional
 from pydantic import Field, create_model
 from pydantic.fields import FieldInfo
 
-from evalkit.graders.counts import MaxWords
+from evalkit.graders.counts import CountUnits, MaxWords
+from evalkit.graders.form import Format, Language, LetterCase, Paragraph, Postscript
 from evalkit.graders.grader import Grader
+from evalkit.graders.text import EndsWith, NeverSays, Says, SaysAny, StartsWith
 from evalkit.graders.tools import MaxCalls
 from evalkit.graders.usage import Requests
 from evalkit.graders.voice import Existence
 from evalkit.yamlsource import FileModel
 
 GRADERS: tuple[type[Grader], ...] = (
+    Says,
+    SaysAny,
+    NeverSays,
+    StartsWith,
+    EndsWith,
     MaxWords,
+    CountUnits,
+    Format,
+    LetterCase,
+    Language,
+    Postscript,
+    Paragraph,
     MaxCalls,
     Requests,
     Existence,

@@ -1,30 +1,98 @@
-"""Graders of what a reply says: says, says_any, never_says. Each rule judges one reply.
-
-A text is wanted in one of four ways: anywhere in the reply as a person reads it (`patterns.literal_source`), as whole
-words, character by character (`exact`, where case counts unless `ignore_case`), or as a regular expression. All but
-`exact` ignore case.
-"""
+"""Graders of what a reply says, how it starts and ends, and the texts that they look for."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, Self
 
 import regex
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from evalkit.graders.grader import ReplyGrader
-from evalkit.reading.patterns import find_all, literal_source, outermost
+from evalkit.graders.grader import Fault, ReplyGrader, pattern_faults
+from evalkit.reading.patterns import find_all, literal_source, matches_at, outermost, pattern_of
 from evalkit.reading.sentences import Range, count_words
 from evalkit.reading.units import readings
-from evalkit.records import Finding, JsonObject, Span, Transcript, TrialVerdict, Turn
+from evalkit.records import Finding, Span, Transcript, TrialVerdict, Turn
+from evalkit.yamlsource import FileModel, Flag, Text, ValuePath, refusal
 
-Step = Literal["asterisks", "commas", "first_line", "last_line"]
+_WAYS = ("text", "word", "exact")
+_QUOTES = '"'
+_EDGE = 60
+"""How many characters of a reply's edge are shown when it is not the wanted one."""
+
+
+class Wanted(FileModel):
+    """A text, and what counts as finding it."""
+
+    called: ClassVar[str] = "a text"
+    text: Text | None = Field(None, min_length=1, description="Found as a person reads it.", examples=["30 days"])
+    word: Text | None = Field(None, min_length=1, description="Found only as whole words.", examples=["refund"])
+    exact: Text | None = Field(
+        None, min_length=1, description="Found character by character, case counting.", examples=["My answer is yes."]
+    )
+    ignore_case: Flag = Field(False, description="With `exact`: upper and lower case are the same.", examples=[True])
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Wanted:
+        if sum(getattr(self, way) is not None for way in _WAYS) != 1:
+            raise refusal("expected a text, or a mapping with one of text, word, exact.")
+        if self.ignore_case and self.exact is None:
+            raise refusal("`ignore_case` belongs to `exact`; the other ways ignore case already.", "ignore_case")
+        return self
+
+    @property
+    def pattern(self) -> str | None:
+        """The regular expression, where the text is one: `/.../`."""
+        return pattern_of(self.text) if self.text else None
+
+    @property
+    def source(self) -> tuple[str, bool]:
+        """The regular expression that finds it, and whether that ignores case."""
+        if self.exact is not None:
+            return regex.escape(self.exact), self.ignore_case
+        if self.word is not None:
+            return rf"(?<!\w){literal_source(self.word)}(?!\w)", True
+        return self.pattern or literal_source(self.text or ""), True
+
+    def find(self, reply: str) -> tuple[Range, ...]:
+        """Return where it stands; raises Undecided when its pattern takes too long."""
+        source, ignore_case = self.source
+        return find_all(source, reply, ignore_case=ignore_case)
+
+    def named(self, word: str = "word", exact: str = "exact") -> str:
+        """Return it as labels show it."""
+        if self.text is not None:
+            return self.text if self.pattern else f'"{self.text}"'
+        return f'{word} "{self.word}"' if self.word is not None else f'{exact} "{self.exact}"'
+
+    def __str__(self) -> str:
+        """Show it as findings do."""
+        return self.named("the word", "exactly")
+
+    def faults(self, path: ValuePath) -> Iterator[Fault]:
+        """Yield what is wrong with it; `path` leads to it from the mapping of its grader."""
+        if self.word is not None and pattern_of(self.word) is not None:
+            message = "a regular expression says itself what a word is (\\b); write it without `word`."
+            yield Fault((*path, "word"), message)
+        if self.pattern is not None:
+            yield from pattern_faults((*path, "text"), self.pattern)
+        elif self.text is not None and not self.text.strip():
+            yield Fault((*path, "text"), "an empty text is in every reply; write what must be said.")
+
+
+AnyWanted = Annotated[
+    Wanted,
+    BeforeValidator(
+        lambda value: value if isinstance(value, dict) else {"text": value}, json_schema_input_type=str | Wanted
+    ),
+]
+WantedList = Annotated[list[AnyWanted], Field(min_length=1)]
 
 
 class TextGrader(ReplyGrader):
     """Judges what each reply says; strictly, or loosely where `normalise` names what may be left out of it."""
 
-    normalise: list[Step] | None = Field(
+    normalise: list[Literal["asterisks", "commas", "first_line", "last_line"]] | None = Field(
         None,
         min_length=1,
         description="Reads replies loosely: what is said about text here also holds when these are left out.",
@@ -44,39 +112,134 @@ class TextGrader(ReplyGrader):
         return strictly
 
 
-def says(params: JsonObject, reply: str, turn: int) -> Finding:
+class Says(TextGrader):
     """Require that a text appears in the reply.
 
     Why: the answer the customer came for must be there. Example: `says: ["30 days"]`. Instead of listing every
     wording, use `says_any` or a regular expression.
     """
-    ranges = find_text(params, reply)
-    return _wanted(ranges, quoted(params), reply, turn)
+
+    kind = "says"
+    wanted_once = True
+    says: WantedList = Field(
+        description="Each appears in the reply, ignoring case; text between slashes (`/.../`) is a regular expression.",
+        examples=[["30 days", "/free( of charge)?/", {"word": "refund"}]],
+    )
+
+    def label(self) -> str:
+        return f"says {self.says[0].named()}"
+
+    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
+        return self.each_of("says")
+
+    def problems(self) -> Iterator[Fault]:
+        return (fault for n, wanted in enumerate(self.says) for fault in wanted.faults(("says", n)))
+
+    def judge_reply(self, reply: str, turn: int) -> Finding:
+        return _said(self.says[0].find(reply), str(self.says[0]), reply, turn)
 
 
-def says_any(params: JsonObject, reply: str, turn: int) -> Finding:
+class SaysAny(TextGrader):
     """Require that at least one of several texts appears in the reply.
 
     Why: one fact has several good wordings. Example: `says_any: [24 November, tomorrow]`. Instead of many near-equal
     texts, use one regular expression.
     """
-    texts = params["texts"]
-    ranges = tuple(found for text in texts for found in find_text(text, reply))
-    return _wanted(ranges, "one of " + ", ".join(map(quoted, texts)), reply, turn)
+
+    kind = "says_any"
+    wanted_once = True
+    says_any: WantedList = Field(
+        description="At least one appears; texts as in `says`.", examples=[["24 November", "tomorrow"]]
+    )
+
+    def label(self) -> str:
+        return "says_any " + ", ".join(wanted.named() for wanted in self.says_any)
+
+    def problems(self) -> Iterator[Fault]:
+        return (fault for n, wanted in enumerate(self.says_any) for fault in wanted.faults(("says_any", n)))
+
+    def judge_reply(self, reply: str, turn: int) -> Finding:
+        ranges = tuple(found for wanted in self.says_any for found in wanted.find(reply))
+        return _said(ranges, "one of " + ", ".join(map(str, self.says_any)), reply, turn)
 
 
-def never_says(params: JsonObject, reply: str, turn: int) -> Finding:
+class NeverSays(TextGrader):
     """Forbid a text in the reply.
 
     Why: some promises must not be made. Example: `never_says: ["refund has been issued"]`. Instead of a list of
     wordings that holds for every case, write a brand-voice rule.
     """
-    ranges = find_text(params, reply)
-    if not ranges:
-        return Finding(TrialVerdict.PASSED, "not said", f"never {quoted(params)}", turn=turn)
-    spans = to_spans(outermost(ranges), turn)
-    observed = ", ".join(dict.fromkeys(f'"{reply[span.start : span.end]}"' for span in spans)) or "an empty match"
-    return Finding(TrialVerdict.FAILED, observed, f"never {quoted(params)}", spans, turn)
+
+    kind = "never_says"
+    never_says: WantedList = Field(
+        description="None appears; texts as in `says`.", examples=[["on its way", {"word": "sue"}]]
+    )
+
+    def label(self) -> str:
+        return f"never_says {self.never_says[0].named()}"
+
+    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
+        return self.each_of("never_says")
+
+    def problems(self) -> Iterator[Fault]:
+        return (fault for n, wanted in enumerate(self.never_says) for fault in wanted.faults(("never_says", n)))
+
+    def judge_reply(self, reply: str, turn: int) -> Finding:
+        ranges, expected = self.never_says[0].find(reply), f"never {self.never_says[0]}"
+        if not ranges:
+            return Finding(TrialVerdict.PASSED, "not said", expected, turn=turn)
+        spans = to_spans(outermost(ranges), turn)
+        observed = ", ".join(dict.fromkeys(f'"{reply[span.start : span.end]}"' for span in spans)) or "an empty match"
+        return Finding(TrialVerdict.FAILED, observed, expected, spans, turn)
+
+
+class StartsWith(TextGrader):
+    """Require that the reply begins with a text, white space before it aside.
+
+    Why: a reply that repeats the question, or opens with the answer. Example: `starts_with: "Yes"`. Instead of a text
+    that may stand anywhere, use `says`.
+    """
+
+    kind = "starts_with"
+    starts_with: AnyWanted = Field(description="A text as in `says`.", examples=["Yes"])
+
+    def label(self) -> str:
+        return f"starts_with {self.starts_with.named()}"
+
+    def problems(self) -> Iterator[Fault]:
+        return self.starts_with.faults(("starts_with",))
+
+    def judge_reply(self, reply: str, turn: int) -> Finding:
+        source, ignore_case = self.starts_with.source
+        offset = len(reply) - len(reply.lstrip())
+        holds = matches_at(f"(?:{source})", reply, offset, ignore_case=ignore_case)
+        shown = (offset, min(len(reply), offset + _EDGE))
+        return edge_finding(f"starts with {self.starts_with}", reply, shown, turn, holds=holds)
+
+
+class EndsWith(TextGrader):
+    """Require that the reply ends with a text, white space and quotation marks after it aside.
+
+    Why: a sign-off that is always said. Example: `ends_with: "Anything else?"`. Instead of a text that may stand
+    anywhere, use `says`.
+    """
+
+    kind = "ends_with"
+    ends_with: AnyWanted = Field(description="A text as in `says`.", examples=["Anything else?"])
+
+    def label(self) -> str:
+        return f"ends_with {self.ends_with.named()}"
+
+    def problems(self) -> Iterator[Fault]:
+        return self.ends_with.faults(("ends_with",))
+
+    def judge_reply(self, reply: str, turn: int) -> Finding:
+        source, ignore_case = self.ends_with.source
+        stripped = reply.rstrip()
+        endings = (stripped.rstrip(_QUOTES), stripped)
+        holds = any(find_all(rf"(?:{source})\Z", ending, ignore_case=ignore_case) for ending in endings)
+        shown = (max(0, len(stripped) - _EDGE), len(stripped))
+        return edge_finding(f"ends with {self.ends_with}", reply, shown, turn, holds=holds)
 
 
 def to_spans(ranges: tuple[Range, ...], turn: int, offset: int = 0) -> tuple[Span, ...]:
@@ -84,30 +247,14 @@ def to_spans(ranges: tuple[Range, ...], turn: int, offset: int = 0) -> tuple[Spa
     return tuple(Span(turn, start + offset, end + offset) for start, end in ranges)
 
 
-def text_source(params: JsonObject) -> tuple[str, bool]:
-    """Return the regular expression for a wanted text, and whether it ignores case."""
-    text = str(params["text"])
-    if params.get("regex"):
-        return text, True
-    if params.get("exact"):
-        return regex.escape(text), bool(params.get("ignore_case"))
-    source = literal_source(text)
-    return (rf"(?<!\w){source}(?!\w)" if params.get("word") else source), True
+def edge_finding(expected: str, reply: str, shown: Range, turn: int, *, holds: bool) -> Finding:
+    """Return the finding about a reply's first or last words: the range `shown` is what stands there."""
+    if holds:
+        return Finding(TrialVerdict.PASSED, expected, expected, turn=turn)
+    return Finding(TrialVerdict.FAILED, f'"{reply[slice(*shown)].strip()}"', expected, to_spans((shown,), turn), turn)
 
 
-def find_text(params: JsonObject, reply: str) -> tuple[Range, ...]:
-    """Return where a wanted text stands."""
-    source, ignore_case = text_source(params)
-    return find_all(source, reply, ignore_case=ignore_case)
-
-
-def quoted(params: JsonObject) -> str:
-    """Return a wanted text as it is shown."""
-    shown = f"/{params['text']}/" if params.get("regex") else f'"{params["text"]}"'
-    return f"the word {shown}" if params.get("word") else f"exactly {shown}" if params.get("exact") else shown
-
-
-def _wanted(ranges: tuple[Range, ...], expected: str, reply: str, turn: int) -> Finding:
+def _said(ranges: tuple[Range, ...], expected: str, reply: str, turn: int) -> Finding:
     if ranges:
         return Finding(TrialVerdict.PASSED, "said", expected, to_spans(outermost(ranges), turn), turn)
     return Finding(TrialVerdict.FAILED, f"not said in {count_words(reply)} words", expected, turn=turn)

@@ -29,6 +29,11 @@ class Undecided(Exception):
     """A pattern gave no answer; the message says which and why."""
 
 
+def pattern_of(text: str) -> str | None:
+    """Return the regular expression in `/.../`, or None where a suite file means the text itself."""
+    return text[1:-1] if len(text) > 2 and text.startswith("/") and text.endswith("/") else None
+
+
 @cache
 def compile_pattern(source: str, *, ignore_case: bool = False) -> regex.Pattern[str]:
     """Return the compiled regular expression; `^` and `$` match at every line, as in Vale.

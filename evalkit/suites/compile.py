@@ -11,9 +11,9 @@ from typing import Any
 
 from evalkit.graders import Requirement, requirement_of
 from evalkit.graders.registry import BY_KIND, made_from
+from evalkit.graders.text import TextGrader
 from evalkit.records import Assertion, JsonObject, Level, Place
 from evalkit.suites.compile_team import compile_team
-from evalkit.suites.compile_text import compile_text
 from evalkit.suites.compile_tools import compile_outcome, compile_tools
 from evalkit.suites.compiled import Found
 from evalkit.suites.expect_schema import Expect
@@ -60,7 +60,14 @@ def compile_expect(
     if expect is None:
         return ()
     made: list[Requirement | Assertion] = [*requirements(source, expect, "", path, turn, found)]
-    made += [*compile_text(source, expect, path, found, others=bool(made))]
+    if expect.normalise and not any(
+        isinstance(one, Requirement) and isinstance(one.grader, TextGrader) for one in made
+    ):
+        message = "`normalise` says how texts are read, but nothing is expected of a text here."
+        found.problems.append(source.problem((*path, "normalise"), message, key=True))
+    if expect.grounded is not None:
+        kinds = {"kinds": list(expect.grounded.kinds or ())}
+        made.append(Assertion("grounded", kinds, source.key_place((*path, "grounded")), "grounded"))
     if expect.tools is not None:
         made.extend(requirements(source, expect.tools, "tools", (*path, "tools"), turn, found))
         made.extend(compile_tools(source, expect.tools, (*path, "tools"), found))

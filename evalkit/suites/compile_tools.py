@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from evalkit.graders import is_choice
+from evalkit.reading.patterns import pattern_of
 from evalkit.records import Assertion, Problem
-from evalkit.suites.compiled import Found, pattern_of, pattern_problem, value_patterns
+from evalkit.suites.compiled import Found, pattern_problem, value_patterns
 from evalkit.suites.tools_schema import Call, Needed, NoTools, Outcome, ToolsExpect
 from evalkit.suites.values import ToolMention
 from evalkit.yamlsource import Source, ValuePath
@@ -52,7 +53,9 @@ def _amounts(source: Source, tools: ToolsExpect, path: ValuePath, found: Found) 
     for name, times in (tools.times or {}).items():
         place = source.key_place((*path, "times", name))
         found.mentions.append(ToolMention(name, place, None, (*path, "times", name)))
-        yield Assertion("tools.times", {"name": name, **times.bounds}, place, f"tools.times {name}")
+        yield Assertion(
+            "tools.times", {"name": name, "min": times.low, "max": times.high}, place, f"tools.times {name}"
+        )
 
 
 def _sequence(

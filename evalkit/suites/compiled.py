@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalkit.reading.patterns import pattern_of
 from evalkit.records import Problem
 from evalkit.suites.values import ToolMention
 from evalkit.yamlsource import Source, ValuePath, pattern_fault, shown
@@ -20,11 +21,6 @@ class Found:
 
     problems: list[Problem] = field(default_factory=list)
     mentions: list[ToolMention] = field(default_factory=list)
-
-
-def pattern_of(text: str) -> str | None:
-    """Return the regular expression in `/.../`, or None when the text is meant literally."""
-    return text[1:-1] if len(text) > 2 and text.startswith("/") and text.endswith("/") else None
 
 
 def pattern_problem(source: Source, path: ValuePath, pattern: str, *, key: bool = False) -> Problem | None:

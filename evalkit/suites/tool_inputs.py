@@ -14,8 +14,8 @@ import regex
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from evalkit.reading.patterns import pattern_of
 from evalkit.records import JsonObject
-from evalkit.suites.compiled import pattern_of
 from evalkit.yamlsource import ValuePath, did_you_mean, pattern_fault, shown
 
 PATTERN_TIMEOUT_S = 0.5

@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from evalkit.graders.findings import AnyLimits
 from evalkit.graders.registry import keys_of
-from evalkit.suites.text_schema import AnyLimits
 from evalkit.yamlsource import Count, FileModel, JsonMap, Text, refusal
 
 CONSENT = "consent"

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.graders import Requirement, requirement_of
+from evalkit.graders.form import language_faults
 from evalkit.graders.rule import VoiceRule
 from evalkit.records import Assertion, JsonObject, Level, Place, Problem
 from evalkit.suites.builtin import read_pack
-from evalkit.suites.compile_text import language_problem
 from evalkit.suites.compiled import pattern_problem
 from evalkit.suites.voice_rules import (
     Capitalization,
@@ -168,7 +168,9 @@ def _pattern_problems(source: Source, rule: VoiceRule, path: ValuePath) -> Itera
     if rule.message.count("%s") > (2 if isinstance(rule, Substitution) else 1):
         yield source.problem((*path, "message"), "has more %s than there are texts to put in.")
     if isinstance(rule, Language):
-        yield from language_problem(source, rule.language, (*path, "language"))
+        yield from (
+            source.problem((*path, *one.path), one.message) for one in language_faults(("language",), rule.language)
+        )
 
 
 def _patterns(rule: VoiceRule) -> Iterator[tuple[ValuePath, str, bool]]:

@@ -40,12 +40,9 @@ def requirement(
     return requirement_of(assertion(kind, params, turn, level))
 
 
-def literal(text: str) -> dict[str, Any]:
-    return {"text": text, "regex": False}
-
-
-def pattern(text: str) -> dict[str, Any]:
-    return {"text": text, "regex": True}
+def pattern(source: str) -> str:
+    """Return a regular expression as a suite writes it."""
+    return f"/{source}/"
 
 
 def request(n: int, turn: int, text: str | None, **fields: Any) -> Request:

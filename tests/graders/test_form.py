@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.graders import grade_text_rule
 from evalkit.records import TrialVerdict
-from tests.graders.build import assertion, finding, literal, said
+from tests.graders.build import assertion, finding, said
 
 PASSED, FAILED, NOT_MEASURED = TrialVerdict.PASSED, TrialVerdict.FAILED, TrialVerdict.NOT_MEASURED
 GERMAN = "Ihre Bestellung ist unterwegs und wird am Montag bei Ihnen ankommen."
@@ -21,7 +21,9 @@ def judged(kind: str, params: dict[str, Any], reply: str) -> TrialVerdict:
 
 def counted(unit: str, reply: str, **about: Any) -> str:
     """Return what `count` observes."""
-    return grade_text_rule(assertion("count", {"unit": unit, "min": None, "max": None, **about}), reply).observed
+    limits = {"min": 0, **about}
+    params = {"count": {unit: [limits] if unit in {"letters", "texts"} else limits}}
+    return grade_text_rule(assertion("count", params), reply).observed
 
 
 @pytest.mark.parametrize(
@@ -39,8 +41,8 @@ def counted(unit: str, reply: str, **about: Any) -> str:
         ("emphasis", "*a* and **b** and ** ** and *\n*", {}, "2 emphasised parts"),
         ("titles", "<<A title>> << >> <<broken\n>>", {}, "1 title"),
         ("placeholders", "[name], [] and [street\n]", {}, "2 placeholders"),
-        ("texts", "refund, Refunds", {"of": literal("refund")}, '2 times "refund"'),
-        ("texts", "refund, Refunds", {"of": {"text": "refund", "word": True}}, '1 times the word "refund"'),
+        ("texts", "refund, Refunds", {"of": "refund"}, '2 times "refund"'),
+        ("texts", "refund, Refunds", {"of": {"word": "refund"}}, '1 times the word "refund"'),
     ],
 )
 def test_units_are_counted_as_the_field_counts_them(
@@ -52,7 +54,7 @@ def test_units_are_counted_as_the_field_counts_them(
 
 def test_a_count_names_its_limits_and_marks_what_is_too_much() -> None:
     """Limits are inclusive; exactly is said as such."""
-    found = grade_text_rule(assertion("count", {"unit": "bullets", "min": 1, "max": 1}), "- a\n- b")
+    found = grade_text_rule(assertion("count", {"count": {"bullets": 1}}), "- a\n- b")
     assert (found.verdict, found.observed, found.expected) == (FAILED, "2 bullets", "exactly 1 bullet")
     assert [("- a\n- b")[span.start : span.end] for span in found.spans] == ["- b"]
 
@@ -64,14 +66,14 @@ def test_a_count_names_its_limits_and_marks_what_is_too_much() -> None:
 def test_sections_may_have_to_differ(reply: str, distinct: bool, expected: TrialVerdict) -> None:
     """An empty section at either edge is none; two answers must be two."""
     assert judged(
-        "count", {"unit": "sections", "separator": "***", "min": 2, "max": 2, "distinct": distinct}, reply
+        "count", {"count": {"sections": {"separator": "***", "exactly": 2, "distinct": distinct}}}, reply
     ) is (expected)
 
 
 def test_an_empty_section_in_between_is_a_failure() -> None:
     """A separator with nothing behind it promised a section."""
     found = grade_text_rule(
-        assertion("count", {"unit": "sections", "separator": "***", "min": 2, "max": 2}), "a*** ***b"
+        assertion("count", {"count": {"sections": {"separator": "***", "exactly": 2}}}), "a*** ***b"
     )
     assert (found.verdict, found.observed) == (FAILED, "2 sections (***), one of them empty")
 
@@ -79,12 +81,12 @@ def test_an_empty_section_in_between_is_a_failure() -> None:
 @pytest.mark.parametrize(
     ("kind", "params", "reply", "expected"),
     [
-        ("starts_with", literal("yes, gladly"), " Yes, gladly. Now", PASSED),
-        ("starts_with", literal("gladly"), "Yes, gladly.", FAILED),
-        ("starts_with", {"text": "Yes", "exact": True}, "yes", FAILED),
-        ("ends_with", literal("anything else?"), 'Anything else?" \n', PASSED),
-        ("ends_with", literal("anything else?"), "Anything else? No.", FAILED),
-        ("ends_with", {"text": r"\d+", "regex": True}, "It is 12", PASSED),
+        ("starts_with", {"starts_with": "yes, gladly"}, " Yes, gladly. Now", PASSED),
+        ("starts_with", {"starts_with": "gladly"}, "Yes, gladly.", FAILED),
+        ("starts_with", {"starts_with": {"exact": "Yes"}}, "yes", FAILED),
+        ("ends_with", {"ends_with": "anything else?"}, 'Anything else?" \n', PASSED),
+        ("ends_with", {"ends_with": "anything else?"}, "Anything else? No.", FAILED),
+        ("ends_with", {"ends_with": r"/\d+/"}, "It is 12", PASSED),
         ("format", {"format": "json"}, '```json\n{"a": [1]}\n```', PASSED),
         ("format", {"format": "json"}, 'Here: {"a": 1}', FAILED),
         ("format", {"format": "quoted"}, '"All of it"\n', PASSED),
@@ -94,9 +96,9 @@ def test_an_empty_section_in_between_is_a_failure() -> None:
         ("case", {"case": "lower"}, "12!", FAILED),
         ("postscript", {"postscript": "P.P.S"}, "x\np. p. s more", PASSED),
         ("postscript", {"postscript": "P.S."}, "no ps here", FAILED),
-        ("paragraph", {"n": 2, "first_word": "However"}, 'a\n\n"however, b', PASSED),
-        ("paragraph", {"n": 2, "first_word": "b"}, "a", FAILED),
-        ("paragraph", {"n": 2, "first_word": "b"}, "a\n\n\n\nb", FAILED),
+        ("paragraph", {"paragraph": {"n": 2, "first_word": "However"}}, 'a\n\n"however, b', PASSED),
+        ("paragraph", {"paragraph": {"n": 2, "first_word": "b"}}, "a", FAILED),
+        ("paragraph", {"paragraph": {"n": 2, "first_word": "b"}}, "a\n\n\n\nb", FAILED),
         ("language", {"language": "de-AT"}, GERMAN, PASSED),
         ("language", {"language": "de"}, ENGLISH, FAILED),
         ("language", {"language": "de"}, "OK", NOT_MEASURED),
@@ -117,9 +119,12 @@ def test_a_reply_follows_the_language_of_the_user() -> None:
     (turn,) = conversation.turns
     asked = replace(conversation, turns=(replace(turn, user="Wann kommt denn endlich meine Bestellung an?"),))
     english = replace(conversation, turns=(replace(turn, user="When will my order arrive at my house, please?"),))
-    assert finding(asked, "language.user", {}).verdict is PASSED
-    assert finding(english, "language.user", {}).verdict is FAILED
-    assert finding(replace(conversation, turns=(replace(turn, user="?"),)), "language.user", {}).verdict is NOT_MEASURED
+    assert finding(asked, "language", {"language": "user"}).verdict is PASSED
+    assert finding(english, "language", {"language": "user"}).verdict is FAILED
+    assert (
+        finding(replace(conversation, turns=(replace(turn, user="?"),)), "language", {"language": "user"}).verdict
+        is NOT_MEASURED
+    )
 
 
 def test_a_loose_reading_forgives_a_frame_around_the_text() -> None:

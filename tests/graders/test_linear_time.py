@@ -28,7 +28,7 @@ READERS: dict[str, dict[str, Any]] = {
     "voice.leak": {"words": 12, "message": "%s"},
     "voice.length": {"max_sentence_words": 10**6, "message": "%s"},
     "voice.readability": {"metrics": ["Flesch-Kincaid"], "grade": 10**6, "message": "%s"},
-    "count": {"unit": "sentences", "min": 0, "max": None},
+    "count": {"count": {"sentences": {"min": 0}}},
 }
 LENGTH = 6_000
 TOO_SHORT_S = 0.02

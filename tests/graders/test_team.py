@@ -151,7 +151,7 @@ def test_a_teams_grader_decides_like_any_other() -> None:
 def test_what_a_teams_grader_breaks_is_not_measured(grader: str, note: str) -> None:
     """The reason is told, the trial is not measured, and nothing else is lost."""
     asked = requirement("team", {"grader": grader, "with": {}})
-    says = requirement("says", {"text": "hello", "regex": False})
+    says = requirement("says", {"says": ["hello"]})
 
     score = score_trial(said("Hello."), [asked, says])
 

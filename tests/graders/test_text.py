@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evalkit.errors import EvalkitError
 from evalkit.graders import KINDS, grade, grade_text_rule
 from evalkit.records import TrialVerdict
-from tests.graders.build import assertion, broken_off, finding, literal, pattern, said, verdict
+from tests.graders.build import assertion, broken_off, finding, pattern, said, verdict
 from tests.graders.test_grading_is_pure import PARAMS
 
 PASSED, FAILED, NOT_MEASURED = TrialVerdict.PASSED, TrialVerdict.FAILED, TrialVerdict.NOT_MEASURED
@@ -23,24 +23,24 @@ prose = st.text(alphabet="aAbBeéÉßñ 'x-’\n.", min_size=1, max_size=30).fil
 def test_says_finds_text_in_any_turn_when_no_turn_is_named() -> None:
     """A text said in the second turn is enough for an expectation about the whole conversation."""
     transcript = said("Hello.", "You have 30 days.")
-    found = finding(transcript, "says", literal("30 DAYS"))
+    found = finding(transcript, "says", {"says": ["30 DAYS"]})
     assert (found.verdict, found.turn) == (PASSED, 2)
     assert [transcript.turns[1].reply[span.start : span.end] for span in found.spans] == ["30 days"]
 
 
 def test_says_looks_only_at_the_named_turn() -> None:
     """What turn 2 says does not help an expectation about turn 1."""
-    assert verdict(said("Hello.", "You have 30 days."), "says", literal("30 days"), turn=1) is FAILED
+    assert verdict(said("Hello.", "You have 30 days."), "says", {"says": ["30 days"]}, turn=1) is FAILED
 
 
 def test_says_takes_a_regular_expression() -> None:
     """A pattern is searched ignoring case."""
-    assert verdict(said("It will ARRIVE soon"), "says", pattern(r"arriv(es?|ing)\b")) is PASSED
+    assert verdict(said("It will ARRIVE soon"), "says", {"says": [pattern(r"arriv(es?|ing)\b")]}) is PASSED
 
 
 def test_says_takes_dots_in_plain_text_literally() -> None:
     """Plain text is no pattern: a full stop stands for itself."""
-    assert verdict(said("costs 1x50"), "says", literal("1.50")) is FAILED
+    assert verdict(said("costs 1x50"), "says", {"says": ["1.50"]}) is FAILED
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_says_takes_dots_in_plain_text_literally() -> None:
 )
 def test_plain_text_is_read_as_a_person_reads_it(wanted: str, reply: str) -> None:
     """Quotes, hyphens, white space, accents and case make no difference in plain text."""
-    assert verdict(said(reply), "says", literal(wanted)) is PASSED
+    assert verdict(said(reply), "says", {"says": [wanted]}) is PASSED
 
 
 @given(before=prose, wanted=prose, after=prose)
@@ -65,14 +65,14 @@ def test_text_is_found_wherever_it_stands_and_however_it_is_spelled(before: str,
     """A reply that contains the text is found to say it, in capitals and in either normal form, with spans in it."""
     for form in ("NFC", "NFD"):
         reply = unicodedata.normalize(form, f"{before} {wanted.upper()} {after}")
-        found = grade_text_rule(assertion("says", literal(wanted)), reply)
+        found = grade_text_rule(assertion("says", {"says": [wanted]}), reply)
         assert found.verdict is PASSED
         assert all(0 <= span.start < span.end <= len(reply) for span in found.spans)
 
 
 def test_says_any_passes_by_one_and_names_all_when_none_is_there() -> None:
     """One of the texts is enough; a failure lists what was looked for."""
-    texts = {"texts": [literal("tomorrow"), pattern("nov(ember)?")]}
+    texts = {"says_any": ["tomorrow", pattern("nov(ember)?")]}
     assert verdict(said("In November."), "says_any", texts) is PASSED
     failed = finding(said("Soon."), "says_any", texts)
     assert (failed.verdict, failed.expected) == (FAILED, 'one of "tomorrow", /nov(ember)?/')
@@ -81,7 +81,7 @@ def test_says_any_passes_by_one_and_names_all_when_none_is_there() -> None:
 def test_never_says_marks_every_place() -> None:
     """Each forbidden match is marked in its own turn, and the first turn is named."""
     transcript = said("Fine.", "It is on its way. Really: ON ITS WAY.", "on its way")
-    found = finding(transcript, "never_says", literal("on its way"))
+    found = finding(transcript, "never_says", {"never_says": ["on its way"]})
     assert (found.verdict, found.turn) == (FAILED, 2)
     assert [(span.turn, span.start) for span in found.spans] == [(2, 6), (2, 26), (3, 0)]
     assert found.observed == 'turn 2: "on its way", "ON ITS WAY"; turn 3: "on its way"'
@@ -111,41 +111,41 @@ def test_an_empty_reply_breaks_every_rule_about_text(kind: str, reply: str) -> N
 
 def test_an_empty_reply_of_a_complete_turn_is_a_failure() -> None:
     """A turn that ended without a word is judged, not skipped."""
-    found = finding(said("Fine.", ""), "never_says", literal("refund"))
+    found = finding(said("Fine.", ""), "never_says", {"never_says": ["refund"]})
     assert (found.verdict, found.turn, found.observed) == (FAILED, 2, "an empty reply")
 
 
 def test_a_turn_that_was_never_reached_is_not_measured() -> None:
     """An expectation on turn 3 of a two-turn conversation has no answer."""
-    found = finding(said("a", "b"), "never_says", literal("x"), turn=3)
+    found = finding(said("a", "b"), "never_says", {"never_says": ["x"]}, turn=3)
     assert (found.verdict, found.note) == (NOT_MEASURED, "turn 3 was never reached")
 
 
 def test_a_broken_off_conversation_proves_failures_but_no_passes() -> None:
     """A complete turn's violation stays proven; what the missing turn might have said is not measured."""
     transcript = broken_off(said("It is on its way."))
-    assert verdict(transcript, "never_says", literal("on its way")) is FAILED
-    assert verdict(transcript, "never_says", literal("refund")) is NOT_MEASURED
-    assert verdict(transcript, "says", literal("30 days")) is NOT_MEASURED
-    assert verdict(transcript, "says", literal("on its way")) is PASSED
+    assert verdict(transcript, "never_says", {"never_says": ["on its way"]}) is FAILED
+    assert verdict(transcript, "never_says", {"never_says": ["refund"]}) is NOT_MEASURED
+    assert verdict(transcript, "says", {"says": ["30 days"]}) is NOT_MEASURED
+    assert verdict(transcript, "says", {"says": ["on its way"]}) is PASSED
 
 
 @pytest.mark.parametrize("kind", ["says", "never_says"])
 def test_a_pattern_that_takes_too_long_is_not_measured(kind: str) -> None:
     """A pattern that explodes is given up and named, and counts neither as passed nor as failed."""
-    found = finding(said(SLOW_TEXT), kind, pattern(SLOW))
+    found = finding(said(SLOW_TEXT), kind, {kind: [pattern(SLOW)]})
     assert found.verdict is NOT_MEASURED
     assert SLOW in found.note
 
 
 def test_a_slow_pattern_does_not_hide_a_proven_failure() -> None:
     """What one turn proves stands, though another turn could not be decided."""
-    assert verdict(said(SLOW_TEXT, "aaa"), "never_says", pattern(SLOW)) is FAILED
+    assert verdict(said(SLOW_TEXT, "aaa"), "never_says", {"never_says": [pattern(SLOW)]}) is FAILED
 
 
 def test_a_pattern_that_is_none_is_not_measured() -> None:
     """A stored assertion with a broken pattern is never a pass."""
-    assert verdict(said("x"), "never_says", pattern("(")) is NOT_MEASURED
+    assert verdict(said("x"), "never_says", {"never_says": [pattern("(")]}) is NOT_MEASURED
 
 
 def test_an_unknown_kind_is_an_error_that_lists_the_known_ones() -> None:

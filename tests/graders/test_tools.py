@@ -179,21 +179,21 @@ def test_a_conversation_that_stops_at_a_tool_result_has_no_reply_there() -> None
     end = Turn(1, "help", (request(1, 1, None, stop_reason="tool_use"),), (call("hand_over"),))
     transcript = Transcript("s", "p", (end,))
     assert verdict(transcript, "tools.calls", wants("hand_over")) is PASSED
-    found = finding(transcript, "never_says", {"text": "x"})
+    found = finding(transcript, "never_says", {"never_says": ["x"]})
     assert (found.verdict, found.note) == (NOT_MEASURED, "turn 1 ends with a tool result, before a reply")
 
 
 def test_a_turn_that_was_cut_while_calling_tools_is_an_empty_reply() -> None:
     """When the last calls were never run, the model would not stop: the user got nothing."""
     end = Turn(1, "help", (request(1, 1, None, stop_reason="tool_use"),))
-    assert verdict(Transcript("s", "p", (end,)), "never_says", {"text": "x"}) is FAILED
+    assert verdict(Transcript("s", "p", (end,)), "never_says", {"never_says": ["x"]}) is FAILED
 
 
 def test_a_closing_message_without_reply_is_no_turn_to_judge() -> None:
     """A recording may end with the user's goodbye; only a question about that very turn has no answer."""
     transcript = called((call("look"),))
     closed = Transcript("s", "p", (*transcript.turns, Turn(2, "thanks, bye")))
-    assert verdict(closed, "never_says", {"text": "refund"}) is PASSED
+    assert verdict(closed, "never_says", {"never_says": ["refund"]}) is PASSED
     assert finding(closed, "tools.none", {}, turn=2).note == "turn 2 has no reply"
 
 

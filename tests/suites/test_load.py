@@ -105,10 +105,10 @@ def test_a_suite_knows_its_prompt_inputs_gate_and_files(tmp_path: Path) -> None:
 def test_a_case_is_compiled_into_one_assertion_for_each_requirement(tmp_path: Path) -> None:
     """Turn expectations name their turn, those of case and suite none; labels are short."""
     expected = [
-        ('says "30 days"', 1, {"text": "30 days", "regex": False}),
-        ("says /free( of charge)?/", 1, {"text": "free( of charge)?", "regex": True}),
+        ('says "30 days"', 1, {"says": [{"text": "30 days"}]}),
+        ("says /free( of charge)?/", 1, {"says": [{"text": "/free( of charge)?/"}]}),
         ("max_words 20", 2, {"max_words": 20}),
-        ('says_any "a", /b/', 2, {"texts": [{"text": "a", "regex": False}, {"text": "b", "regex": True}]}),
+        ('says_any "a", /b/', 2, {"says_any": [{"text": "a"}, {"text": "/b/"}]}),
         (
             "tools.calls lookup_order, lookup_order",
             2,
@@ -122,7 +122,7 @@ def test_a_case_is_compiled_into_one_assertion_for_each_requirement(tmp_path: Pa
         ),
         ("tools.never hand_over", 2, {"name": "hand_over", "input": None}),
         ("tools.max_calls 3", 2, {"max_calls": 3}),
-        ('never_says "as an AI"', None, {"text": "as an AI", "regex": False}),
+        ('never_says "as an AI"', None, {"never_says": [{"text": "as an AI"}]}),
     ]
     assert sorted(short(case(tmp_path, "whole").record.assertions), key=str) == sorted(expected, key=str)
     assert short(case(tmp_path, "ways/1").record.assertions)[0] == ("tools: none", None, {})
