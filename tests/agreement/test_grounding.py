@@ -45,7 +45,7 @@ def test_grounding(data: Path, tally: list[Tally]) -> None:
         turn = next((one for one in reversed(conversation.turns) if one.reply.strip()), None)
         if row["id"] not in passed or turn is None or not _NUMBER.search(turn.reply):
             continue
-        about = replace(asked, turn=turn.n)
+        about = replace(asked.assertion, turn=turn.n)
         unchanged.add(row["id"], ours=grade(conversation, about).finding.verdict is TrialVerdict.PASSED, reference=True)
         for _ in range(20):
             reply = changed(turn.reply, chance.choice(list(_NUMBER.finditer(turn.reply))), chance)
