@@ -2,23 +2,37 @@
 
 Uses the SDK's own transport (authentication, headers, connection pool, aiohttp back end) but none of its retries, which
 obey `retry-after` without a cap, and none of its stream accumulation, which re-parses tool input on every delta.
-Facts about the SDK were read in and tried with anthropic 2.12.0.
+Facts about the SDK were read in and tried with anthropic 2.13.0.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from ipaddress import ip_address
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import anthropic
 import httpx2
+from anthropic.lib.tools import BetaAbstractMemoryTool, ToolError
+from anthropic.tools.memory import BetaLocalFilesystemMemoryTool
+from anthropic.types.beta import (
+    BetaMemoryTool20250818CreateCommand,
+    BetaMemoryTool20250818DeleteCommand,
+    BetaMemoryTool20250818InsertCommand,
+    BetaMemoryTool20250818RenameCommand,
+    BetaMemoryTool20250818StrReplaceCommand,
+    BetaMemoryTool20250818ViewCommand,
+)
+from pydantic import Field, TypeAdapter, ValidationError
 
 from evalkit.engine.door import DoorError, OpenReply
 from evalkit.engine.platforms import ANTHROPIC, find_platform
 from evalkit.engine.sse import CONTENT_TYPE as AWS_FRAMES
 from evalkit.engine.sse import events_from_frames
+from evalkit.engine.tools import ToolFailed
 from evalkit.errors import UsageError
 from evalkit.records import Failure, JsonObject
 
@@ -151,11 +165,7 @@ def _refused(exc: anthropic.APIStatusError) -> DoorError:
     final = {"true": False, "false": True}.get(wish or "")
     if exc.error_code in _SPENT:
         final = True
-    kind = (
-        exc.type
-        or _KINDS.get(exc.status_code)
-        or ("api_error" if exc.status_code >= 500 else f"http_{exc.status_code}")
-    )
+    kind = exc.type or _kind_of_status(exc.status_code)
     message = exc.api_message or str(exc)
     failure = Failure(kind, message, exc.status_code, request_id=_request_id(exc.response.headers))
     return DoorError(
@@ -177,3 +187,40 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         if seconds > 0:
             return seconds
     return None
+
+
+class _MemoryFiles(BetaLocalFilesystemMemoryTool):
+    """The SDK's memory tool, whose files stand in the folder itself and not in a folder `memories` below it."""
+
+    def __init__(self, root: Path) -> None:
+        BetaAbstractMemoryTool.__init__(self)
+        self.memory_root = root
+
+
+MemoryCommand = Annotated[
+    BetaMemoryTool20250818ViewCommand
+    | BetaMemoryTool20250818CreateCommand
+    | BetaMemoryTool20250818StrReplaceCommand
+    | BetaMemoryTool20250818InsertCommand
+    | BetaMemoryTool20250818DeleteCommand
+    | BetaMemoryTool20250818RenameCommand,
+    Field(discriminator="command"),
+]
+
+
+@cache
+def _memory_commands() -> TypeAdapter[Any]:
+    return TypeAdapter(MemoryCommand)
+
+
+def answer_memory_command(root: Path, command: JsonObject) -> str:
+    """Do one command of the memory tool on the files below `root`; ToolFailed says what was wrong with it."""
+    try:
+        # Models may leave out a `new_str` that is empty.
+        read = _memory_commands().validate_python({"new_str": "", **command})
+        return str(_MemoryFiles(root).execute(read))
+    except ValidationError as exc:
+        msg = f"The input of memory is not valid: {exc.errors(include_url=False)[0]['msg']}."
+        raise ToolFailed(msg) from exc
+    except ToolError as exc:
+        raise ToolFailed(str(exc)) from exc

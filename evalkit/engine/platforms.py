@@ -1,7 +1,7 @@
 """Where Claude is served: which SDK client speaks to it, and what must be installed and set before the first call.
 
 A table and a check; imports nothing heavy, so that a missing variable is said before anything is loaded, written or
-paid. `claude.py` makes the client. Facts were read in anthropic 2.12.0 (`anthropic/lib/*`).
+paid. `claude.py` makes the client. Facts were read in anthropic 2.13.0 (`anthropic/lib/*`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The table is data, so that the README can show it and a test can hold the engine to every row of it. Sources:
 platform.claude.com, errors and rate limits pages, read 2026-09-26; what broken streams look like was tried with
-anthropic 2.12.0.
+anthropic 2.13.0.
 """
 
 from __future__ import annotations
