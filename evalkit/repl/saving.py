@@ -18,10 +18,10 @@ from evalkit.records import JsonObject, ToolCall, Transcript, TrialVerdict, Turn
 from evalkit.repl.loading import all_trials, find_conversation, opening_of
 from evalkit.repl.setting import Setting, find_suite_file, load_setting, suite_fixtures
 from evalkit.repl.tools import BROKEN
-from evalkit.runner.actors import NO_FIXTURE, FixtureTools, outcome_of
 from evalkit.store import find_run
 from evalkit.suites import Suite, load_suite
 from evalkit.suites.append import Appended, append_cases, new_suite_text
+from evalkit.suites.fixture_tools import NO_FIXTURE, FixtureTools, outcome_of
 from evalkit.suites.new_case import NewCase, NewFixture, NewTurn, case_id_of
 
 NOT_A_RESULT = frozenset({"invalid input", NO_FIXTURE})

@@ -1,28 +1,22 @@
-"""Whom the chatbot of a trial has to do with: a user, whose messages are written out or made up, and tools.
+"""The users of a trial: one whose messages are written out, and one whose messages a model makes up.
 
 A simulated user has a goal and a persona. It speaks through the same engine as the chatbot, and what it says is written
 down before it is sent, so that a resumed or replayed conversation has the same words. On the stand-in it says what the
-case scripts for it. Tools answer from the suite's fixtures.
+case scripts for it.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-import orjson
-
-from evalkit.engine import Ask, Replies, ToolOutcome
+from evalkit.engine import Ask, Replies
 from evalkit.engine.requests import ask_aside, side_request
-from evalkit.graders.matching import matches_value
 from evalkit.records import JsonObject, Request, SimulatedMessage, Turn
-from evalkit.suites import Fixture, Simulation
+from evalkit.suites import Simulation
 
 GOAL_MARK, STOP_MARK = "[GOAL REACHED]", "[STOP]"
 MAX_TOKENS = 2048
-NO_FIXTURE = "no fixture"
 _OPENING = "(The chat window is open. Write the user's first message.)"
 _SILENCE = "(The assistant said nothing.)"
 _ROLE = """\
@@ -141,41 +135,3 @@ def read_user_message(number: int, request: Request) -> SimulatedMessage:
 def steps_of(simulation: Simulation) -> list[JsonObject]:
     """Return what the stand-in says as this user: what the case scripts for it, and then that the goal is reached."""
     return [{"say": text} for text in (*(simulation.script or (simulation.goal,)), GOAL_MARK)]
-
-
-class FixtureTools:
-    """Answers each call with the first fixture of the tool that fits and is not used up; make one for each trial."""
-
-    def __init__(self, fixtures: Mapping[str, tuple[Fixture, ...]]) -> None:
-        self._fixtures = fixtures
-        self._used: Counter[int] = Counter()
-
-    async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
-        """Answer one call; without a fixture the model hears that the tool is down, and the record says why."""
-        fixture = self.take(name, tool_input)
-        if fixture is None:
-            return ToolOutcome(f"{name} is not available at the moment.", is_error=True, origin=NO_FIXTURE)
-        await asyncio.sleep(fixture.delay_ms / 1000)
-        return outcome_of(fixture)
-
-    def take(self, name: str, tool_input: JsonObject) -> Fixture | None:
-        """Return the fixture that answers a call, and count its use; None when there is none, or none is left."""
-        for fixture in self._fixtures.get(name, ()):
-            used_up = fixture.times is not None and self._used[id(fixture)] >= fixture.times
-            if not used_up and matches_value(fixture.when, tool_input):
-                self._used[id(fixture)] += 1
-                return fixture
-        return None
-
-    def forget(self) -> None:
-        """Stand where no call was made yet."""
-        self._used.clear()
-
-
-def outcome_of(fixture: Fixture) -> ToolOutcome:
-    """Return what a fixture answers."""
-    if fixture.error is not None:
-        return ToolOutcome(fixture.error, is_error=True, origin=str(fixture.place))
-    value = fixture.returns
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return ToolOutcome(text, origin=str(fixture.place))

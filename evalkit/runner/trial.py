@@ -43,12 +43,13 @@ from evalkit.records import (
     TrialStart,
     Turn,
 )
-from evalkit.runner.actors import FixtureTools, SimulatedUser, UserSide, WrittenUser, steps_of
+from evalkit.runner.actors import SimulatedUser, UserSide, WrittenUser, steps_of
 from evalkit.runner.kept import CachedReplies, StoredReplies
 from evalkit.runner.plan import PlannedTrial
 from evalkit.scoring import score_trial
 from evalkit.source import stand_in_headers
 from evalkit.store import OpenSession, ResponseCache, RunWriter
+from evalkit.suites.fixture_tools import FixtureTools
 
 _DRAWS = {
     (arm, stage): 3 * place + {Stage.CONFIRM: 1, Stage.DRIFT: 2, Stage.MUST_PASS: 6}.get(stage, 0)
