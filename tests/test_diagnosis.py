@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.analysis import collect_arms, compare_rules, compare_tags
+from evalkit.analysis import collect_arms
+from evalkit.gate.breakdown import compare_rules, compare_tags
 from evalkit.records import Arm, BaselineRecord, CaseChange, ComparedCase, Counts, StoredCase, Trial
 from evalkit.stats import Stratum, benjamini_hochberg, breadth_p
 from tests.made_up_run import FAILED, NOT_MEASURED, PASSED, SUITE, case, score, trial, voice

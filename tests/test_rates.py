@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.analysis import summarise
-from evalkit.analysis.rates import case_rate
+from evalkit.analysis.metrics import case_rate
 from evalkit.reporting.wording import trial_rate_in_words
 from tests.made_up_run import FAILED, NOT_MEASURED, PASSED, MadeUpRun, case, score, trial, trials
 

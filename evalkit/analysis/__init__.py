@@ -1,12 +1,11 @@
 """Records of a run -> Summary, and the trials of its arms. The only package that imports pandas."""
 
 from evalkit.analysis.arms import ArmTrials, collect_arms, collect_two_runs
+from evalkit.analysis.cases import case_verdict
 from evalkit.analysis.contrast import Examples, change_of, flips_of, rules_of, uses_of
-from evalkit.analysis.details import WhyTrials
-from evalkit.analysis.diagnosis import compare_rules, compare_tags
+from evalkit.analysis.metrics import share_interval
 from evalkit.analysis.rows import CostSplit
-from evalkit.analysis.summarise import Analysis, RecordedRun, analyse, summarise
-from evalkit.analysis.verdicts import case_verdict
+from evalkit.analysis.summarise import Analysis, RecordedRun, WhyTrials, analyse, summarise
 
 __all__ = [
     "Analysis",
@@ -20,10 +19,9 @@ __all__ = [
     "change_of",
     "collect_arms",
     "collect_two_runs",
-    "compare_rules",
-    "compare_tags",
     "flips_of",
     "rules_of",
+    "share_interval",
     "summarise",
     "uses_of",
 ]

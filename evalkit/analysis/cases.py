@@ -1,6 +1,6 @@
 """Cases from the tables: verdict over trials, the one-line reason, cost and times of each; tallies and tags.
 
-Knows the tables of `rows.py` and the case records; nothing of how a case is shown.
+Knows the tables of `rows.py`, the case records and how trials add up to a verdict; nothing of how a case is shown.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from evalkit.analysis.metrics import prompt_tokens, total_cost, unpriced
-from evalkit.analysis.rates import case_rate, rate_over, share_interval
+from evalkit.analysis.metrics import case_rate, prompt_tokens, rate_over, share_interval, total_cost, unpriced
 from evalkit.analysis.rows import Rows
-from evalkit.analysis.verdicts import case_verdict, required_passes
 from evalkit.records import (
     CaseKey,
     CaseRecord,
@@ -245,3 +243,23 @@ def _rate(tag: str, cases: Sequence[CaseSummary]) -> TagSummary:
 def critical_keys(cases: Iterable[CaseRecord]) -> frozenset[CaseKey]:
     """Return the keys of the critical cases."""
     return frozenset((case.suite, case.case_id) for case in cases if case.critical)
+
+
+def required_passes(case: CaseRecord) -> int:
+    """Return how many trials of a case must pass: all of them when it is critical."""
+    return max(case.min_pass, case.trials) if case.critical else case.min_pass
+
+
+def case_verdict(passed: int, failed: int, planned: int, min_pass: int) -> CaseVerdict:
+    """Return the verdict of a case from its trials; those neither passed nor failed are not measured.
+
+    A case is decided as soon as the open trials cannot change it: enough passes make it at least unstable, too many
+    failures make it fail. Everything else is not measured.
+    """
+    if passed >= planned > 0:
+        return CaseVerdict.PASS
+    if passed >= min_pass > 0:
+        return CaseVerdict.UNSTABLE
+    if planned - failed < min_pass:
+        return CaseVerdict.FAIL
+    return CaseVerdict.NOT_MEASURED

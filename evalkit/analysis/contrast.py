@@ -1,7 +1,6 @@
 """Two arms of trials and two prompts -> Contrast: flips, rules, money, times, and where changed conversations part.
 
-Knows transcripts and prompt texts; nothing of tests or verdicts.
-"""
+Knows transcripts and prompt texts; nothing of tests or verdicts."""
 
 from __future__ import annotations
 
@@ -15,8 +14,8 @@ import orjson
 
 from evalkit.analysis.arms import KINDS, ArmTrials
 from evalkit.records import Arm, CaseKey, CaseRecord, Trial, TrialVerdict
-from evalkit.records.contrast import FirstDifference, Flips, Pair, PromptChange
-from evalkit.records.prompt import PromptVersion
+from evalkit.records.comparison import FirstDifference, Flips, Pair, PromptChange
+from evalkit.records.project import PromptVersion
 from evalkit.stats import percentile, share
 
 SHOWN = 300

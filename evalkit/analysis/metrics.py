@@ -1,4 +1,4 @@
-"""Numbers of the whole run from the tables: money, cache, times, turns, rules.
+"""Numbers of the whole run from the tables: pass rates, money, cache, times, turns, rules, what judges said.
 
 Knows the tables of `rows.py`; every NaN ends here as None.
 """
@@ -6,15 +6,19 @@ Knows the tables of `rows.py`; every NaN ends here as None.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import get_args
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import get_args, get_type_hints
 
 import pandas as pd
 
-from evalkit.analysis.rates import rate_of, share_interval
 from evalkit.analysis.rows import CacheTotals, FailureCount
+from evalkit.labels import Label, measure_agreement
 from evalkit.records import (
     CacheSummary,
+    CaseSummary,
+    CriterionSummary,
     FailureSummary,
     KindCost,
     Level,
@@ -23,12 +27,70 @@ from evalkit.records import (
     PassRate,
     Place,
     RuleSummary,
+    SideMoney,
+    SuiteRecord,
     Times,
     TokenKind,
+    Trial,
     TrialVerdict,
     TurnSummary,
 )
-from evalkit.stats import percentile, share, thin_out
+from evalkit.stats import all_pass_chance, mean, percentile, share, thin_out, wilson_interval
+
+INTERVAL_FROM = 10
+"""Below this many independent units a 95 % interval is all width and no information."""
+MOST_K = 8
+
+
+def share_interval(share: float, units: int) -> tuple[float, float] | None:
+    """Return the 95 % Wilson interval of a share over independent units; None below ten of them."""
+    return wilson_interval(share * units, units) if units >= INTERVAL_FROM else None
+
+
+def case_rate(passed: int, failed: int) -> PassRate | None:
+    """Return the pass rate of one case, whose trials are independent; None when none was measured."""
+    n = passed + failed
+    if not n:
+        return None
+    chances = tuple(_chance(passed, n, k) for k in range(1, min(n, MOST_K) + 1))
+    return PassRate(passed, n, 1, int(passed > 0 and failed > 0), share_interval(passed / n, n), chances)
+
+
+def rate_over(cases: Sequence[CaseSummary]) -> PassRate | None:
+    """Return the pass rate over the trials of several cases; its interval counts clusters, as cases of one cluster are
+    not independent. None when no trial was measured."""
+    measured = [case for case in cases if case.skip is None]
+    counts = [(case.passed, case.passed + case.failed) for case in measured]
+    return rate_of(counts, [(case.suite, case.cluster or f"case {case.case_id}") for case in measured])
+
+
+def rate_of(counts: Sequence[tuple[int, int]], units: Sequence[Hashable]) -> PassRate | None:
+    """Return the pass rate of cases by (passed, trials); those with the same unit count once in the interval. None when
+    no trial was measured."""
+    tried = [(count, unit) for count, unit in zip(counts, units, strict=True) if count[1]]
+    if not tried:
+        return None
+    measured = [count for count, _ in tried]
+    passed, trials = sum(passed for passed, _ in measured), sum(n for _, n in measured)
+    most = min(max(n for _, n in measured), MOST_K)
+    return PassRate(
+        passed,
+        trials,
+        len(measured),
+        sum(0 < passed < n for passed, n in measured),
+        share_interval(passed / trials, len({unit for _, unit in tried})),
+        tuple(_mean_chance(measured, k) for k in range(1, most + 1)),
+    )
+
+
+def _mean_chance(counts: Sequence[tuple[int, int]], k: int) -> float:
+    """Return pass^k averaged over the cases with k measured trials or more; there is one."""
+    return mean([_chance(passed, n, k) for passed, n in counts if n >= k]) or 0.0
+
+
+def _chance(passed: int, n: int, k: int) -> float:
+    return all_pass_chance(passed, n, k) or 0.0
+
 
 KIND_COLUMNS: tuple[tuple[TokenKind, str], ...] = tuple(
     zip(get_args(TokenKind), ("input", "write", "read", "output"), strict=True)
@@ -170,3 +232,48 @@ def list_failures(failures: Iterable[FailureCount]) -> tuple[FailureSummary, ...
         for count in failures
     ]
     return tuple(sorted(summaries, key=lambda failure: (-failure.final, -failure.retried, failure.kind)))
+
+
+PURPOSES: tuple[str, ...] = get_args(get_type_hints(SideMoney)["purpose"])
+
+
+@dataclass
+class CriterionCounts:
+    """Counts the answers of judges while trials stream by: yes, no and not measured, by suite, criterion and model."""
+
+    _counts: dict[tuple[str, str, str], Counter[TrialVerdict]] = field(default_factory=dict)
+
+    def add(self, trial: Trial) -> None:
+        """Take in the judge criteria of one trial."""
+        for score in trial.score.scores if trial.score and trial.key.is_own else ():
+            if score.assertion.kind in ("judge", "voice.judge"):
+                params = score.assertion.params
+                key = trial.key.suite, str(params["criterion"]), str(params["model"])
+                self._counts.setdefault(key, Counter())[score.finding.verdict] += 1
+
+    def summaries(
+        self, suites: Iterable[SuiteRecord], labels: Mapping[str, Sequence[Label]]
+    ) -> tuple[CriterionSummary, ...]:
+        """Return each criterion with its answers and how far people agree with its judge, by suite."""
+        wordings = {suite.path: str(suite.judge.get("wording", "")) for suite in suites}
+        return tuple(
+            CriterionSummary(
+                suite=suite,
+                criterion=criterion,
+                model=model,
+                yes=counts[TrialVerdict.PASSED],
+                no=counts[TrialVerdict.FAILED],
+                not_measured=counts[TrialVerdict.NOT_MEASURED],
+                agreement=measure_agreement(labels.get(suite, ()), criterion, model, wordings.get(suite, "")),
+            )
+            for (suite, criterion, model), counts in self._counts.items()
+        )
+
+
+def sum_side_money(asides: pd.DataFrame) -> tuple[SideMoney, ...]:
+    """Return what was paid beside the conversations, by purpose."""
+    return tuple(
+        SideMoney(purpose, models)  # type: ignore[arg-type]  # one of the literal's own values
+        for purpose in PURPOSES
+        if (models := model_moneys(asides[asides["purpose"] == purpose]))
+    )

@@ -1,31 +1,33 @@
 """Puts a Summary together from the records of a run, in one pass over its trials.
 
-Knows the order of the work; the numbers come from `cases.py` and `metrics.py`.
+Knows the order of the work, and which few trials show best why a case did not pass; the numbers come from `cases.py`
+and `metrics.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from evalkit.analysis.cases import (
-    critical_keys,
-    rate_tags,
-    summarise_cases,
-    summarise_suites,
-    tally,
-    with_strangers,
+from evalkit.analysis.cases import critical_keys, rate_tags, summarise_cases, summarise_suites, tally, with_strangers
+from evalkit.analysis.metrics import (
+    CriterionCounts,
+    count_rules,
+    list_failures,
+    measure_times,
+    rate_over,
+    sum_cache,
+    sum_money,
+    sum_side_money,
+    sum_turns,
 )
-from evalkit.analysis.details import WhyTrials
-from evalkit.analysis.judges import CriterionCounts, sum_side_money
-from evalkit.analysis.metrics import count_rules, list_failures, measure_times, sum_cache, sum_money, sum_turns
-from evalkit.analysis.rates import rate_over
 from evalkit.analysis.rows import CostSplit, Rows, with_asides
 from evalkit.labels import Label
 from evalkit.pricing import cost_of
 from evalkit.records import (
+    CaseKey,
     CaseRecord,
     Details,
     Judgement,
@@ -35,6 +37,7 @@ from evalkit.records import (
     SuiteRecord,
     Summary,
     Trial,
+    TrialVerdict,
     Usage,
 )
 
@@ -138,3 +141,46 @@ def _price_split(header: RunHeader) -> CostSplit:
         return (cost.input_usd, cost.cache_write_usd, cost.cache_read_usd, cost.output_usd) if cost else None
 
     return split
+
+
+DETAIL_LIMIT = 60
+"""More than any screen shows (12) or page opens (20), because some of these cases turn out unstable."""
+
+
+class WhyTrials:
+    """One trial per case that did not pass: the first failed, else the first not measured.
+
+    At most `limit` are held; failures of critical cases push out failures, and those push out what was not measured.
+    """
+
+    def __init__(self, critical: Container[CaseKey] = (), limit: int = DETAIL_LIMIT) -> None:
+        self._critical = critical
+        self._limit = limit
+        self._kept: dict[CaseKey, tuple[int, Trial]] = {}
+
+    @property
+    def trials(self) -> dict[CaseKey, Trial]:
+        """The kept trials by case."""
+        return {key: trial for key, (_, trial) in self._kept.items()}
+
+    def offer(self, trial: Trial) -> None:
+        """Keep the trial if it says more than what is held."""
+        rank = self._rank(trial)
+        key = (trial.key.suite, trial.key.case_id)
+        if rank is None or (key in self._kept and self._order(key) <= (rank, trial.key.trial)):
+            return
+        self._kept[key] = (rank, trial)
+        if len(self._kept) > self._limit:
+            weakest = max(self._kept, key=lambda kept: self._kept[kept][0])
+            del self._kept[weakest]
+
+    def _order(self, key: CaseKey) -> tuple[int, int]:
+        rank, trial = self._kept[key]
+        return rank, trial.key.trial
+
+    def _rank(self, trial: Trial) -> int | None:
+        verdict = trial.score.verdict if trial.score else TrialVerdict.NOT_MEASURED
+        if verdict is TrialVerdict.PASSED:
+            return None
+        critical = (trial.key.suite, trial.key.case_id) in self._critical
+        return (0 if verdict is TrialVerdict.FAILED else 2) + (0 if critical else 1)

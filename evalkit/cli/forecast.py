@@ -94,7 +94,7 @@ def _drop(seen: Outlook) -> str:
 
 
 def _simulated(known: KnownCounts) -> Iterator[str]:
-    from evalkit.gate.forecast import break_cases, drop_by, forecast
+    from evalkit.gate.power import break_cases, drop_by, forecast
 
     changes = (
         ("nothing changed", drop_by(0.0)),

@@ -54,7 +54,7 @@ def _record_schema() -> dict[str, Any]:
     """Return the schema of a line: its first key, `line`, says which of the kinds it is."""
     from pydantic import TypeAdapter
 
-    from evalkit.records.codec import KINDS
+    from evalkit.records.run import KINDS
 
     adapters = [(name, "validation", TypeAdapter(kind)) for name, kind in KINDS.items()]
     schemas, shared = TypeAdapter.json_schemas(adapters, title="evalkit run record line")  # type: ignore[arg-type]

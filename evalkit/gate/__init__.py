@@ -1,13 +1,19 @@
 """Summary, and the trials of two arms -> verdicts with reasons. Calls no model and reads no file."""
 
 from evalkit.gate.absolute import Compared, judge
-from evalkit.gate.cases import Opponents, critical_beside, gate_cases, gate_settings
 from evalkit.gate.evidence import Answer, Outcomes
-from evalkit.gate.outlook import Offer, Outlook, outlook, outlook_in_words
+from evalkit.gate.power import Offer, Outlook, outlook, outlook_in_words
 from evalkit.gate.procedure import Ask, Procedure, decide, decide_finished
-from evalkit.gate.recorded import compare_finished, compare_recorded
-from evalkit.gate.recorded_run import compare_run, cost_per_trial
-from evalkit.gate.settings import GateCase, GateSettings, usual_rounds
+from evalkit.gate.recorded import compare_finished, compare_recorded, compare_run, cost_per_trial
+from evalkit.gate.settings import (
+    GateCase,
+    GateSettings,
+    Opponents,
+    critical_beside,
+    gate_cases,
+    gate_settings,
+    usual_rounds,
+)
 from evalkit.gate.words import decision_in_words, interval_in_words, remarks
 
 __all__ = [

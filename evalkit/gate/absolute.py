@@ -1,7 +1,8 @@
 """Judges a run: Summary and comparison -> GateResult. First the absolute rules, then whether it is worse.
 
 What was not measured never turns a run green. A proven failure stays a failure even when something else was not
-measured; otherwise a run that ended early, or measured too little, has no verdict.
+measured; otherwise a run that ended early, or measured too little, has no verdict. A run that was played for
+information, of a prompt version that is not live, fails nothing.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evalkit.errors import ExitCode
-from evalkit.gate.information import as_information, why_in_words
-from evalkit.gate.outlook import Outlook, outlook_in_words
+from evalkit.gate.power import Outlook, outlook_in_words
 from evalkit.gate.words import decision_in_words, remarks
 from evalkit.records import (
     BaselineRecord,
@@ -323,3 +323,24 @@ def _gated_suite(path: str, suite: SuiteSummary | None, cases: Iterable[CaseSumm
 
 def _names(cases: Sequence[CaseSummary]) -> str:
     return first_of((case.case_id for case in cases), NAMED_CASES)
+
+
+def why_in_words(reasons: Sequence[str]) -> str:
+    """Return the first reason, and how many more there are."""
+    return first_of(reasons, 1)
+
+
+def as_information(result: GateResult, suites: Iterable[SuiteSummary]) -> GateResult:
+    """Return a result that tells the same and ends with 0; an interrupted run stays interrupted."""
+    if result.verdict is RunVerdict.INTERRUPTED:
+        return result
+    refs = ", ".join(dict.fromkeys(suite.record.prompt_ref for suite in suites)) or "nothing"
+    why = why_in_words(result.reasons)
+    found = {
+        RunVerdict.PASSED: "it would pass",
+        RunVerdict.NO_VERDICT: f"no verdict, {why}",
+        RunVerdict.NOTHING_SELECTED: "no case was selected",
+    }.get(result.verdict, why)
+    rest = result.sentence.removeprefix(f"{result.verdict.value.capitalize()}: ").removeprefix(f"{why}; ")
+    sentence = f"{refs}, not live yet: {found} (for information); {rest}"
+    return GateResult(ExitCode.PASSED, RunVerdict.INFORMATION, sentence, result.reasons, result.notes)

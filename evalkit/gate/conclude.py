@@ -8,8 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from evalkit.gate.evidence import Evidence, count
-from evalkit.gate.looks import again, overall_p
+from evalkit.gate.evidence import Evidence, again, count, overall_p
 from evalkit.gate.settings import GateSettings
 from evalkit.records import (
     Arm,

@@ -12,8 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from evalkit.gate.conclude import conclude, delta_of
-from evalkit.gate.evidence import Answer, Evidence, count
-from evalkit.gate.looks import confirm_look, drift_look, extend_look, screen_look
+from evalkit.gate.evidence import Answer, Evidence, confirm_look, count, drift_look, extend_look, screen_look
 from evalkit.gate.settings import GateCase, GateSettings, suspect_cap, usual_confirm, usual_extend
 from evalkit.records import Arm, CaseKey, Decision, Look, LookName, Stage
 from evalkit.stats import case_p

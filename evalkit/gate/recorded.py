@@ -1,21 +1,93 @@
-"""The comparison of a finished run, told again from its record: the same steps, the outcomes read instead of played.
+"""The comparison of a recorded run, told from its record: the one way that all commands take.
 
-The same records always come to the same decision. Calls nothing.
+The same steps as while it was played, the outcomes read instead of played, so the same records always come to the same
+decision; then what belongs to it: cost, tokens and time, each suite's part, and what critical cases do not prove yet.
+Calls nothing, and knows the shape of a reader, not the store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
-from evalkit.analysis import ArmTrials
+from evalkit.analysis import ArmTrials, RecordedRun, collect_arms
 from evalkit.analysis.arms import KINDS
-from evalkit.gate.cases import Opponents, critical_beside, gate_cases, gate_settings
+from evalkit.gate.absolute import Compared
+from evalkit.gate.breakdown import compare_rules, compare_suites, compare_tags
+from evalkit.gate.conclude import interval_of
 from evalkit.gate.evidence import Answer, Outcomes, count
-from evalkit.gate.metrics import compare_metrics
+from evalkit.gate.power import Outlook, outlook
 from evalkit.gate.procedure import Ask, decide, decide_finished
-from evalkit.gate.settings import GateCase
-from evalkit.records import Arm, CaseKey, CaseRecord, Decision, Ground, Verdict
+from evalkit.gate.settings import GateCase, Opponents, critical_beside, gate_cases, gate_settings
+from evalkit.records import (
+    Arm,
+    BaselineRecord,
+    CaseKey,
+    CaseRecord,
+    Decision,
+    Ground,
+    MetricChange,
+    Trial,
+    TrialVerdict,
+    Verdict,
+)
+from evalkit.stats import clean_trials_for, ratio_interval, ratio_of_totals
+from evalkit.wording import plural
+
+LIVE_SOURCES = ("live", "stand-in")
+"""Runs that could play more trials when their comparison asked for them; others have what they have."""
+
+
+class ComparedRun(RecordedRun, Protocol):
+    """A run that knows what it was compared with; `store.RunReader` is one."""
+
+    @property
+    def baselines(self) -> Sequence[BaselineRecord]:
+        """What each suite was compared with."""
+
+
+def compare_run(run: ComparedRun) -> Compared:
+    """Return the comparison of a run with its baselines, told from its record; without baselines an empty one."""
+    baselines = tuple(run.baselines)
+    opponents = Opponents(baselines, tuple(run.suites))
+    if not opponents.usable:
+        promises = tell_promises(run.cases, collect_arms(run.trials())) if wants_proof(run.cases) else ()
+        return Compared(None, baselines, None, compare_suites(None, opponents, ArmTrials()), promises)
+    arms = collect_arms(run.trials())
+    compare = compare_recorded if run.header.source.kind in LIVE_SOURCES else compare_finished
+    decision = compare(run.cases, opponents, arms)
+    promises = tell_promises(run.cases, arms)
+    if decision is not None and decision.must_pass_failed:
+        promises = (*tell_broken(run.trials(), decision.must_pass_failed), *promises)
+    compared = decision.cases if decision else ()
+    return Compared(
+        decision,
+        baselines,
+        outlook_of(run, opponents, arms),
+        compare_suites(decision, opponents, arms),
+        promises,
+        tags=compare_tags(run.cases, compared),
+        rules=compare_rules(compared, baselines, arms),
+    )
+
+
+def outlook_of(run: RecordedRun, opponents: Opponents, arms: ArmTrials) -> Outlook | None:
+    """Return what the comparison sees, with prices from what the run's own trials cost."""
+    cases = gate_cases(run.cases, opponents)
+    played = [count(arms.outcomes(Arm.BASELINE, case.key)) for case in cases]
+    counts = [case.stored or counted for case, counted in zip(cases, played, strict=True)]
+    rounds = [len(arms.outcomes(Arm.CANDIDATE, case.key)) for case in cases]
+    if not cases or not any(rounds):
+        return None
+    return outlook([(c.passed, c.valid) for c in counts], statistics.fmean(rounds), cost_per_trial(arms))
+
+
+def cost_per_trial(arms: ArmTrials) -> float | None:
+    """Return what a trial of the candidate cost on average, in US dollars; None when that is not known."""
+    costs = [cost for (arm, _), usage in arms.usage.items() if arm is Arm.CANDIDATE for cost in usage.cost_usd]
+    return statistics.fmean(costs) if costs else None
 
 
 def compare_recorded(cases: Sequence[CaseRecord], opponents: Opponents, arms: ArmTrials) -> Decision | None:
@@ -78,3 +150,106 @@ class _Recorded:
         for (arm, key), wanted in ask.trials.items():
             self._used[arm, key, kind] = self._used.get((arm, key, kind), 0) + wanted
         return told
+
+
+METRICS = ("cost_usd", "output_tokens", "total_ms")
+TIMED_FROM = 3
+"""Fewer trials of a case say nothing of its usual time."""
+
+Values = Mapping[CaseKey, float]
+
+
+def compare_metrics(cases: Sequence[GateCase], opponents: Opponents, arms: ArmTrials) -> tuple[MetricChange, ...]:
+    """Return the change of each metric over the cases that have it in both arms."""
+    found = []
+    for metric in METRICS:
+        baseline = {c.key: v for c in cases if (v := _baseline_value(c, metric, opponents, arms)) is not None}
+        candidate = {c.key: v for c in cases if (v := _value(arms, Arm.CANDIDATE, c.key, metric)) is not None}
+        change = _change(metric, baseline, candidate, cases, opponents)
+        if change is not None:
+            found.append(change)
+    return tuple(found)
+
+
+def _change(
+    metric: str, baseline: Values, candidate: Values, cases: Sequence[GateCase], opponents: Opponents
+) -> MetricChange | None:
+    both = [case for case in cases if case.key in baseline and case.key in candidate]
+    a, b = [baseline[case.key] for case in both], [candidate[case.key] for case in both]
+    clusters = [case.cluster or case.key for case in both] if any(case.cluster for case in both) else None
+    ratio = ratio_interval(a, b, clusters)
+    if ratio is None:
+        return None
+    return MetricChange(metric, interval_of(ratio), ratio_of_totals(a, b), len(both), _limit(metric, opponents))
+
+
+def _limit(metric: str, opponents: Opponents) -> float | None:
+    """Return the strictest limit that a suite sets on a metric's increase."""
+    limits = [suite.gate.get("max_increase") or {} for suite in opponents.suites]
+    given = [float(limit[metric]) for limit in limits if limit.get(metric) is not None]
+    return min(given, default=None)
+
+
+def _baseline_value(case: GateCase, metric: str, opponents: Opponents, arms: ArmTrials) -> float | None:
+    if case.stored is None:
+        return _value(arms, Arm.BASELINE, case.key, metric)
+    if metric == "total_ms":
+        return None
+    suite = next(baseline for baseline in opponents.usable if baseline.suite == case.key[0])
+    stored = suite.cases[case.key[1]]
+    return stored.cost_usd if metric == "cost_usd" else stored.output_tokens
+
+
+def _value(arms: ArmTrials, arm: Arm, key: CaseKey, metric: str) -> float | None:
+    usage = arms.usage.get((arm, key))
+    values: list[float] = getattr(usage, metric) if usage else []
+    if metric == "total_ms":
+        return statistics.median(values) if len(values) >= TIMED_FROM else None
+    return statistics.fmean(values) if values else None
+
+
+TOLD = 6
+_KINDS = tuple(dict.fromkeys(KINDS.values()))
+
+
+def wants_proof(cases: Iterable[CaseRecord]) -> bool:
+    """Return whether a case asks for a pass rate to be proven."""
+    return any(case.min_rate is not None for case in cases)
+
+
+def tell_promises(cases: Iterable[CaseRecord], arms: ArmTrials) -> tuple[str, ...]:
+    """Return a sentence for each critical case whose trials are clean and too few to prove the rate it asks for."""
+    told = []
+    for case in cases:
+        if case.min_rate is None or not case.gated or case.skip is not None:
+            continue
+        key = (case.suite, case.case_id)
+        outcomes = [outcome for kind in _KINDS for outcome in arms.outcomes(Arm.CANDIDATE, key, kind)]
+        clean, needed = outcomes.count(True), clean_trials_for(case.min_rate)
+        if clean < needed and False not in outcomes:
+            trials = plural(clean, "clean trial")
+            told.append(
+                f"{case.case_id}: a pass rate of {case.min_rate * 100:g} % is not yet shown by {trials};"
+                f" {needed} clean trials would"
+            )
+    return tuple(told)
+
+
+def tell_broken(trials: Iterable[Trial], failed: Collection[CaseKey]) -> tuple[str, ...]:
+    """Return what broke in critical cases that failed only beyond the suite's own trials, the first of each case."""
+    told: dict[CaseKey, str] = {}
+    shown: set[CaseKey] = set()
+    for trial in trials:
+        key, score = (trial.key.suite, trial.key.case_id), trial.score
+        if key not in failed or trial.key.arm is not Arm.CANDIDATE:
+            continue
+        if score is None or score.verdict is not TrialVerdict.FAILED:
+            continue
+        if trial.key.is_own:
+            shown.add(key)
+        if key in told or trial.key.is_own:
+            continue
+        broken = next((each for each in score.scores if each.fails_trial), None)
+        what = f": {broken.assertion.label}: {broken.finding.observed or 'nothing of it'}" if broken else ""
+        told[key] = f"{trial.key.case_id} failed in trial {trial.key.trial} of the comparison ({trial.key.stage}){what}"
+    return tuple(words for key, words in told.items() if key not in shown)[:TOLD]

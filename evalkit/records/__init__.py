@@ -1,22 +1,32 @@
 """The value types that everything else passes around; no behaviour, no I/O."""
 
-from evalkit.records.arms import Arm, Counts, Stage
-from evalkit.records.baseline import BaselineRecord, BaselineUse, StoredCase
 from evalkit.records.comparison import (
+    Arm,
+    BaselineRecord,
+    BaselineUse,
     CaseChange,
     ComparedCase,
+    Contrast,
+    Counts,
     Decision,
+    FirstDifference,
+    Flips,
     Ground,
     Interval,
     Look,
     LookName,
     MetricChange,
+    Pair,
+    PromptChange,
+    RateChange,
+    RunComparison,
+    Stage,
+    StageTrials,
+    StoredCase,
+    SuiteComparison,
     Verdict,
 )
-from evalkit.records.contrast import Contrast, FirstDifference, Flips, Pair, PromptChange
-from evalkit.records.information import Information
-from evalkit.records.place import Place, Problem
-from evalkit.records.prompt import PromptVersion
+from evalkit.records.project import CaseKey, Place, Problem, PromptVersion
 from evalkit.records.run import (
     SCHEMA_VERSION,
     CaseRecord,
@@ -38,7 +48,6 @@ from evalkit.records.run import (
     TrialStart,
     TurnStart,
 )
-from evalkit.records.run_comparison import RateChange, RunComparison, StageTrials, SuiteComparison
 from evalkit.records.score import (
     Agreement,
     Assertion,
@@ -52,12 +61,12 @@ from evalkit.records.score import (
 )
 from evalkit.records.summary import (
     CacheSummary,
-    CaseKey,
     CaseSummary,
     CriterionSummary,
     Details,
     FailureSummary,
     GateResult,
+    Information,
     KindCost,
     ModelMoney,
     Money,

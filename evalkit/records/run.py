@@ -1,19 +1,21 @@
 """What a run consists of: its header, the prompt versions and cases it measured, its trials and its end.
 
-These are the lines of `run.jsonl` (`SCHEMA_VERSION` counts their changes); `codec.py` turns them into JSON and back.
+These are the lines of `run.jsonl` (`SCHEMA_VERSION` counts their changes), to JSON objects and back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
-from evalkit.records.arms import Arm, Stage
-from evalkit.records.baseline import BaselineRecord
-from evalkit.records.place import Place
-from evalkit.records.prompt import PromptVersion
+from evalkit.records.comparison import Arm, BaselineRecord, Stage
+from evalkit.records.project import Place, PromptVersion
 from evalkit.records.score import Assertion, TrialScore
 from evalkit.records.transcript import JsonObject, Judgement, Request, SimulatedMessage, ToolCall, Transcript
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 SCHEMA_VERSION = 1
 
@@ -235,3 +237,46 @@ RunLine = (
     | ScoreLine
     | RunEnd
 )
+
+
+KINDS: dict[str, type[RunLine]] = {
+    "run": RunHeader,
+    "suite": SuiteRecord,
+    "baseline": BaselineRecord,
+    "prompt": PromptVersion,
+    "case": CaseRecord,
+    "session": TrialStart,
+    "turn": TurnStart,
+    "request": RequestLine,
+    "tool": ToolLine,
+    "simulated": SimulatedLine,
+    "judgement": JudgementLine,
+    "session_end": TrialEnd,
+    "score": ScoreLine,
+    "run_end": RunEnd,
+}
+_NAMES = {line_type: name for name, line_type in KINDS.items()}
+
+
+def to_json(line: RunLine) -> dict[str, Any]:
+    """Return the line as a shallow JSON object whose first key, `line`, names its kind.
+
+    Nested values stay dataclasses; the JSON writer (orjson) writes those itself.
+    """
+    return {"line": _NAMES[type(line)], **{field.name: getattr(line, field.name) for field in fields(line)}}
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[RunLine]:
+    from pydantic import TypeAdapter  # every command loads the records, and few read a run
+
+    return TypeAdapter(KINDS[kind])
+
+
+def from_json(obj: dict[str, Any]) -> RunLine:
+    """Return the line that a JSON object stands for; ValueError for a kind or a shape this version does not know."""
+    kind = obj.get("line")
+    if kind not in KINDS:
+        msg = f"unknown kind of line {kind!r}"
+        raise ValueError(msg)
+    return _adapter(kind).validate_python({key: value for key, value in obj.items() if key != "line"})

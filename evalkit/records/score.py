@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from evalkit.records.place import Place
+from evalkit.records.project import Place
 from evalkit.records.transcript import JsonObject
 
 

@@ -1,4 +1,4 @@
-"""What a run comes to: the numbers that the gate judges and the reports show.
+"""What a run comes to: the numbers that the gate judges and the reports show, and the verdict.
 
 Frozen value types that the analysis fills; no arithmetic beyond counting what they hold. Costs are USD, times
 milliseconds, shares 0 to 1. None means that nothing is known, and is never to be shown as 0.
@@ -11,13 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from evalkit.records.place import Place
-from evalkit.records.prompt import PromptVersion
+from evalkit.records.project import CaseKey, Place, PromptVersion
 from evalkit.records.run import RunEnd, RunHeader, SuiteRecord, Trial
 from evalkit.records.score import Agreement, CaseVerdict, Level, TrialVerdict
-
-CaseKey = tuple[str, str]
-"""Suite path and case id."""
 
 TokenKind = Literal["input", "cache write", "cache read", "output"]
 
@@ -354,3 +350,18 @@ class GateResult:
     sentence: str
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Information:
+    """One version that was measured for information only.
+
+    `sentence` begins with its reference and says what came of it, `run` is the folder of its own records, below that of
+    the run it stands beside; empty when it could not be played.
+    """
+
+    prompt_ref: str
+    sentence: str
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    run: str = ""

@@ -5,16 +5,16 @@ from evalkit.stats.exact import (
     Margins,
     Stratum,
     adjusted_case_p,
+    benjamini_hochberg,
     breadth_p,
     break_p,
     break_score,
     break_scores,
     case_p,
     gate_p,
+    holm,
     null_law,
 )
-from evalkit.stats.lists import mean, percentile, share, thin_out
-from evalkit.stats.multiplicity import benjamini_hochberg, holm
 from evalkit.stats.paired import Estimate, paired_interval, ratio_interval, ratio_of_totals
 from evalkit.stats.planning import SuiteShape, cases_for, detectable_difference, detectable_drop, shape_of
 from evalkit.stats.proportions import (
@@ -24,7 +24,11 @@ from evalkit.stats.proportions import (
     clean_trials_for,
     exact_interval,
     exact_lower_bound,
+    mean,
+    percentile,
     rate_shown_by,
+    share,
+    thin_out,
     wilson_interval,
 )
 

@@ -4,6 +4,8 @@ A stratum is one case: `a` passes of `k_a` baseline trials and `b` passes of `k_
 passes there were together, the candidate's are hypergeometric, independently over cases, whatever the pass
 probabilities are. Sums over cases are convolutions of those laws; cases with equal margins share one, which is kept
 with its powers. No simulation anywhere, so equal data gives equal numbers. Knows nothing of prompts or stages.
+
+Several p values at once: Holm (no wrong claim at all) and Benjamini-Hochberg (few wrong among the claims).
 """
 
 from __future__ import annotations
@@ -184,3 +186,23 @@ def _power(law: Law, count: int) -> Law:
 def _convolve(laws: Iterable[Law]) -> Law:
     """Return the law of a sum of independent values, the short ones first."""
     return reduce(np.convolve, sorted(laws, key=len), np.ones(1))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Return Holm's adjusted p values, in the order given."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    adjusted, highest = [1.0] * len(values), 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def benjamini_hochberg(values: Sequence[float]) -> list[float]:
+    """Return Benjamini-Hochberg's q values, in the order given."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    adjusted, lowest = [1.0] * len(values), 1.0
+    for rank, index in reversed(list(enumerate(order, 1))):
+        lowest = min(lowest, len(values) / rank * values[index])
+        adjusted[index] = lowest
+    return adjusted

@@ -17,7 +17,7 @@ import orjson
 
 from evalkit.errors import NoVerdict, UsageError
 from evalkit.records import SCHEMA_VERSION, JsonObject, PromptVersion, Request, RequestLine, RunLine, ToolCall, Turn
-from evalkit.records.codec import from_json
+from evalkit.records.run import from_json
 
 FROM_PROMPT = {"from": "prompt"}
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import orjson
 
 from evalkit.records import PromptVersion, RequestLine, RunHeader, RunLine, ToolLine, TrialEnd, TrialStart, TurnStart
-from evalkit.records.codec import to_json
+from evalkit.records.run import to_json
 from evalkit.store.lines import SessionBodies, plain, shallow
 from evalkit.store.redaction import Hasher, Scrubber
 

@@ -25,7 +25,7 @@ from evalkit.records import (
     TrialStart,
     TurnStart,
 )
-from evalkit.records.codec import to_json
+from evalkit.records.run import to_json
 from evalkit.store.folders import RUN_FILE
 from evalkit.store.lines import SessionBodies, plain, shallow
 from evalkit.store.redaction import Scrubber

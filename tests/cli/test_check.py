@@ -18,7 +18,7 @@ from evalkit.cli.project_root import find_root
 from evalkit.cli.schema import FORMATS, schema
 from evalkit.errors import UsageError
 from evalkit.records import Place, Problem, TrialKey, TrialStart, TurnStart
-from evalkit.records.codec import to_json
+from evalkit.records.run import to_json
 from evalkit.yamlsource import load_yaml
 from tests.project_files import SUITE, write_files, write_project
 

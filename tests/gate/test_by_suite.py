@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from evalkit.analysis import ArmTrials, collect_arms
 from evalkit.gate import Opponents, compare_recorded
-from evalkit.gate.by_suite import compare_suites
+from evalkit.gate.breakdown import compare_suites
 from evalkit.records import (
     Arm,
     BaselineRecord,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from evalkit.analysis import collect_arms
 from evalkit.gate import Opponents, compare_recorded, gate_settings
-from evalkit.gate.promises import tell_broken, tell_promises
+from evalkit.gate.recorded import tell_broken, tell_promises
 from evalkit.records import (
     Arm,
     BaselineRecord,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from evalkit.gate import decision_in_words, outlook, outlook_in_words, remarks
-from evalkit.gate.forecast import break_cases, drop_by, forecast
+from evalkit.gate.power import break_cases, drop_by, forecast
 from evalkit.records import (
     CaseChange,
     ComparedCase,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from evalkit.analysis import collect_arms, compare_rules, compare_tags
+from evalkit.analysis import collect_arms
 from evalkit.gate import Compared, Opponents, compare_finished
-from evalkit.gate.by_suite import compare_suites
+from evalkit.gate.breakdown import compare_rules, compare_suites, compare_tags
 from evalkit.records import (
     Attempt,
     BaselineRecord,

@@ -33,7 +33,7 @@ from evalkit.records import (
     TurnStart,
     Usage,
 )
-from evalkit.records.codec import from_json
+from evalkit.records.run import from_json
 from evalkit.store import Hasher, LogWriter, read_lines, read_session, record_files
 from evalkit.store.redaction import Scrubber
 

@@ -1,0 +1,68 @@
+"""What stands in the files of a project: places and what is wrong there, names of cases, prompt versions as sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from posixpath import normpath
+from typing import Literal
+
+from evalkit.records.transcript import JsonObject
+
+CaseKey = tuple[str, str]
+"""Suite path and case id, which name a case within a run."""
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A position in a file; `line` and `column` count from 1, 0 means the whole file."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def below(self, folder: str) -> Place:
+        """Return the place as seen from above `folder` (`services/shop/`); an absolute place and none stay."""
+        if not folder or not self.file or self.file.startswith("/"):
+            return self
+        return replace(self, file=normpath(folder + self.file))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong (or questionable) in a file of the project.
+
+    `source_line` is the text of the line, so that a caret can be drawn under `place.column`.
+    """
+
+    place: Place
+    message: str
+    severity: Literal["error", "warning"] = "error"
+    source_line: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class PromptVersion:
+    """A system prompt with its tools and parameters, rendered: everything of a request but the messages.
+
+    `sha` is the identity: SHA-256 over the exact JSON of model, params, system, tools and, where there is one, memory.
+    `ref` is how a person names it (`support@v4`). `params` are the fields of the request body beside model, system,
+    tools and messages (`max_tokens`, `output_config`, `thinking`, top-level `cache_control`). `system` holds the text
+    blocks with their cache markers, `tools` the Messages API tool objects. `memory` is how a long conversation is kept
+    short, empty for not at all: `{"window": N}`, `{"summary": {...}}` or `{"compact": {...}}`, every value filled in.
+    `files` maps each source file to the SHA-256 of its bytes; `text` is the rendered system prompt as one string.
+    """
+
+    sha: str
+    ref: str
+    description: str
+    model: str
+    params: JsonObject
+    system: tuple[JsonObject, ...]
+    tools: tuple[JsonObject, ...]
+    inputs: JsonObject = field(default_factory=dict)
+    files: JsonObject = field(default_factory=dict)
+    text: str = ""
+    memory: JsonObject = field(default_factory=dict)
