@@ -36,7 +36,7 @@ def schema_of(name: str) -> dict[str, Any]:
 
         return json_schema(SuiteFile, "evalkit suite")
     if name == "voice":
-        from evalkit.suites.voice_schema import VoiceFile
+        from evalkit.suites.voice import VoiceFile
 
         return json_schema(VoiceFile, "evalkit brand voice")
     if name == "prompt":

@@ -6,8 +6,7 @@ save that a pattern which runs into its time limit is not measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -15,53 +14,21 @@ import orjson
 from evalkit.errors import EvalkitError
 from evalkit.graders import (
     cost,
-    grounding,
-    guarded,
     judge,
     outcome,
-    readability,
     sequence,
     team,
     tools,
     usage,
-    voice,
 )
-from evalkit.graders import voice_forms as forms
-from evalkit.graders.findings import all_hold, not_measured
+from evalkit.graders.findings import not_measured
 from evalkit.graders.grader import ReplyGrader, Requirement
 from evalkit.graders.registry import BY_KIND
-from evalkit.graders.replies import replied_turns
 from evalkit.reading.patterns import Undecided
-from evalkit.records import Assertion, Finding, JsonObject, Request, Score, Transcript, TrialVerdict, Turn
+from evalkit.records import Assertion, Finding, Score, Transcript
 
-ReplyRule = Callable[[JsonObject, str, int], Finding]
-TurnRule = Callable[[JsonObject, Turn, Transcript], Finding]
-ConversationRule = Callable[[JsonObject, forms.Replies], Finding]
 TranscriptGrader = Callable[[Transcript, Assertion], Finding]
 
-_EVERY_REPLY: Mapping[str, ReplyRule] = {
-    "voice.substitution": voice.substitution,
-    "voice.occurrence": voice.occurrence,
-    "voice.length": voice.length,
-    "voice.repetition": forms.repetition,
-    "voice.capitalization": forms.capitalization,
-    "voice.metric": readability.metric,
-    "voice.readability": readability.readability,
-}
-_REPLY_RULES: Mapping[str, ReplyRule] = _EVERY_REPLY
-_TURN_RULES: Mapping[str, TurnRule] = {
-    "voice.language": guarded.spoken_language,
-    "voice.links": guarded.links,
-    "voice.leak": guarded.leak,
-    "voice.personal_data": guarded.personal_data,
-    "grounded": grounding.grounded,
-    "voice.judge": judge.voice_rule,
-}
-_CONVERSATION_RULES: Mapping[str, ConversationRule] = {
-    "voice.consistency": forms.consistency,
-    "voice.conditional": forms.conditional,
-}
-_ABOUT_REPLIES = _REPLY_RULES.keys() | _TURN_RULES.keys() | _CONVERSATION_RULES.keys()
 _TRANSCRIPT_GRADERS: Mapping[str, TranscriptGrader] = {
     "tools.none": tools.none,
     "tools.calls": tools.calls,
@@ -92,7 +59,7 @@ _TRANSCRIPT_GRADERS: Mapping[str, TranscriptGrader] = {
     "budget.time_ms": usage.time_ms,
 }
 
-KINDS = frozenset(_ABOUT_REPLIES) | frozenset(_TRANSCRIPT_GRADERS) | BY_KIND.keys()
+KINDS = frozenset(_TRANSCRIPT_GRADERS) | BY_KIND.keys()
 """Every kind of assertion that can be graded."""
 
 
@@ -126,8 +93,6 @@ def grade(transcript: Transcript, assertion: Assertion) -> Score:
     """
     if assertion.kind in BY_KIND:
         return requirement_of(assertion).score(transcript)
-    if assertion.kind in _ABOUT_REPLIES:
-        return Score(assertion, _judge_replies(transcript, assertion))
     try:
         return Score(assertion, _grader(assertion)(transcript, assertion))
     except Undecided as undecided:
@@ -141,13 +106,9 @@ def grade_text_rule(assertion: Assertion, text: str) -> Finding:
     """
     if assertion.kind in BY_KIND and issubclass(BY_KIND[assertion.kind], ReplyGrader):
         return requirement_of(assertion).grader.grade_text(text)  # type: ignore[attr-defined,no-any-return]
-    if assertion.kind not in _ABOUT_REPLIES:
-        raise EvalkitError(
-            f"{assertion.place}: {assertion.kind!r} can't judge a single text; expected a text or voice rule"
-        )
-    content = ({"type": "text", "text": text},)
-    turn = Turn(1, "", (Request(1, 1, {}, content, stop_reason="end_turn"),))
-    return grade(Transcript("", "", (turn,)), replace(assertion, turn=None)).finding
+    raise EvalkitError(
+        f"{assertion.place}: {assertion.kind!r} can't judge a single text; expected a text or voice rule"
+    )
 
 
 def _grader(assertion: Assertion) -> TranscriptGrader:
@@ -155,43 +116,3 @@ def _grader(assertion: Assertion) -> TranscriptGrader:
         known = ", ".join(sorted(KINDS))
         raise EvalkitError(f"{assertion.place}: there is no grader for {assertion.kind!r}; expected one of {known}")
     return _TRANSCRIPT_GRADERS[assertion.kind]
-
-
-def _judge_replies(transcript: Transcript, assertion: Assertion) -> Finding:
-    judged = replied_turns(transcript, assertion.turn)
-    skipped = frozenset(assertion.params.get("skip_turns") or ())
-    turns = [turn for turn in judged.turns if turn.n not in skipped]
-    if judged.turns and not turns and not judged.missing:
-        return Finding(TrialVerdict.PASSED, "switched off in every turn", turn=assertion.turn)
-    if assertion.kind in _CONVERSATION_RULES:
-        return all_hold([_judge_conversation(assertion, turns)] if turns else [], judged.missing)
-    findings = [_judge_turn(assertion, turn, transcript) for turn in turns]
-    return all_hold(findings, judged.missing)
-
-
-def _judge_conversation(assertion: Assertion, turns: Sequence[Turn]) -> Finding:
-    empty = next((turn for turn in turns if not turn.reply.strip()), None)
-    if empty is not None:
-        return Finding(TrialVerdict.FAILED, "an empty reply", "a reply", turn=empty.n)
-    try:
-        return _CONVERSATION_RULES[assertion.kind](assertion.params, [(turn.n, turn.reply) for turn in turns])
-    except Undecided as undecided:
-        return not_measured(str(undecided), assertion.turn)
-
-
-def _judge_turn(assertion: Assertion, turn: Turn, transcript: Transcript) -> Finding:
-    if assertion.kind in _REPLY_RULES:
-        return _judge_reply(_REPLY_RULES[assertion.kind], assertion.params, turn.reply, turn.n)
-    about_turn = _TURN_RULES[assertion.kind]
-    return _judge_reply(
-        lambda params, _reply, _n: about_turn(params, turn, transcript), assertion.params, turn.reply, turn.n
-    )
-
-
-def _judge_reply(rule: ReplyRule, params: JsonObject, reply: str, turn: int) -> Finding:
-    if not reply.strip():
-        return Finding(TrialVerdict.FAILED, "an empty reply", "a reply", turn=turn)
-    try:
-        return rule(params, reply, turn)
-    except Undecided as undecided:
-        return not_measured(str(undecided), turn)

@@ -13,14 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, combinations
-from typing import NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
+from pydantic import BeforeValidator, Field
+
+from evalkit.graders.grader import ReplyGrader
 from evalkit.graders.kept import once_per_transcript
 from evalkit.graders.text import to_spans
 from evalkit.reading.facts import NUMBER_WORDS, Fact, facts_in, names_in, shifted
-from evalkit.records import Finding, JsonObject, Transcript, TrialVerdict, Turn
+from evalkit.records import Finding, Transcript, TrialVerdict, Turn
+from evalkit.yamlsource import refusal, unwrapped
 
-KINDS = ("amounts", "dates", "times", "identifiers", "names")
 _KIND_OF = {"amount": "amounts", "date": "dates", "time": "times", "identifier": "identifiers", "name": "names"}
 _KIND_OF |= {"range": "amounts", "marker": "amounts"}
 _HEDGE = re.compile(
@@ -74,24 +77,46 @@ class _Reply(NamedTuple):
     loose: tuple[Fact, ...]
 
 
-def grounded(params: JsonObject, turn: Turn, transcript: Transcript) -> Finding:
+FactKind = Literal["amounts", "dates", "times", "identifiers", "names"]
+_KINDS: tuple[FactKind, ...] = get_args(FactKind)
+
+
+def _facts(value: Any) -> Any:
+    value = unwrapped(value)
+    if value is True:
+        return [*_KINDS]
+    if isinstance(value, list) and value:
+        return value
+    raise refusal(f"'grounded' must be true, or a list of {', '.join(_KINDS)}.")
+
+
+class Grounded(ReplyGrader):
     """Require that every amount, date, time, identifier and name in the reply comes from a source.
 
     Why: a made-up number costs money. Example: `grounded: true`. Sources are tool results, the system prompt and what
     the user said; formats, units, rounding (`about 42`) and sums of stated amounts are allowed. Names are runs of
     capitalised words inside a sentence. Instead of one number that must be there, use `says`.
     """
-    kinds = frozenset(params.get("kinds") or KINDS)
-    reply = _replies(transcript)[turn.n]
-    loose = [fact for fact in reply.loose if _KIND_OF[fact.kind] in kinds]
-    if not loose:
-        number = sum(fact.kind != "name" or "names" in kinds for fact in reply.stated)
-        return Finding(TrialVerdict.PASSED, f"{number} facts found", "every fact has a source", turn=turn.n)
-    spans = tuple((fact.start, fact.end) for fact in sorted(loose, key=lambda fact: fact.start))
-    shown = ", ".join(
-        dict.fromkeys(f'{_KIND_OF[fact.kind][:-1]} "{turn.reply[fact.start : fact.end]}"' for fact in loose)
+
+    kind = "grounded"
+    grounded: Annotated[
+        list[FactKind], BeforeValidator(_facts, json_schema_input_type=Literal[True] | list[FactKind])
+    ] = Field(
+        description="What the reply states is in a tool result, the prompt or what the user said; or only some kinds.",
+        examples=[True],
     )
-    return Finding(TrialVerdict.FAILED, shown, "every fact has a source", to_spans(spans, turn.n), turn.n)
+
+    def judge_turn(self, turn: Turn, transcript: Transcript) -> Finding:
+        expected = "every fact has a source"
+        reply = _replies(transcript)[turn.n]
+        loose = [fact for fact in reply.loose if _KIND_OF[fact.kind] in self.grounded]
+        if not loose:
+            number = sum(fact.kind != "name" or "names" in self.grounded for fact in reply.stated)
+            return Finding(TrialVerdict.PASSED, f"{number} facts found", expected, turn=turn.n)
+        named = (f'{_KIND_OF[fact.kind][:-1]} "{turn.reply[fact.start : fact.end]}"' for fact in loose)
+        spans = tuple((fact.start, fact.end) for fact in sorted(loose, key=lambda fact: fact.start))
+        shown = ", ".join(dict.fromkeys(named))
+        return Finding(TrialVerdict.FAILED, shown, expected, to_spans(spans, turn.n), turn.n)
 
 
 def _sure(amounts: list[float], known: _Known) -> list[float]:

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from evalkit.graders.findings import not_measured
 from evalkit.graders.replies import complete_turns, replied_turns
+from evalkit.graders.rule import VoiceRule
 from evalkit.records import Assertion, Finding, JsonObject, Judgement, Span, Transcript, TrialVerdict, Turn
+from evalkit.yamlsource import Count, Text, refusal
 
 KINDS = ("judge", "voice.judge")
 _GAP = re.compile(r"\s*(?:\.\.\.|…|\[\.\.\.\]|\[…\])\s*")
@@ -47,13 +53,30 @@ def statement(transcript: Transcript, assertion: Assertion) -> Finding:
     return _decide(assertion.params, assertion.turn, transcript)
 
 
-def voice_rule(params: JsonObject, turn: Turn, transcript: Transcript) -> Finding:
+class JudgeRule(VoiceRule):
     """Require that a judge holds a brand-voice rule's message true of a reply.
 
     Why: tone is more than words. Example: `extends: judge` with `message: The first sentence answers the question`.
     Instead of a judge for words, sentences and lengths, use the rules that count.
     """
-    return _decide(params, turn.n, transcript)
+
+    kind = "voice.judge"
+    given = VoiceRule.given | {"criterion", "model", "votes"}
+    extends: Literal["judge"]
+    criterion: SkipJsonSchema[Text] = Field("", description="The message, once it is known who judges it.")
+    model: SkipJsonSchema[Text] = Field("", description="Which model judges.")
+    votes: SkipJsonSchema[Count] = Field(1, description="How often it is asked.")
+
+    @model_validator(mode="after")
+    def _is_a_statement(self) -> JudgeRule:
+        if self.good or self.bad:
+            key = "good" if self.good else "bad"
+            raise refusal("a judge is tried with evalkit label, not with `good` and `bad`.", key)
+        return self
+
+    def judge_turn(self, turn: Turn, transcript: Transcript) -> Finding:
+        asked = {"criterion": self.criterion, "model": self.model, "votes": self.votes}
+        return _decide(asked, turn.n, transcript)
 
 
 def votes_on(transcript: Transcript, params: JsonObject, turn: int | None) -> tuple[Judgement, ...]:

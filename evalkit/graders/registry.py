@@ -14,10 +14,14 @@ from pydantic.fields import FieldInfo
 from evalkit.graders.counts import CountUnits, MaxWords
 from evalkit.graders.form import Format, Language, LetterCase, Paragraph, Postscript
 from evalkit.graders.grader import Grader
+from evalkit.graders.grounding import Grounded
+from evalkit.graders.judge import JudgeRule
+from evalkit.graders.privacy import Leak, Links, PersonalData
+from evalkit.graders.style import Capitalization, LanguageRule, Length, Metric, Readability
 from evalkit.graders.text import EndsWith, NeverSays, Says, SaysAny, StartsWith
 from evalkit.graders.tools import MaxCalls
 from evalkit.graders.usage import Requests
-from evalkit.graders.voice import Existence
+from evalkit.graders.wordings import Conditional, Consistency, Existence, Occurrence, Repetition, Substitution
 from evalkit.yamlsource import FileModel
 
 GRADERS: tuple[type[Grader], ...] = (
@@ -33,9 +37,24 @@ GRADERS: tuple[type[Grader], ...] = (
     Language,
     Postscript,
     Paragraph,
+    Grounded,
     MaxCalls,
     Requests,
     Existence,
+    Substitution,
+    Occurrence,
+    Repetition,
+    Consistency,
+    Conditional,
+    Capitalization,
+    Metric,
+    Readability,
+    Length,
+    LanguageRule,
+    Links,
+    Leak,
+    PersonalData,
+    JudgeRule,
 )
 """In the order in which a case's assertions stand."""
 

@@ -1,25 +1,40 @@
-"""What all brand-voice rules have, and those that look at parts of a reply or at wordings.
+"""What all brand-voice rules have: keys, scopes, exceptions, messages, and what could be written instead.
 
-A rule is a grader whose mapping is an entry of a voice file's `rules`; the kinds are in the modules beside this one.
+A rule is a grader whose mapping is an entry of a voice file's `rules`; the kinds are in `wordings.py`, `form.py` … .
+Kinds, keys and fixers are Vale's (vale.sh/docs, read November 2026) and our own for chats; `ignorecase` is true by
+default, unlike Vale's, as brand rules mean words wherever they stand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from evalkit.graders.fixes import EDITS, action_fault, fix_of
-from evalkit.graders.grader import Fault, ReplyGrader, pattern_faults
-from evalkit.reading.blocks import SCOPES, Block, is_scope, scoped
-from evalkit.reading.patterns import shields
+from evalkit.graders.findings import all_hold, joined, not_measured
+from evalkit.graders.grader import Fault, ReplyGrader, empty_reply, pattern_faults
+from evalkit.graders.text import to_spans
+from evalkit.reading import SCOPES, is_scope
+from evalkit.reading.blocks import Block, scoped
+from evalkit.reading.patterns import Undecided, compile_pattern, replace_all, shields
 from evalkit.reading.sentences import Range
 from evalkit.records import Finding, Level, Transcript, TrialVerdict, Turn
 from evalkit.yamlsource import FileModel, Flag, Text, did_you_mean, refusal
 
 Patterns = Annotated[list[Annotated[Text, Field(min_length=1)]], Field(min_length=1)]
+
+_ACTIONS = ("replace", "remove", "edit", "suggest", "convert")
+_EDITS: Mapping[str, tuple[int, Callable[..., str]]] = {
+    "regex": (2, lambda found, pattern, template: replace_all(pattern, found, template)),
+    "trim": (1, lambda found, letters: found.strip(letters)),
+    "trim_left": (1, lambda found, letters: found.lstrip(letters)),
+    "trim_right": (1, lambda found, letters: found.rstrip(letters)),
+    "remove": (1, lambda found, letters: found.translate(dict.fromkeys(map(ord, letters)))),
+    "truncate": (1, lambda found, end: found.partition(end)[0]),
+}
+"""Every way to edit, the first parameter of `edit`: how many values follow it, and what it makes of a found text."""
 
 
 class Action(FileModel):
@@ -33,7 +48,7 @@ class Action(FileModel):
     )
     params: list[Text] = Field(
         [],
-        description=f"Replacements, or how to edit ({', '.join(EDITS)}) and with what.",
+        description=f"Replacements, or how to edit ({', '.join(_EDITS)}) and with what.",
         examples=[["regex", "a(b)", "$1"]],
     )
 
@@ -44,12 +59,50 @@ class Action(FileModel):
             raise refusal(fault)
         return self
 
+    def told(self, found: str, preferred: Sequence[str]) -> str:
+        """Return how a found text would be mended, as the end of a message; empty where there is nothing to say.
+
+        `preferred` are the wordings that a substitution has for it. Raises Undecided when an edit's pattern is slow.
+        """
+        texts: Sequence[str] = ()
+        match self.name:
+            case "remove":
+                return "; leave it out"
+            case "replace":
+                texts = self.params or preferred
+            case "edit":
+                way, *values = self.params
+                texts = [_EDITS[way][1](found, *values)]
+        shown = " or ".join(f'"{text}"' for text in texts if text.strip())
+        return f"; write {shown} instead" if shown else ""
+
+
+def action_fault(name: str, params: Sequence[str]) -> str:
+    """Return why an action can't be told, as the end of a sentence; empty when it can."""
+    if name not in _ACTIONS:
+        return f"has the unknown name {name!r}; expected {', '.join(_ACTIONS)}."
+    if name != "edit":
+        return ""
+    way, *values = params or ("",)
+    if way not in _EDITS:
+        return f"edits by {way!r}; expected {', '.join(_EDITS)}."
+    if len(values) != _EDITS[way][0]:
+        return f"has {len(values)} values behind {way!r}; expected {_EDITS[way][0]}."
+    try:
+        compile_pattern(values[0] if way == "regex" else "")
+    except Undecided as undecided:
+        return f"can't edit: {undecided}"
+    return ""
+
 
 class VoiceRule(ReplyGrader):
     """What every rule has."""
 
     called: ClassVar[str] = "a rule"
     given = frozenset({"skip_turns"})
+    placeholders: ClassVar[int] = 1
+    """How many texts there are to put into the message."""
+
     id: Text = Field(
         pattern=r"^[\w][\w.-]{0,79}$", description="Its name, unique in the file.", examples=["no-empty-apology"]
     )
@@ -69,9 +122,6 @@ class VoiceRule(ReplyGrader):
     bad: list[Text] = Field([], description="Texts that break the rule; `evalkit check` tries them.")
     skip_turns: SkipJsonSchema[list[int]] = Field([], description="Turns in which a case switches the rule off.")
 
-    placeholders: ClassVar[int] = 1
-    """How many texts there are to put into the message."""
-
     def label(self) -> str:
         return f"voice/{self.id}"
 
@@ -87,14 +137,24 @@ class VoiceRule(ReplyGrader):
         )
 
     def problems(self) -> Iterator[Fault]:
+        for path, pattern, on_key in self.patterns():
+            yield from pattern_faults(path, pattern, on_key=on_key)
         if self.message.count("%s") > self.placeholders:
             yield Fault(("message",), "has more %s than there are texts to put in.")
 
+    def patterns(self) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:
+        """Yield every regular expression of the rule, with where it stands and whether it is a key."""
+        yield from ()
+
     def judge_turns(self, turns: Sequence[Turn], transcript: Transcript, missing: str) -> Finding:
-        kept = [turn for turn in turns if turn.n not in self.skip_turns]
+        kept = [turn for turn in turns if turn.n not in self.skip_turns] if self.skip_turns else turns
         if turns and not kept and not missing:
             return Finding(TrialVerdict.PASSED, "switched off in every turn")
-        return super().judge_turns(kept, transcript, missing)
+        return self.judge_where_on(kept, transcript, missing)
+
+    def judge_where_on(self, turns: Sequence[Turn], transcript: Transcript, missing: str) -> Finding:
+        """Judge the turns in which the rule is not switched off."""
+        return super().judge_turns(turns, transcript, missing)
 
     def said(self, *values: str) -> str:
         """Return the message with its `%s` filled in order; values that no `%s` asks for are left out."""
@@ -105,8 +165,20 @@ class VoiceRule(ReplyGrader):
         return "".join(filled)
 
     def mended(self, found: str, preferred: Sequence[str] = ()) -> str:
-        """Return how the rule's action would mend a found text, as the end of a message; see `fixes.fix_of`."""
-        return fix_of({"action": self.action.model_dump()}, found, preferred) if self.action else ""
+        """Return how the rule's action would mend a found text, as the end of a message; empty without an action."""
+        return self.action.told(found, preferred) if self.action else ""
+
+    def held(self, reply: str, turn: int, broken_at: Sequence[Range], expected: str, kept: str = "none") -> Finding:
+        """Return that the rule is broken by what stands at these places, or, without any, that it is kept."""
+        if not broken_at:
+            return Finding(TrialVerdict.PASSED, kept, expected, turn=turn)
+        texts = [reply[slice(*at)] for at in broken_at]
+        note = joined((self.about(text) + self.mended(text) for text in texts), "\n")
+        return Finding(TrialVerdict.FAILED, quoted_all(texts), expected, to_spans(tuple(broken_at), turn), turn, note)
+
+    def about(self, found: str) -> str:
+        """Return the message about a found text."""
+        return self.said(found)
 
 
 def _scope(value: Any) -> Any:
@@ -117,7 +189,7 @@ def _scope(value: Any) -> Any:
 
 
 class ScopedRule(VoiceRule):
-    """A rule that may look at parts of the reply only."""
+    """A rule that may look at parts of the reply only, and that lets some found texts stand."""
 
     scope: Annotated[Text | list[Text], BeforeValidator(_scope)] = Field(
         "reply",
@@ -125,24 +197,47 @@ class ScopedRule(VoiceRule):
         "~ leaves out, & joins.",
         examples=["sentence"],
     )
+    ignorecase: Flag = Field(True, description="Whether upper and lower case are the same (Vale's default is false).")
 
     def blocks(self, reply: str) -> Sequence[Block]:
         """Return the parts of a reply that the scope speaks of."""
         return scoped(reply, self.scope if isinstance(self.scope, str) else tuple(self.scope))
 
 
-class WordRule(ScopedRule):
-    """A rule about wordings."""
+class Excepting(ScopedRule):
+    """A rule that lets some of what it finds stand."""
 
-    ignorecase: Flag = Field(True, description="Whether upper and lower case are the same (Vale's default is false).")
-    nonword: Flag = Field(False, description="Match anywhere, not only whole words.", examples=[True])
     exceptions: list[Text] = Field([], description="Found texts that are fine.", examples=[["purchase order"]])
 
-    def problems(self) -> Iterator[Fault]:
-        yield from super().problems()
-        for n, text in enumerate(self.exceptions):
-            yield from pattern_faults(("exceptions", n), text)
+    def patterns(self) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:
+        yield from ((("exceptions", n), text, False) for n, text in enumerate(self.exceptions))
 
     def is_excepted(self, text: str, at: Range) -> bool:
         """Return whether one of the exceptions lets a match stand."""
+        if not self.exceptions:
+            return False
         return shields(tuple(self.exceptions), text[slice(*at)], text, at, ignore_case=self.ignorecase)
+
+
+class ConversationRule(ScopedRule):
+    """A rule that judges all replies together. `judge_replies` gets turn numbers with their replies, in order."""
+
+    def judge_replies(self, replies: Sequence[tuple[int, str]]) -> Finding:
+        """Judge the replies, none of which is empty."""
+        raise NotImplementedError
+
+    def judge_where_on(self, turns: Sequence[Turn], transcript: Transcript, missing: str) -> Finding:
+        if not turns:
+            return all_hold([], missing)
+        empty = next((turn for turn in turns if not turn.reply.strip()), None)
+        if empty is not None:
+            return all_hold([empty_reply(empty.n)], missing)
+        try:
+            return all_hold([self.judge_replies([(turn.n, turn.reply) for turn in turns])], missing)
+        except Undecided as undecided:
+            return all_hold([not_measured(str(undecided))], missing)
+
+
+def quoted_all(texts: Iterable[str]) -> str:
+    """Return the different texts in quotation marks, a handful of them."""
+    return joined(f'"{text}"' for text in dict.fromkeys(texts))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import FileProblems, UsageError
-from evalkit.graders import action_fault
+from evalkit.graders.rule import action_fault
 from evalkit.reading import is_scope
 from evalkit.suites.voice import read_voice
 from evalkit.yamlsource import Source, SourceText, load_yaml, parse_yaml, pattern_fault

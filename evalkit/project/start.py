@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evalkit.errors import UsageError
 from evalkit.suites.schema import SuiteFile
-from evalkit.suites.voice_schema import VoiceFile
+from evalkit.suites.voice import VoiceFile
 from evalkit.yamlsource import FileModel, json_schema
 
 FILES = {

@@ -15,8 +15,7 @@ from evalkit.records import Place, Problem
 from evalkit.suites.against_prompt import check_against_prompt, check_inputs
 from evalkit.suites.load import find_suites, find_voices, is_voice_file, read_suite, relative_name
 from evalkit.suites.values import Suite
-from evalkit.suites.voice import load_voice
-from evalkit.suites.voice_check import check_examples, unused_rules
+from evalkit.suites.voice import check_examples, load_voice, unused_rules
 
 PROMPTS = "prompts"
 

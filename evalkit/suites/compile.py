@@ -65,9 +65,6 @@ def compile_expect(
     ):
         message = "`normalise` says how texts are read, but nothing is expected of a text here."
         found.problems.append(source.problem((*path, "normalise"), message, key=True))
-    if expect.grounded is not None:
-        kinds = {"kinds": list(expect.grounded.kinds or ())}
-        made.append(Assertion("grounded", kinds, source.key_place((*path, "grounded")), "grounded"))
     if expect.tools is not None:
         made.extend(requirements(source, expect.tools, "tools", (*path, "tools"), turn, found))
         made.extend(compile_tools(source, expect.tools, (*path, "tools"), found))

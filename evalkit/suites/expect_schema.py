@@ -5,13 +5,13 @@ Only the shape of the file; what each expectation means is in `compile.py`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from evalkit.graders.registry import keys_of
 from evalkit.suites.tools_schema import AnyTools, Outcome
-from evalkit.yamlsource import FileModel, JsonMap, Text, refusal
+from evalkit.yamlsource import FileModel, JsonMap, Text
 
 Texts = Annotated[list[Text], Field(min_length=1)]
 
@@ -38,27 +38,6 @@ class TeamCheck(FileModel):
     )
 
 
-FactKind = Literal["amounts", "dates", "times", "identifiers", "names"]
-
-
-class AllFacts(FileModel):
-    """`grounded: true`."""
-
-    called: ClassVar[str] = "grounded"
-    kinds: list[FactKind] | None = None
-
-
-def _facts(value: Any) -> Any:
-    if isinstance(value, list) and value:
-        return {"kinds": value}
-    if getattr(value, "value", None) is True:
-        return {}
-    raise refusal("'grounded' must be true, or a list of amounts, dates, times, identifiers, names.")
-
-
-AnyFacts = Annotated[AllFacts, BeforeValidator(_facts, json_schema_input_type=Literal[True] | list[FactKind])]
-
-
 class Expect(keys_of("")):  # type: ignore[misc]
     """What must be true of the reply (in a turn), or of the whole conversation (in a case or suite)."""
 
@@ -66,11 +45,6 @@ class Expect(keys_of("")):  # type: ignore[misc]
     refused: ClassVar[dict[str, str]] = {
         "similar": "'similar' does not exist; name texts with says_any.",
     }
-    grounded: AnyFacts | None = Field(
-        None,
-        description="What the reply states is in a tool result, the prompt or what the user said; or only some kinds.",
-        examples=[True],
-    )
     tools: AnyTools | None = Field(
         None, description="`none`, or which calls must and must not happen.", examples=["none"]
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from evalkit.errors import FileProblems
 from evalkit.graders import Requirement, requirement_of
-from evalkit.graders.judge import KINDS
+from evalkit.graders.judge import KINDS, JudgeRule
 from evalkit.graders.judge_question import WORDING
 from evalkit.labels import AGREEMENT_FLOOR, LABELS_FLOOR, labels_file, measure_agreement, read_labels
 from evalkit.records import Assertion, Level, Problem
@@ -41,10 +41,28 @@ class Judged:
 
     settings: JudgeSettings
     _made: dict[int, tuple[Assertion, Assertion]] = field(default_factory=dict)
+    _rules: dict[int, tuple[Requirement, Requirement]] = field(default_factory=dict)
 
     def requirement(self, requirement: Requirement) -> Requirement:
         """Return the requirement, completed if a judge answers it."""
-        return requirement_of(self(requirement.assertion)) if requirement.assertion.kind in KINDS else requirement
+        if requirement.assertion.kind not in KINDS:
+            return requirement
+        return (
+            self._rule(requirement, requirement.grader)
+            if isinstance(requirement.grader, JudgeRule)
+            else (requirement_of(self(requirement.assertion)))
+        )
+
+    def _rule(self, requirement: Requirement, rule: JudgeRule) -> Requirement:
+        known = self._rules.get(id(requirement))
+        if known is None:
+            settings, assertion = self.settings, requirement.assertion
+            asked = {"criterion": rule.message, "model": settings.model, "votes": settings.votes}
+            grader = rule.model_copy(update=asked)
+            level = assertion.level if settings.enforce else Level.WARNING
+            known = requirement, Requirement(replace(assertion, params=grader.params(), level=level), grader)
+            self._rules[id(requirement)] = known
+        return known[1]
 
     def __call__(self, assertion: Assertion) -> Assertion:
         """Return the assertion, completed if a judge answers it."""

@@ -1,70 +1,141 @@
-"""A voice file to brand-voice rules, and the rules to assertions about a case.
+"""Voice files: brand-voice rules as YAML, the ready-made packs that they may extend, and their examples.
 
-Knows which rule is switched off where; must not know how a rule is graded.
+A rule of a voice file is a grader (`graders.registry`, mapping `voice`), told by its `extends`; kinds and keys are
+Vale's and our own for chats. Knows where each rule stands and where it is switched off, not how it is graded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from importlib.resources import files
+from operator import or_
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from evalkit.graders import Requirement, requirement_of
-from evalkit.graders.form import language_faults
+from pydantic import BeforeValidator, Field, model_validator
+
+from evalkit.graders import Requirement
+from evalkit.graders.registry import graders_of
 from evalkit.graders.rule import VoiceRule
-from evalkit.records import Assertion, JsonObject, Level, Place, Problem
-from evalkit.suites.builtin import read_pack
-from evalkit.suites.compiled import pattern_problem
-from evalkit.suites.voice_rules import (
-    Capitalization,
-    Conditional,
-    Consistency,
-    Language,
-    Occurrence,
-    Repetition,
-    Substitution,
+from evalkit.records import JsonObject, Place, Problem, TrialVerdict
+from evalkit.suites.values import Suite
+from evalkit.yamlsource import (
+    FileModel,
+    Source,
+    SourceText,
+    Text,
+    ValuePath,
+    check_schema,
+    decode,
+    did_you_mean,
+    parse_yaml,
+    read_below,
+    refusal,
+    shown,
 )
-from evalkit.suites.voice_schema import VoiceFile
-from evalkit.yamlsource import Source, ValuePath, check_schema, did_you_mean, parse_yaml, read_below
+
+PACKS = (
+    "builtin/persona",
+    "builtin/refusals",
+    "builtin/promises",
+    "builtin/punctuation",
+    "builtin/formality",
+    "builtin/privacy",
+    "builtin/sign_off",
+)
+"""Every pack of ready-made rules, as a voice file names it under `extends`."""
+
+NOT_BUILT = {
+    "script": "runs a program, and a voice file is data",
+    "sequence": "needs parts of speech",
+    "spelling": "needs a dictionary",
+}
+"""Vale's kinds that there is no rule for, and why."""
+
+_KINDS = tuple(grader.key() for grader in graders_of("voice"))
+
+
+def _known_kind(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    for model in graders_of("voice"):
+        for key in model.given & value.keys():
+            raise refusal(f"unknown key {key!r} in a rule.", key)
+    kind = value.get("extends")
+    if isinstance(kind, str) and kind in NOT_BUILT:
+        why = f"not built yet: rules of kind {kind!r} ({NOT_BUILT[kind]}); there are {', '.join(_KINDS)}."
+        raise refusal(why, "extends")
+    if isinstance(kind, str) and kind not in _KINDS:
+        raise refusal(f"unknown kind {kind!r}{did_you_mean(kind, _KINDS)}; there are {', '.join(_KINDS)}.", "extends")
+    return value
+
+
+if TYPE_CHECKING:
+    AnyRule = VoiceRule
+else:  # the kinds of rules are those that are registered
+    _ONE_OF_THEM = reduce(or_, graders_of("voice"))
+    AnyRule = Annotated[Annotated[_ONE_OF_THEM, Field(discriminator="extends")], BeforeValidator(_known_kind)]
+
+
+def _known_pack(value: Any) -> Any:
+    if not isinstance(value, str) or value not in PACKS:
+        hint = did_you_mean(value, PACKS) if isinstance(value, str) else ""
+        raise refusal(f"unknown rules {value!r}{hint}; there are {', '.join(PACKS)}.")
+    return value
+
+
+class VoiceFile(FileModel):
+    """Brand-voice rules, applied to every reply of the assistant."""
+
+    called: ClassVar[str] = "the voice file"
+    description: Text = Field("", description="Whose voice it is.", examples=["How Tandle sounds"])
+    extends: list[Annotated[Literal[PACKS], BeforeValidator(_known_pack)]] = Field(  # type: ignore[valid-type]
+        [],
+        description="Ready-made rules that hold too; a rule of this file with the same id replaces one of them.",
+        examples=[["builtin/persona", "builtin/emoji"]],
+    )
+    without: list[Text] = Field(
+        [], description="Ids of ready-made rules that do not hold.", examples=[["persona-human"]]
+    )
+    rules: list[AnyRule] = Field([], description="The rules.")
+
+    @model_validator(mode="after")
+    def _without_what(self) -> VoiceFile:
+        if self.without and not self.extends:
+            raise refusal("`without` leaves out ready-made rules; name them with `extends` first.", "without")
+        return self
 
 
 @dataclass(frozen=True)
 class FileRule:
-    """A rule, ready for graders. `examples` are texts with where they stand and whether they keep the rule."""
+    """A rule and where it stands; `path` leads to it in its own file, None for one of a pack."""
 
-    id: str
-    kind: str
-    level: Level
-    message: str
-    params: JsonObject
+    grader: VoiceRule
     place: Place
-    examples: tuple[tuple[str, ValuePath, bool], ...]
-    grader: VoiceRule | None = None
+    path: ValuePath | None = None
+
+    @property
+    def id(self) -> str:
+        """Its id, unique in the file."""
+        return self.grader.id
 
     @cached_property
     def everywhere(self) -> Requirement:
         """The rule as a requirement on every turn: one value for all cases, of which there may be thousands."""
-        return self._requirement([])
+        return Requirement.of(self.grader, self.place)
 
     def requirement(self, skip_turns: Collection[int] = ()) -> Requirement:
         """Return the rule as a requirement on every turn but the skipped ones."""
-        return self._requirement(sorted(skip_turns)) if skip_turns else self.everywhere
-
-    def _requirement(self, skip_turns: list[int]) -> Requirement:
-        if self.grader is not None:
-            return Requirement.of(self.grader.model_copy(update={"skip_turns": skip_turns}), self.place)
-        params = {**self.params, "message": self.message, "skip_turns": skip_turns}
-        label = f"voice/{self.id}"
-        return requirement_of(
-            Assertion(f"voice.{self.kind}", params, self.place, label, level=self.level, rule=self.id)
-        )
+        if not skip_turns:
+            return self.everywhere
+        return Requirement.of(self.grader.model_copy(update={"skip_turns": sorted(skip_turns)}), self.place)
 
 
 @dataclass(frozen=True)
 class Voice:
-    """A voice file: its rules in order."""
+    """A voice file: its rules in order, those of packs first."""
 
     source: Source
     rules: tuple[FileRule, ...]
@@ -77,9 +148,20 @@ class Voice:
     def described(self) -> Mapping[str, JsonObject]:
         """Return what reports say of each rule."""
         return {
-            rule.id: {"kind": rule.kind, "level": rule.level.value, "message": rule.message, "place": str(rule.place)}
+            rule.id: {
+                "kind": rule.grader.key(),
+                "level": rule.grader.level,
+                "message": rule.grader.message,
+                "place": str(rule.place),
+            }
             for rule in self.rules
         }
+
+
+def read_pack(name: str) -> SourceText:
+    """Return the text of a pack; its name in messages is the one it is extended by."""
+    data = files("evalkit.suites").joinpath("packs", f"{name.removeprefix('builtin/')}.yaml").read_bytes()
+    return decode(data, f"{name}.yaml")
 
 
 def load_voice(root: Path, file: str) -> tuple[Voice | None, list[Problem]]:
@@ -97,7 +179,6 @@ def read_voice(source: Source) -> tuple[Voice | None, list[Problem]]:
         problems.append(source.problem(("rules",), "there are no rules; expected at least one."))
     ready = _ready_made(source, parsed, problems)
     first: dict[str, int] = {}
-    rules = []
     for index, rule in enumerate(parsed.rules):
         path = ("rules", index)
         if rule.id in first:
@@ -105,19 +186,19 @@ def read_voice(source: Source) -> tuple[Voice | None, list[Problem]]:
             message = f"rule id {rule.id!r} is already used on line {line}; ids must differ."
             problems.append(source.problem((*path, "id"), message))
         first.setdefault(rule.id, index)
-        problems.extend(_pattern_problems(source, rule, path))
-        rules.append(_rule(source, rule, path))
-    return Voice(source, (*(rule for rule in ready if rule.id not in first), *rules)), problems
+        problems += [source.problem((*path, *fault.path), fault.message, key=fault.on_key) for fault in rule.problems()]
+    own = (FileRule(rule, source.place(("rules", index)), ("rules", index)) for index, rule in enumerate(parsed.rules))
+    return Voice(source, (*(rule for rule in ready if rule.id not in first), *own)), problems
 
 
 def _ready_made(source: Source, file: VoiceFile, problems: list[Problem]) -> list[FileRule]:
-    """Return the rules of the packs a file extends, placed where the file names them; their examples are tried here."""
+    """Return the rules of the packs a file extends, placed where the file names them."""
     rules: list[FileRule] = []
     for index, name in enumerate(file.extends):
         pack, found = read_voice(parse_yaml(read_pack(name)))
         problems += found
         place = source.place(("extends", index))
-        rules += [replace(rule, place=place, examples=()) for rule in (pack.rules if pack else ())]
+        rules += [FileRule(rule.grader, place) for rule in (pack.rules if pack else ())]
     known = [rule.id for rule in rules]
     for index, rule_id in enumerate(file.without):
         if rule_id not in known:
@@ -126,68 +207,42 @@ def _ready_made(source: Source, file: VoiceFile, problems: list[Problem]) -> lis
     return [rule for rule in rules if rule.id not in file.without]
 
 
-def _rule(source: Source, rule: VoiceRule, path: ValuePath) -> FileRule:
-    examples = [
-        (text, (*path, key, index), keeps)
-        for key, texts, keeps in (("good", rule.good, True), ("bad", rule.bad, False))
-        for index, text in enumerate(texts)
+def check_examples(voice: Voice) -> list[Problem]:
+    """Return a problem for every good example that breaks its rule and every bad one that keeps it.
+
+    The rules of a file are tried, not those of packs: a rule is tested like code, where it is written.
+    """
+    return [problem for rule in voice.rules if rule.path is not None for problem in _try(voice.source, rule, rule.path)]
+
+
+def _try(source: Source, rule: FileRule, path: ValuePath) -> Iterator[Problem]:
+    good = [("good", index, text) for index, text in enumerate(rule.grader.good)]
+    bad = [("bad", index, text) for index, text in enumerate(rule.grader.bad)]
+    for key, index, text in good + bad:
+        keeps = key == "good"
+        finding = rule.grader.grade_text(text)
+        if finding.verdict is TrialVerdict.NOT_MEASURED:
+            message = f"rule {rule.id!r} can't be tried on this example: {finding.observed or finding.note}."
+        elif (finding.verdict is TrialVerdict.PASSED) == keeps:
+            continue
+        elif keeps:
+            found = f" ({finding.observed})" if finding.observed else ""
+            message = f"a good example breaks rule {rule.id!r}{found}; change the rule or the example."
+        else:
+            message = f"a bad example keeps rule {rule.id!r}: {shown(text)}; change the rule or the example."
+        yield source.problem((*path, key, index), message)
+
+
+def unused_rules(voice: Voice, suites: Iterable[Suite]) -> list[Problem]:
+    """Return a warning for every rule that applies to no case of the suites that name this voice file."""
+    file = voice.source.file
+    using = [suite for suite in suites if file in suite.files]
+    if not using:
+        return [voice.source.problem((), "no suite names this voice file; its rules are never applied.", "warning")]
+    cases = [case.record for suite in using for case in suite.cases]
+    applied = {one.rule for case in cases for one in case.assertions if one.place.file == file}
+    return [
+        voice.source.problem_at(rule.place, f"rule {rule.id!r} is switched off in every case; remove it.", "warning")
+        for rule in voice.rules
+        if rule.id not in applied
     ]
-    return FileRule(
-        rule.id,
-        _kind(rule),
-        Level(rule.level),
-        rule.message,
-        _params(rule),
-        source.place(path),
-        tuple(examples),
-        rule if rule.kind else None,
-    )
-
-
-def _kind(rule: VoiceRule) -> str:
-    return str(rule.model_dump(include={"extends"})["extends"])
-
-
-def _params(rule: VoiceRule) -> dict[str, Any]:
-    about = {"id", "extends", "message", "level", "description", "link", "action", "good", "bad"}
-    params = rule.model_dump(by_alias=True, exclude=about if rule.action is None else about - {"action"})
-    unused = [key for key in ("tokens", "raw") if key in params and params[key] is None]
-    return {
-        key: value for key, value in params.items() if key not in unused and not (key == "append" and "raw" in unused)
-    }
-
-
-def _pattern_problems(source: Source, rule: VoiceRule, path: ValuePath) -> Iterator[Problem]:
-    if rule.kind:
-        yield from (source.problem((*path, *one.path), one.message, key=one.on_key) for one in rule.problems())
-        return
-    for at, pattern, key in _patterns(rule):
-        problem = pattern_problem(source, (*path, *at), pattern, key=key)
-        if problem:
-            yield problem
-    if rule.message.count("%s") > (2 if isinstance(rule, Substitution) else 1):
-        yield source.problem((*path, "message"), "has more %s than there are texts to put in.")
-    if isinstance(rule, Language):
-        yield from (
-            source.problem((*path, *one.path), one.message) for one in language_faults(("language",), rule.language)
-        )
-
-
-def _patterns(rule: VoiceRule) -> Iterator[tuple[ValuePath, str, bool]]:
-    """Yield every regular expression of a rule with where it stands and whether it is a key."""
-    if isinstance(rule, Repetition):
-        yield from ((("tokens", n), token, False) for n, token in enumerate(rule.tokens or ()))
-    if isinstance(rule, Substitution):
-        yield from ((("swap", wrong), wrong, True) for wrong in rule.swap)
-    if isinstance(rule, Consistency):
-        yield from (
-            (("either", left), side, side == left) for left, right in rule.either.items() for side in (left, right)
-        )
-    if isinstance(rule, Substitution | Repetition | Conditional | Capitalization):
-        yield from ((("exceptions", n), text, False) for n, text in enumerate(rule.exceptions))
-    if isinstance(rule, Conditional):
-        yield from ((("first",), rule.first, False), (("second",), rule.second, False))
-    if isinstance(rule, Capitalization) and not rule.match.startswith("$"):
-        yield ("match",), rule.match, False
-    if isinstance(rule, Occurrence):
-        yield ("token",), rule.token, False

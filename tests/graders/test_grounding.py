@@ -36,7 +36,7 @@ def answered(reply: str, user: str = "Where is it?", record: Any = ORDER) -> Tra
 
 
 def judged(reply: str, **about: Any) -> Finding:
-    return finding(answered(reply, **about), "grounded", {"kinds": []})
+    return finding(answered(reply, **about), "grounded", {"grounded": True})
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_what_the_user_said_is_a_source() -> None:
 def test_only_some_kinds_may_be_asked_for() -> None:
     """A rule about identifiers is silent about amounts."""
     conversation = answered("Order TN-1 costs 99.")
-    assert finding(conversation, "grounded", {"kinds": ["identifiers"]}).observed == 'identifier "TN-1"'
+    assert finding(conversation, "grounded", {"grounded": ["identifiers"]}).observed == 'identifier "TN-1"'
 
 
 @given(st.text(alphabet="0123456789 -/.,:#aTNapm$", max_size=40))

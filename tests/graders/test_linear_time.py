@@ -22,7 +22,7 @@ from evalkit.graders import grade
 from tests.graders.build import assertion, said
 
 READERS: dict[str, dict[str, Any]] = {
-    "grounded": {"kinds": []},
+    "grounded": {"grounded": True},
     "voice.links": {"allow": [], "message": "%s"},
     "voice.personal_data": {"kinds": ["mail", "phone", "card", "iban"], "message": "%s"},
     "voice.leak": {"words": 12, "message": "%s"},

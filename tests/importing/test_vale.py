@@ -56,12 +56,13 @@ def test_what_is_written_is_a_voice_file(styles: Path, tmp_path: Path) -> None:
     assert voice is not None
     assert not problems
     terms = next(rule for rule in voice.rules if rule.id == "Shop.Terms")
-    assert (terms.params["swap"], terms.params["ignorecase"], terms.params["scope"]) == (
+    params = terms.grader.model_dump()
+    assert (params["swap"], params["ignorecase"], params["scope"]) == (
         {"e-mail": "email"},
         False,
         "text",
     )
-    assert terms.params["action"] == {"name": "replace", "params": []}
+    assert params["action"] == {"name": "replace", "params": []}
 
 
 def test_a_folder_without_styles_is_a_mistake(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_brand_rules_apply_to_every_case_but_where_they_are_switched_off(tmp_pat
 
     assert sorted(rules) == ["bang", "brief", "plain"]
     assert rules["brief"].params == {
-        "min_words": None, "max_words": 50, "max_sentence_words": None, "message": "Too long", "skip_turns": [1],
+        "id": "brief", "extends": "length", "max_words": 50, "message": "Too long", "skip_turns": [1],
     }  # fmt: skip
     assert (rules["brief"].kind, rules["brief"].level) == ("voice.length", Level.ERROR)
     assert rules["plain"].params == {
@@ -157,12 +157,12 @@ def test_brand_rules_apply_to_every_case_but_where_they_are_switched_off(tmp_pat
     }  # fmt: skip
     assert (rules["plain"].level, rules["bang"].level) == (Level.WARNING, Level.SUGGESTION)
     assert rules["bang"].params == {
-        "token": "!", "min": None, "max": 1, "ignorecase": True, "scope": "reply", "message": "Calm", "skip_turns": [],
+        "id": "bang", "extends": "occurrence", "token": "!", "max": 1, "message": "Calm",
     }  # fmt: skip
     swap = next(one for one in case(tmp_path, "ways/1").record.assertions if one.rule == "swap")
     assert swap.params == {
-        "swap": {"color": "colour"}, "nonword": False, "ignorecase": False, "exceptions": [], "scope": "reply",
-        "message": "'%s' not '%s'", "skip_turns": [],
+        "id": "swap", "extends": "substitution", "swap": {"color": "colour"}, "ignorecase": False,
+        "message": "'%s' not '%s'",
     }  # fmt: skip
 
 

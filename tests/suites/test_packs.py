@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit.suites.builtin import PACKS, read_pack
-from evalkit.suites.voice import read_voice
-from evalkit.suites.voice_check import check_examples
+from evalkit.suites.voice import PACKS, check_examples, read_pack, read_voice
 from evalkit.yamlsource import SourceText, parse_yaml
 
 
@@ -17,7 +15,7 @@ def test_every_ready_made_rule_keeps_its_own_examples(name: str) -> None:
     assert voice is not None
     assert not problems
     assert not check_examples(voice)
-    assert all(any(keeps for _, _, keeps in rule.examples) for rule in voice.rules)
+    assert all(rule.grader.good for rule in voice.rules)
 
 
 def test_a_voice_file_takes_rules_leaves_some_out_and_replaces_one() -> None:
@@ -30,7 +28,7 @@ def test_a_voice_file_takes_rules_leaves_some_out_and_replaces_one() -> None:
     assert "emoji" not in voice.ids
     assert voice.ids.count("one-question") == 1
     assert str(voice.rules[0].place) == "voice.yaml:1:11"
-    assert voice.rules[-1].params["max"] == 2
+    assert voice.rules[-1].grader.params()["max"] == 2
 
 
 def test_a_ready_made_rule_that_does_not_exist_cannot_be_left_out() -> None:
