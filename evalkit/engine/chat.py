@@ -25,6 +25,17 @@ from evalkit.engine.requests import Ask, Replies
 from evalkit.engine.tools import TIMEOUT_S, ToolSource, result_block, run_tool
 from evalkit.records import JsonObject, PromptVersion, Request, ToolCall, Turn
 
+MOST_REQUESTS = 25
+"""Requests in one turn after which the loop ends: a model that never stops calling tools must not run for ever."""
+
+NUDGE = "Please continue."
+"""Sent once after a reply without content: the same messages again would only get the same silence.
+
+Source: platform.claude.com, handling stop reasons, read November 2026.
+"""
+
+APOLOGY = "Sorry, something went wrong on our side and I can't answer just now. Please try again in a moment."
+
 
 def build_body(
     prompt: PromptVersion,
@@ -46,18 +57,6 @@ def build_body(
     body["diagnostics"] = {"previous_message_id": previous_message_id}
     body["stream"] = True
     return body
-
-
-MOST_REQUESTS = 25
-"""Requests in one turn after which the loop ends: a model that never stops calling tools must not run for ever."""
-
-NUDGE = "Please continue."
-"""Sent once after a reply without content: the same messages again would only get the same silence.
-
-Source: platform.claude.com, handling stop reasons, read November 2026.
-"""
-
-APOLOGY = "Sorry, something went wrong on our side and I can't answer just now. Please try again in a moment."
 
 
 @dataclass
@@ -105,7 +104,17 @@ class Chatbot:
 
     async def send(self, conversation: Conversation, user: str) -> AsyncGenerator[EngineEvent]:
         """Play one turn; the last event is TurnFinished. Nothing but a cancellation is raised."""
-        state = self._begin(conversation, user)
+        gauge = self._gauge
+        if conversation.characters_per_token is not None:
+            gauge = replace(gauge, per_token=conversation.characters_per_token)
+        state = _TurnState(
+            n=conversation.turns + 1,
+            user=user,
+            messages=[*conversation.messages, {"role": "user", "content": user}],
+            message_id=conversation.message_id,
+            gauge=gauge,
+            before=conversation.requests,
+        )
         async with aclosing(self._remember(state)) as memory_events:
             async for event in memory_events:
                 yield event
@@ -125,26 +134,15 @@ class Chatbot:
             yield Apology(self._apology)
         yield finished
 
-    def _begin(self, conversation: Conversation, user: str) -> _TurnState:
-        gauge = self._gauge
-        if conversation.characters_per_token is not None:
-            gauge = replace(gauge, per_token=conversation.characters_per_token)
-        return _TurnState(
-            n=conversation.turns + 1,
-            user=user,
-            messages=[*conversation.messages, {"role": "user", "content": user}],
-            message_id=conversation.message_id,
-            gauge=gauge,
-            before=conversation.requests,
-        )
-
     async def _remember(self, state: _TurnState) -> AsyncGenerator[EngineEvent]:
         """Shorten the conversation as the prompt's memory strategy says, with a request of its own if it needs one."""
         plan = self._memory.plan(state.messages, state.gauge)
         if not isinstance(plan, Fold):
             state.messages = list(plan)
             return
-        async with aclosing(self._replies.ask(self._ask_for_summary(state, plan))) as events:
+        room = int(self._prompt.params.get("max_tokens", 0)) + plan.reply_tokens
+        ask = self._ask(state, plan.ask, "summary", {"max_tokens": room})
+        async with aclosing(self._replies.ask(ask)) as events:
             async for event in events:
                 if isinstance(event, RequestFinished):
                     state.requests.append(event.request)
@@ -154,10 +152,6 @@ class Chatbot:
         state.messages = list(remembered(summary, plan.kept) if summary else plan.otherwise)
         if summary:
             yield MemoryFolded(summary)
-
-    def _ask_for_summary(self, state: _TurnState, plan: Fold) -> Ask:
-        room = int(self._prompt.params.get("max_tokens", 0)) + plan.reply_tokens
-        return self._ask(state, plan.ask, "summary", {"max_tokens": room})
 
     def _ask(
         self, state: _TurnState, messages: Sequence[JsonObject], purpose: str, fields: JsonObject | None = None
@@ -181,7 +175,11 @@ class Chatbot:
         for block in blocks:
             yield ToolStarted(str(block["id"]), str(block["name"]), block.get("input", {}))
         request_n = state.requests[-1].n
-        runs = [asyncio.ensure_future(self._run_tool(block, request_n)) for block in blocks]
+        tools, timeout_s = self._prompt.tools, self._tool_timeout_s
+        runs = [
+            asyncio.ensure_future(run_tool(block, request_n, tools, self._tools, timeout_s=timeout_s))
+            for block in blocks
+        ]
         try:
             calls = await asyncio.gather(*runs)
         finally:
@@ -191,9 +189,6 @@ class Chatbot:
         state.messages.append({"role": "user", "content": [result_block(call) for call in calls]})
         for call in calls:
             yield ToolFinished(call)
-
-    async def _run_tool(self, block: JsonObject, request_n: int) -> ToolCall:
-        return await run_tool(block, request_n, self._prompt.tools, self._tools, timeout_s=self._tool_timeout_s)
 
     def _finished(self, state: _TurnState) -> TurnFinished:
         turn = Turn(state.n, state.user, tuple(state.requests), tuple(state.calls))

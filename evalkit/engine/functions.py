@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
@@ -36,24 +36,14 @@ def tools_from(functions: Iterable[ToolFunction], *, strict: bool = True) -> Too
     `strict` the API holds the model to the schema; constraints that strict mode can't express move to the descriptions
     and are checked here. TypeError when a function can't be a tool, naming the reason.
     """
-    tools = [_Tool.of(function) for function in functions]
-    by_name = {tool.name: tool for tool in tools}
-    if len(by_name) < len(tools):
-        names = [tool.name for tool in tools]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise TypeError(f"two tools are named {repeated!r}; names must differ.")
-    if strict:
-        _refuse_unfit(tools)
-    return tuple(tool.definition(strict=strict) for tool in tools), FunctionTools(by_name)
-
-
-def _refuse_unfit(tools: Sequence[_Tool]) -> None:
-    """Raise TypeError for what strict mode can't express, before the API answers every request with a 400."""
-    for tool in tools:
-        if reason := never_strict(tool.schema):
-            raise TypeError(f"{tool.name} can't be strict: {reason}. Change its parameters, or use strict=False.")
-    if problem := limit_problem([strict_schema(tool.schema) for tool in tools]):
-        raise TypeError(f"{problem} Split the tools, or use strict=False.")
+    tools = [FunctionTool.of(function) for function in functions]
+    if strict:  # what strict mode can't express is said here, before the API answers every request with a 400
+        for tool in tools:
+            if reason := never_strict(tool.schema):
+                raise TypeError(f"{tool.name} can't be strict: {reason}. Change its parameters, or use strict=False.")
+        if problem := limit_problem([strict_schema(tool.schema) for tool in tools]):
+            raise TypeError(f"{problem} Split the tools, or use strict=False.")
+    return join_tools(*(((tool.definition(strict=strict),), tool) for tool in tools))
 
 
 def join_tools(*toolsets: Toolset) -> Toolset:
@@ -80,24 +70,9 @@ class JoinedTools:
         return await self._owners[name].call(name, tool_input)
 
 
-class FunctionTools:
-    """Answers calls with Python functions."""
-
-    def __init__(self, tools: Mapping[str, _Tool]) -> None:
-        self._tools = tools
-
-    async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
-        """Answer one call; what the function raises is raised, ToolFailed when the input does not fit its types."""
-        tool = self._tools.get(name)
-        if tool is None:
-            raise ToolFailed(f"There is no tool named {name!r}.")
-        answer = await tool.run(tool_input)
-        return ToolOutcome(answer if isinstance(answer, str) else to_json(answer).decode(), origin=tool.origin)
-
-
 @dataclass(frozen=True)
-class _Tool:
-    """One function, and the model that its arguments are read with; a field is named by its parameter's alias."""
+class FunctionTool:
+    """Answers the calls of one function. A field of `arguments` has the parameter's name as its alias."""
 
     name: str
     description: str
@@ -106,7 +81,7 @@ class _Tool:
     origin: str
 
     @classmethod
-    def of(cls, function: ToolFunction) -> _Tool:
+    def of(cls, function: ToolFunction) -> FunctionTool:
         """Read a function; TypeError when it can't be a tool."""
         name = str(getattr(function, "__name__", type(function).__name__))
         if not _NAME.fullmatch(name):
@@ -131,18 +106,23 @@ class _Tool:
             return {**definition, "input_schema": self.schema}
         return {**definition, "input_schema": strict_schema(self.schema), "strict": True}
 
-    async def run(self, tool_input: JsonObject) -> Any:
-        """Call the function with an input read by its types."""
+    async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
+        """Answer one call; what the function raises is raised, ToolFailed when the input does not fit its types."""
         try:
             read = self.arguments.model_validate(dict(tool_input))
         except ValidationError as exc:
-            raise ToolFailed(f"The input of {self.name} is not valid{_first_error(exc)}") from exc
+            error = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+            where = ".".join(str(step) for step in error["loc"])
+            msg = f"The input of {name} is not valid{f' at {where!r}' if where else ''}: {error['msg']}."
+            raise ToolFailed(msg) from exc
         fields = type(read).model_fields
         values = {str(field.alias): getattr(read, key) for key, field in fields.items() if key in read.model_fields_set}
         if inspect.iscoroutinefunction(self.function):
-            return await self.function(**values)
-        answer = await run_in_thread(lambda: self.function(**values))
-        return await answer if inspect.isawaitable(answer) else answer
+            answer = await self.function(**values)
+        else:
+            answer = await run_in_thread(lambda: self.function(**values))
+            answer = await answer if inspect.isawaitable(answer) else answer
+        return ToolOutcome(answer if isinstance(answer, str) else to_json(answer).decode(), origin=self.origin)
 
 
 def _arguments(name: str, function: ToolFunction, texts: Mapping[str, str]) -> type[BaseModel]:
@@ -162,12 +142,6 @@ def _arguments(name: str, function: ToolFunction, texts: Mapping[str, str]) -> t
     return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _first_error(exc: ValidationError) -> str:
-    error = exc.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(step) for step in error["loc"])
-    return f"{f' at {where!r}' if where else ''}: {error['msg']}."
-
-
 _MAPS = ("properties", "$defs", "definitions")
 _LISTS = ("anyOf", "allOf", "oneOf", "prefixItems")
 _SINGLE = ("items", "additionalProperties", "not")
@@ -175,7 +149,11 @@ _SINGLE = ("items", "additionalProperties", "not")
 
 def plain_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """Return a schema without the titles that pydantic gives everything; they only cost tokens."""
-    plain: dict[str, Any] = _changed(schema, _without_title)
+
+    def without_title(node: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in node.items() if key != "title" or not isinstance(value, str)}
+
+    plain: dict[str, Any] = _changed(schema, without_title)
     return plain
 
 
@@ -230,7 +208,3 @@ def _changed(node: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> A
         if key in node:
             inner[key] = _changed(node[key], change)
     return change(inner)
-
-
-def _without_title(node: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in node.items() if key != "title" or not isinstance(value, str)}

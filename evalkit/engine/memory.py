@@ -6,9 +6,10 @@ Strategies are pure: the same messages and gauge give the same plan, so that a r
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from evalkit.engine.history import Gauge, last_turns, turn_starts, without_thinking
 from evalkit.errors import UsageError
@@ -31,22 +32,22 @@ class Fold:
     otherwise: Messages
 
 
-class Memory(Protocol):
+class Memory(ABC):
     """A strategy. `fields` join every request body and `headers` every request; most strategies have none."""
 
     @property
     def fields(self) -> JsonObject:
         """Request fields beside the prompt's."""
-        ...
+        return {}
 
     @property
     def headers(self) -> Mapping[str, str]:
         """Headers of every request."""
-        ...
+        return {}
 
+    @abstractmethod
     def plan(self, messages: Sequence[JsonObject], gauge: Gauge) -> Messages | Fold:
         """Return what to send; the last message is the user's new one."""
-        ...
 
 
 def fitted(messages: Sequence[JsonObject], gauge: Gauge, reserve: int = 0) -> Messages:
@@ -63,11 +64,8 @@ def fitted(messages: Sequence[JsonObject], gauge: Gauge, reserve: int = 0) -> Me
 
 
 @dataclass(frozen=True)
-class WholeMemory:
+class WholeMemory(Memory):
     """The whole conversation, every time; what the API makes of one that is too long is the API's word."""
-
-    fields: JsonObject = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, messages: Sequence[JsonObject], gauge: Gauge) -> Messages:
         """Return the messages as they are."""
@@ -75,7 +73,7 @@ class WholeMemory:
 
 
 @dataclass(frozen=True)
-class WindowMemory:
+class WindowMemory(Memory):
     """The last `turns` turns, the new message's included; what came before is forgotten.
 
     Cheap in tokens and dear in cache: once the window is full its start moves with every turn, so nothing behind the
@@ -83,8 +81,6 @@ class WindowMemory:
     """
 
     turns: int
-    fields: JsonObject = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, messages: Sequence[JsonObject], gauge: Gauge) -> Messages:
         """Return the turns that are left, without thinking as soon as one is missing."""
@@ -107,8 +103,12 @@ REQUEST = (
 
 
 @dataclass(frozen=True)
-class SummaryMemory:
+class SummaryMemory(Memory):
     """Folds all but the last turns once the conversation is longer than `above_tokens`, system and tools included.
+
+    Old turns become a block that the model itself wrote: rarely and in big steps, so that the cached prefix lives in
+    between. The request for it repeats the conversation as it was sent last and only adds a message, so nearly all of
+    it is read from the cache and thinking in it stays valid.
 
     `keep_turns` finished turns stay word for word; `tokens` is the room for the summary; `instructions` are added to
     the request for it.
@@ -118,8 +118,6 @@ class SummaryMemory:
     keep_turns: int
     tokens: int
     instructions: str = ""
-    fields: JsonObject = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, messages: Sequence[JsonObject], gauge: Gauge) -> Messages | Fold:
         """Return the messages, or the fold that makes them shorter."""
@@ -159,13 +157,15 @@ def _has_memory(messages: Messages) -> bool:
 
 
 BETA = "compact-2026-01-12"
-LEAST_TOKENS = 50_000
-"""The lowest threshold that the API takes."""
 
 
 @dataclass(frozen=True)
-class CompactionMemory:
-    """Leaves shortening to the API, from `above_tokens` on."""
+class CompactionMemory(Memory):
+    """Leaves shortening to the API, from `above_tokens` on: a beta, asked for by a field and switched on by a header.
+
+    The client goes on sending the whole conversation; the server passes over what its latest compaction block covers,
+    which stands in a reply. Source: platform.claude.com, compaction, read November 2026.
+    """
 
     above_tokens: int
     instructions: str = ""

@@ -106,10 +106,17 @@ class ProductionLog:
         if content not in ("full", "hashed"):
             raise ValueError(f"content: {content!r} is unknown; expected 'full' or 'hashed'.")
         self._folder = Path(folder)
-        self._content = content
         self._hasher = Hasher(key or secrets.token_bytes(32)) if content == "hashed" else None
-        self._now = now
-        self._header = _header(content)  # made now: it loads the price table, and no customer should wait for that
+        self.now = now
+        # Made now: it loads the price table, and no customer should wait for that.
+        self._header = RunHeader(
+            run_id="",
+            started="",
+            source=Source("live"),
+            settings={"log": True, "content": content},
+            versions=installed_versions(),
+            prices=price_table(),
+        )
         self._writer: LogWriter | None = None
         self.lost = 0
 
@@ -117,7 +124,7 @@ class ProductionLog:
         """Return what hears one session. The files' header names the source of the first session."""
         if self._writer is None:
             header = replace(self._header, source=source or self._header.source)
-            self._writer = LogWriter(self._folder, header, self._now, self._hasher)
+            self._writer = LogWriter(self._folder, header, self.now, self._hasher)
         self._writer.know_prompt(prompt)
         return SessionLog(self, self._writer, session_id, prompt)
 
@@ -133,10 +140,6 @@ class ProductionLog:
         except OSError as exc:
             self.lost += 1
             _log.error("%s: a log line could not be written (%s); %d lost so far", self._folder, exc, self.lost)
-
-    def now(self) -> str:
-        """Return the time as the log sees it."""
-        return self._now()
 
 
 class SessionLog:
@@ -167,14 +170,3 @@ class SessionLog:
     def end(self) -> None:
         """Record that the session is over; what is remembered of it is let go."""
         self._log.guard(self._recorder.end)
-
-
-def _header(content: Content) -> RunHeader:
-    return RunHeader(
-        run_id="",
-        started="",
-        source=Source("live"),
-        settings={"log": True, "content": content},
-        versions=installed_versions(),
-        prices=price_table(),
-    )

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from random import Random
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 
@@ -87,7 +87,10 @@ class ApiReplies:
 
     async def ask(self, ask: Ask) -> AsyncGenerator[RequestEvent]:
         """Make one request, with as many tries as the policy allows."""
-        deadlines = self._begin(ask)
+        if self._deadlines is None:
+            self._deadlines = Deadlines(self._limits, asyncio.get_running_loop().time)
+        deadlines = self._deadlines
+        deadlines.begin(ask.turn)
         tries = _Tries()
         while True:
             ticket = await self._admit(ask, tries, deadlines)
@@ -102,23 +105,18 @@ class ApiReplies:
                 tries.failed.append((attempt, error.failure))
                 wait_s = wait_before_retry(error, len(tries.failed), self._policy, self._random)
                 if wait_s is None or wait_s >= deadlines.left_s():
-                    yield RequestFinished(self._failed(ask, tries))
+                    tries.failed.pop()  # the request's own failure is not among the attempts before it
+                    yield RequestFinished(self._finished(ask, attempt, tries, error.failure))
                     return
                 yield Retrying(error.failure, wait_s)
                 tries.wait(wait_s)
                 await asyncio.sleep(wait_s)
             else:
                 ticket.close()
-                yield RequestFinished(self._complete(ask, attempt, tries))
+                yield RequestFinished(self._finished(ask, attempt, tries))
                 return
             finally:
                 ticket.close()
-
-    def _begin(self, ask: Ask) -> Deadlines:
-        if self._deadlines is None:
-            self._deadlines = Deadlines(self._limits, asyncio.get_running_loop().time)
-        self._deadlines.begin(ask.turn)
-        return self._deadlines
 
     async def _admit(self, ask: Ask, tries: _Tries, deadlines: Deadlines) -> Ticket:
         """Wait for leave to send; the wait is recorded, and counts neither as latency nor against a deadline."""
@@ -137,9 +135,28 @@ class ApiReplies:
             headers["x-stainless-retry-count"] = str(tried)
         return headers
 
-    def _complete(self, ask: Ask, attempt: OpenAttempt, tries: _Tries) -> Request:
-        message = attempt.message
-        return Request(
+    def _finished(self, ask: Ask, attempt: OpenAttempt, tries: _Tries, failure: Failure | None = None) -> Request:
+        """Return the request after its last attempt; what came of a failed one is kept as `partial`."""
+        message, usage = attempt.message, attempt.usage
+        request = Request(
+            n=ask.n,
+            turn=ask.turn,
+            body=ask.body,
+            purpose=ask.purpose,
+            usage=usage,
+            request_id=attempt.request_id,
+            cost_usd=self._cost(ask, attempt, usage),
+            cost_as_first_usd=self._cost(ask, attempt, usage.as_first(cache_lifetime(ask.body))) if usage else None,
+            waited_ms=_ms(sum(tries.waits_s)),
+            attempts=tuple(
+                Attempt(why, _ms(wait_s), failed.usage, self._cost(ask, failed, failed.usage))
+                for (failed, why), wait_s in zip(tries.failed, tries.waits_s[1:], strict=True)
+            ),
+        )
+        if failure is not None:
+            return replace(request, failure=failure, partial=message.content())
+        return replace(
+            request,
             content=message.content(),
             stop_reason=message.stop_reason,
             stop_details=message.stop_details,
@@ -147,50 +164,11 @@ class ApiReplies:
             cache_miss_reason=message.cache_miss_reason,
             first_token_ms=attempt.first_token_ms,
             total_ms=attempt.total_ms,
-            attempts=self._attempts(ask, tries),
-            **self._common(ask, attempt, tries),
         )
 
-    def _failed(self, ask: Ask, tries: _Tries) -> Request:
-        """Return the request whose last try was the last one allowed; that try is not among its `attempts`."""
-        attempt, failure = tries.failed.pop()
-        return Request(
-            failure=failure,
-            partial=attempt.message.content(),
-            attempts=self._attempts(ask, tries),
-            **self._common(ask, attempt, tries),
-        )
-
-    def _common(self, ask: Ask, attempt: OpenAttempt, tries: _Tries) -> dict[str, Any]:
-        return {
-            "n": ask.n,
-            "turn": ask.turn,
-            "body": ask.body,
-            "purpose": ask.purpose,
-            "usage": attempt.usage,
-            "request_id": attempt.request_id,
-            "cost_usd": self._cost(ask, attempt),
-            "cost_as_first_usd": self._cost_as_first(ask, attempt),
-            "waited_ms": _ms(sum(tries.waits_s)),
-        }
-
-    def _attempts(self, ask: Ask, tries: _Tries) -> tuple[Attempt, ...]:
-        return tuple(
-            Attempt(failure, _ms(wait_s), attempt.usage, self._cost(ask, attempt))
-            for (attempt, failure), wait_s in zip(tries.failed, tries.waits_s[1:], strict=True)
-        )
-
-    def _cost(self, ask: Ask, attempt: OpenAttempt) -> float | None:
-        """Return dollars; a try that never got usage was not charged for tokens."""
-        usage = attempt.usage
+    def _cost(self, ask: Ask, attempt: OpenAttempt, usage: Usage | None) -> float | None:
+        """Return dollars; an attempt that never got usage was not charged for tokens."""
         return 0.0 if usage is None else self._price(attempt.message.model or str(ask.body["model"]), usage)
-
-    def _cost_as_first(self, ask: Ask, attempt: OpenAttempt) -> float | None:
-        """Return the dollars that the request would have cost with an empty cache; None without usage."""
-        if attempt.usage is None:
-            return None
-        usage = attempt.usage.as_first(cache_lifetime(ask.body))
-        return self._price(attempt.message.model or str(ask.body["model"]), usage)
 
 
 def _ms(seconds: float) -> float:
@@ -223,19 +201,10 @@ def side_request(request: Request) -> SideRequest:
 
 def body_sha(body: JsonObject) -> str:
     """Return the SHA-256 of a request body as it is sent."""
-    return sha256(orjson.dumps(body, default=_plain)).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    return dict(value)
+    return sha256(orjson.dumps(body, default=dict)).hexdigest()
 
 
 async def resend(request: Request, memory: JsonObject, door: Door, price: Price) -> Request:
     """Return the request with today's reply; a failure is in it, not raised. `memory` is that of its prompt version."""
     ask = Ask(request.n, request.turn, request.body, request.purpose, memory_named(memory).headers)
-    again = request
-    async with aclosing(ApiReplies(door, price).ask(ask)) as events:
-        async for event in events:
-            if isinstance(event, RequestFinished):
-                again = event.request
-    return again
+    return await ask_aside(ApiReplies(door, price), ask)
