@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 if TYPE_CHECKING:
-    from evalkit.judging.items import LabelItem
+    from evalkit.judging import LabelItem
     from evalkit.labels import Label
     from evalkit.records import Agreement
 
@@ -35,7 +35,7 @@ def label(run: str, tags: tuple[str, ...], keyword: str | None) -> None:
     """
     from evalkit.cli.project_root import find_root
     from evalkit.errors import UsageError
-    from evalkit.judging.items import items_to_label
+    from evalkit.judging import items_to_label
     from evalkit.store import RunReader, find_run
 
     root = find_root()

@@ -14,10 +14,8 @@ import orjson
 from evalkit.errors import EvalkitError
 from evalkit.graders import (
     cost,
-    judge,
     outcome,
     sequence,
-    team,
     tools,
     usage,
 )
@@ -39,8 +37,6 @@ _TRANSCRIPT_GRADERS: Mapping[str, TranscriptGrader] = {
     "tools.before": sequence.before,
     "tools.recovers": sequence.recovers,
     "tools.max_redundant": sequence.max_redundant,
-    "judge": judge.statement,
-    "team": team.team,
     "outcome.writes": outcome.writes,
     "outcome.state": outcome.state,
     "outcome.ended": outcome.ended,

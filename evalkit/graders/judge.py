@@ -6,54 +6,138 @@ A judge's answer is a recording like any other. Scoring again therefore costs no
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from evalkit.graders.findings import not_measured
+from evalkit.graders.grader import Grader, empty_reply
 from evalkit.graders.replies import complete_turns, replied_turns
 from evalkit.graders.rule import VoiceRule
-from evalkit.records import Assertion, Finding, JsonObject, Judgement, Span, Transcript, TrialVerdict, Turn
-from evalkit.yamlsource import Count, Text, refusal
+from evalkit.records import Finding, Judgement, Level, Span, Transcript, TrialVerdict, Turn
+from evalkit.yamlsource import Text, ValuePath, refusal
 
-KINDS = ("judge", "voice.judge")
 _GAP = re.compile(r"\s*(?:\.\.\.|…|\[\.\.\.\]|\[…\])\s*")
 _SPACE = re.compile(r"\s+")
 _PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\u00a0": " "})
 _SHORTEST = 3
 
 
-def questions(transcript: Transcript, assertion: Assertion) -> tuple[int | None, ...]:
-    """Return what has to be asked about a conversation for a judge criterion: turns, or None for all of it.
+class Criterion(Grader):
+    """A statement that a judge holds true or not: what the two kinds have in common.
 
-    Nothing is asked about an empty or incomplete reply: the answer is known, or there is none.
+    The suite's `judge` says who answers it, how many votes are to be cast, and whether a no may fail a trial.
     """
-    if assertion.kind == "judge" and assertion.turn is None:
-        judged = complete_turns(transcript, None)
-        return (None,) if not judged.missing and any(turn.reply.strip() for turn in judged.turns) else ()
-    skipped = frozenset(assertion.params.get("skip_turns") or ())
-    turns = replied_turns(transcript, assertion.turn).turns
-    return tuple(turn.n for turn in turns if turn.reply.strip() and turn.n not in skipped)
+
+    given = frozenset({"criterion", "model", "votes", "enforced"})
+    criterion: SkipJsonSchema[str] = Field("", description="The statement.")
+    model: SkipJsonSchema[str] = Field("", description="The judge.")
+    votes: SkipJsonSchema[int] = Field(0, description="How many votes are to be cast; the majority decides.")
+    enforced: SkipJsonSchema[bool] = Field(False, exclude=True, description="Whether a no may fail a trial.")
+
+    @property
+    @abstractmethod
+    def statement(self) -> str:
+        """What the file has as the statement."""
+
+    @abstractmethod
+    def questions(self, transcript: Transcript, turn: int | None) -> tuple[int | None, ...]:
+        """Return what has to be asked about a conversation: turns, or None for all of it.
+
+        Nothing is asked about an empty or incomplete reply: the answer is known, or there is none.
+        """
+
+    def put_to(self, model: str, votes: int, *, enforced: bool) -> Self:
+        """Return the criterion with who answers it."""
+        asked = {"criterion": self.statement, "model": model, "votes": votes, "enforced": enforced}
+        return self.model_copy(update=asked)
+
+    def votes_on(self, transcript: Transcript, turn: int | None) -> tuple[Judgement, ...]:
+        """Return its judge's votes about a turn (None: the conversation), by the latest wording of the question."""
+        about = (self.criterion, turn, self.model)
+        votes = [vote for vote in transcript.judgements if (vote.criterion, vote.turn, vote.model) == about]
+        return tuple(vote for vote in votes if vote.wording == votes[-1].wording)
+
+    def answer(self, transcript: Transcript, turn: int | None) -> bool | None:
+        """Return whether most votes say yes; None when no answer has a majority of the votes that were to be cast.
+
+        More votes than the criterion asks for are a recount: then all of them count.
+        """
+        votes = self.votes_on(transcript, turn)
+        counted = [vote.answer for vote in votes if not fault(transcript, vote)]
+        return _majority(counted.count("yes"), counted.count("no"), max(self.votes, len(votes)))
+
+    def decide(self, transcript: Transcript, turn: int | None) -> Finding:
+        """Return what the votes about a turn (None: the conversation) come to."""
+        votes = self.votes_on(transcript, turn)
+        if not votes:
+            return not_measured("no judge's answer is recorded; judges are asked in live runs only", turn)
+        holds = self.answer(transcript, turn)
+        faults = [fault(transcript, vote) for vote in votes]
+        counted = [vote for vote, wrong in zip(votes, faults, strict=True) if not wrong]
+        yes, no = (sum(vote.answer == word for vote in counted) for word in ("yes", "no"))
+        if holds is None:
+            why = next((wrong for wrong in faults if wrong), f"the judge's votes are split: {yes} yes, {no} no")
+            return not_measured(why, turn)
+        deciding = next(vote for vote in counted if vote.answer == ("yes" if holds else "no"))
+        tally = f" ({yes if holds else no} of {len(votes)} votes)" if len(votes) > 1 else ""
+        return Finding(
+            TrialVerdict.PASSED if holds else TrialVerdict.FAILED,
+            observed=f"{self.model} says {deciding.answer}{tally}",
+            expected=self.criterion,
+            spans=_spans(deciding, transcript),
+            turn=turn,
+            note=deciding.reason,
+        )
 
 
-def statement(transcript: Transcript, assertion: Assertion) -> Finding:
+class Judge(Criterion):
     """Require that a judge holds a statement true, of one turn's reply or of the assistant's part in all of them.
 
     Why: some of what matters can't be said in words to find. Example: `judge: [Asks for the order number]`. It weighs
     only as much as people agree with it: advice, until labels allow `enforce`. Instead of asking a judge what a rule
     can see, write the rule.
     """
-    judged = (complete_turns if assertion.turn is None else replied_turns)(transcript, assertion.turn)
-    if judged.missing:
-        return not_measured(judged.missing, assertion.turn)
-    if not any(turn.reply.strip() for turn in judged.turns):
-        return Finding(TrialVerdict.FAILED, "an empty reply", "a reply", turn=assertion.turn)
-    return _decide(assertion.params, assertion.turn, transcript)
+
+    kind = "judge"
+    judge: Annotated[list[Text], Field(min_length=1)] = Field(
+        [],
+        description="Statements that a judge model must hold true; advice unless the suite's judge has `enforce`.",
+        examples=[["Asks whether to open the return"]],
+    )
+
+    @property
+    def statement(self) -> str:
+        return self.judge[0] if self.judge else self.criterion
+
+    def label(self) -> str:
+        return f'judge "{self.statement}"'
+
+    def severity(self) -> Level:
+        return Level.ERROR if self.enforced else Level.WARNING
+
+    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
+        return self.each_of("judge")
+
+    def questions(self, transcript: Transcript, turn: int | None) -> tuple[int | None, ...]:
+        if turn is None:
+            judged = complete_turns(transcript, None)
+            return (None,) if not judged.missing and any(turn.reply.strip() for turn in judged.turns) else ()
+        return tuple(one.n for one in replied_turns(transcript, turn).turns if one.reply.strip())
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        judged = (complete_turns if turn is None else replied_turns)(transcript, turn)
+        if judged.missing:
+            return not_measured(judged.missing, turn)
+        if not any(one.reply.strip() for one in judged.turns):
+            return empty_reply(turn)
+        return self.decide(transcript, turn)
 
 
-class JudgeRule(VoiceRule):
+class JudgeRule(VoiceRule, Criterion):
     """Require that a judge holds a brand-voice rule's message true of a reply.
 
     Why: tone is more than words. Example: `extends: judge` with `message: The first sentence answers the question`.
@@ -61,11 +145,8 @@ class JudgeRule(VoiceRule):
     """
 
     kind = "voice.judge"
-    given = VoiceRule.given | {"criterion", "model", "votes"}
+    given = VoiceRule.given | Criterion.given
     extends: Literal["judge"]
-    criterion: SkipJsonSchema[Text] = Field("", description="The message, once it is known who judges it.")
-    model: SkipJsonSchema[Text] = Field("", description="Which model judges.")
-    votes: SkipJsonSchema[Count] = Field(1, description="How often it is asked.")
 
     @model_validator(mode="after")
     def _is_a_statement(self) -> JudgeRule:
@@ -74,58 +155,29 @@ class JudgeRule(VoiceRule):
             raise refusal("a judge is tried with evalkit label, not with `good` and `bad`.", key)
         return self
 
+    @property
+    def statement(self) -> str:
+        return self.message
+
+    def severity(self) -> Level:
+        return Level(self.level) if self.enforced else Level.WARNING
+
+    def questions(self, transcript: Transcript, turn: int | None) -> tuple[int | None, ...]:
+        turns = replied_turns(transcript, turn).turns
+        return tuple(one.n for one in turns if one.reply.strip() and one.n not in self.skip_turns)
+
     def judge_turn(self, turn: Turn, transcript: Transcript) -> Finding:
-        asked = {"criterion": self.criterion, "model": self.model, "votes": self.votes}
-        return _decide(asked, turn.n, transcript)
-
-
-def votes_on(transcript: Transcript, params: JsonObject, turn: int | None) -> tuple[Judgement, ...]:
-    """Return the votes of a criterion's judge about a turn (None: the conversation), by its latest wording."""
-    model, criterion = params["model"], params["criterion"]
-    votes = [v for v in transcript.judgements if v.criterion == criterion and v.turn == turn and v.model == model]
-    return tuple(vote for vote in votes if vote.wording == votes[-1].wording)
-
-
-def answer_of(transcript: Transcript, params: JsonObject, turn: int | None) -> bool | None:
-    """Return whether most votes say yes; None when no answer has a majority of the votes that were to be cast.
-
-    More votes than the criterion asks for are a recount: then all of them count.
-    """
-    votes = votes_on(transcript, params, turn)
-    counted = [vote.answer for vote in votes if not fault(transcript, vote)]
-    return _majority(counted.count("yes"), counted.count("no"), max(int(params["votes"]), len(votes)))
+        return self.decide(transcript, turn.n)
 
 
 def fault(transcript: Transcript, vote: Judgement) -> str:
     """Return why a vote does not count, or an empty text: no answer, or words quoted that nobody said."""
     if vote.answer is None:
         return vote.reason or "the judge gave no answer"
-    if _found(vote.quote, _said(transcript, vote.turn)):
+    text = _plain(_said(transcript, vote.turn))  # white space, case and the shape of quotation marks don't matter
+    if all(_plain(piece) in text for piece in _pieces(vote.quote)):
         return ""
     return f"the judge quoted words that are not in the conversation: {vote.quote[:120]!r}"
-
-
-def _decide(params: JsonObject, turn: int | None, transcript: Transcript) -> Finding:
-    votes = votes_on(transcript, params, turn)
-    if not votes:
-        return not_measured("no judge's answer is recorded; judges are asked in live runs only", turn)
-    faults = [fault(transcript, vote) for vote in votes]
-    counted = [vote for vote, wrong in zip(votes, faults, strict=True) if not wrong]
-    yes, no = (sum(vote.answer == word for vote in counted) for word in ("yes", "no"))
-    holds = _majority(yes, no, max(int(params["votes"]), len(votes)))
-    if holds is None:
-        why = next((wrong for wrong in faults if wrong), f"the judge's votes are split: {yes} yes, {no} no")
-        return not_measured(why, turn)
-    deciding = next(vote for vote in counted if vote.answer == ("yes" if holds else "no"))
-    tally = f" ({yes if holds else no} of {len(votes)} votes)" if len(votes) > 1 else ""
-    return Finding(
-        TrialVerdict.PASSED if holds else TrialVerdict.FAILED,
-        observed=f"{params['model']} says {deciding.answer}{tally}",
-        expected=str(params["criterion"]),
-        spans=_spans(deciding, transcript),
-        turn=turn,
-        note=deciding.reason,
-    )
 
 
 def _majority(yes: int, no: int, votes: int) -> bool | None:
@@ -147,14 +199,8 @@ def _said(transcript: Transcript, turn: int | None) -> str:
     return "\n".join(texts)
 
 
-def _found(quote: str, said: str) -> bool:
-    """Say whether every piece of a quote was said; white space, case and the shape of quotation marks don't matter."""
-    pieces = list(_pieces(quote))
-    text = _plain(said)
-    return all(_plain(piece) in text for piece in pieces)
-
-
 def _pieces(quote: str) -> Iterator[str]:
+    """Yield the pieces of a quote between dots that stand for words left out."""
     for piece in _GAP.split(quote):
         plain = piece.strip().strip("\"'“”‘’").strip()
         if len(plain) >= _SHORTEST:

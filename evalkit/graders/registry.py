@@ -15,9 +15,10 @@ from evalkit.graders.counts import CountUnits, MaxWords
 from evalkit.graders.form import Format, Language, LetterCase, Paragraph, Postscript
 from evalkit.graders.grader import Grader
 from evalkit.graders.grounding import Grounded
-from evalkit.graders.judge import JudgeRule
+from evalkit.graders.judge import Judge, JudgeRule
 from evalkit.graders.privacy import Leak, Links, PersonalData
 from evalkit.graders.style import Capitalization, LanguageRule, Length, Metric, Readability
+from evalkit.graders.team import Team
 from evalkit.graders.text import EndsWith, NeverSays, Says, SaysAny, StartsWith
 from evalkit.graders.tools import MaxCalls
 from evalkit.graders.usage import Requests
@@ -40,6 +41,8 @@ GRADERS: tuple[type[Grader], ...] = (
     Grounded,
     MaxCalls,
     Requests,
+    Judge,
+    Team,
     Existence,
     Substitution,
     Occurrence,

@@ -1,50 +1,119 @@
-"""A team's own graders: functions that installed packages register, named in suites, called like any other grader.
+"""A team's own graders: classes that installed packages register, named in suites, graded like any other.
 
-A package registers a function under the entry point group `evalkit.graders`. It takes a transcript and, if it wants
-any, parameters whose type (a pydantic model or a dataclass) stands in its annotation, and returns a Finding. The
-package's code is trusted as far as it was installed; what it breaks is told and never ends a run.
+A package registers a subclass of `Grader` under the entry point group `evalkit.graders`; its fields are the keys that
+stand under `with`. The package's code is trusted as far as it was installed; what it breaks is told and never ends a
+run.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
-import typing
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import ClassVar, Literal, Self
 
 import orjson
+from pydantic import Field, ValidationError
 
 from evalkit.graders.findings import not_measured
-from evalkit.records import Assertion, Finding, JsonObject, Transcript
+from evalkit.graders.grader import Fault, Grader, Mention
+from evalkit.records import Finding, Level, Transcript
+from evalkit.yamlsource import FileModel, JsonMap, Text, ValuePath, did_you_mean
 
 GROUP = "evalkit.graders"
 
 
-@dataclass(frozen=True)
-class TeamGrader:
-    """A registered function, ready to be called; `params_type` is None when it takes a transcript only."""
-
-    name: str
-    function: Callable[..., Any]
-    params_type: Any | None
-
-
-@dataclass(frozen=True)
-class BadParams:
-    """What is wrong with one of a grader's parameters; `path` leads to it, `known` are the keys that there are."""
-
-    path: tuple[str | int, ...]
-    message: str
-    known: tuple[str, ...] = ()
-    is_unknown: bool = False
-
-
 class Unusable(Exception):
     """A team's grader can't be called; the text says why."""
+
+
+class TeamGrader(FileModel):
+    """A grader of the team's own, registered by an installed package."""
+
+    called: ClassVar[str] = "a team grader"
+    grader: Text = Field(
+        min_length=1, description="Its name in the entry point group evalkit.graders.", examples=["polite_close"]
+    )
+    with_: JsonMap = Field({}, alias="with", description="Its keys.", examples=[{"words": 3}])
+    level: Literal["error", "warning"] = Field(
+        "error", description="error fails the trial; warning is counted and shown."
+    )
+
+    def made(self) -> Grader:
+        """Return the grader with its keys; raises Unusable, ValidationError, or what the package's own code raises."""
+        return find_team_grader(self.grader).model_validate_json(orjson.dumps(self.with_, default=dict))
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield why it can't be called like this, `path` from its own mapping."""
+        try:
+            kind = find_team_grader(self.grader)
+        except Unusable as exc:
+            known = [] if self.grader in team_graders() else team_graders()
+            hint = did_you_mean(self.grader, known) or (f"; there are {', '.join(known)}" if known else "")
+            yield Fault(("grader",), f"{exc}{hint}.")
+            return
+        keys = [field.alias or name for name, field in kind.model_fields.items()]
+        for key in self.with_.keys() - keys:
+            message = f"grader {self.grader!r}: unknown key {key!r}{did_you_mean(key, keys)}."
+            yield Fault(("with", key), message, on_key=True)
+        given = {key: value for key, value in self.with_.items() if key in keys}
+        try:
+            made = kind.model_validate_json(orjson.dumps(given, default=dict))
+        except ValidationError as error:
+            for item in error.errors(include_url=False):
+                where = "".join(f"{step}." for step in item["loc"]).removesuffix(".")
+                message = f"{where}: {item['msg']}" if where else item["msg"]
+                yield Fault(("with", *item["loc"]), f"grader {self.grader!r}: {message}.")
+        else:
+            yield from (Fault(("with", *path), message, on_key) for path, message, on_key in made.problems())
+
+
+class Team(Grader):
+    """Require what a team's own grader requires.
+
+    Why: some of what a team checks is nobody else's. Example: `team: [{grader: polite_close, with: {words: 3}}]`. An
+    error in it leaves the assertion not measured. Instead of a class for what a rule can say, write the rule.
+    """
+
+    kind = "team"
+    team: list[TeamGrader] = Field(min_length=1, examples=[[{"grader": "polite_close", "with": {"words": 3}}]])
+
+    def label(self) -> str:
+        return f"team {self.team[0].grader}"
+
+    def severity(self) -> Level:
+        return Level(self.team[0].level)
+
+    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
+        return self.each_of("team")
+
+    def problems(self) -> Iterator[Fault]:
+        for n, one in enumerate(self.team):
+            yield from (Fault(("team", n, *path), message, on_key) for path, message, on_key in one.faults())
+
+    def mentions(self) -> Iterator[Mention]:
+        for n, one in enumerate(self.team):
+            if not any(one.faults()):
+                mentions = one.made().mentions()
+                yield from (Mention(name, ("team", n, "with", *path), given) for name, path, given in mentions)
+
+    @cached_property
+    def its_own(self) -> Grader:
+        """The team's grader itself."""
+        return self.team[0].made()
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        name = self.team[0].grader
+        try:
+            found = self.its_own.grade(transcript, turn)
+        except Unusable as exc:
+            return not_measured(str(exc), turn)
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - another team's code: whatever it raises, the run goes on
+            return not_measured(f"grader {name!r} broke: {type(exc).__name__}: {exc}", turn)
+        wrong = _misfit(found, transcript)
+        return not_measured(f"grader {name!r} {wrong}", turn) if wrong else found
 
 
 def team_graders() -> tuple[str, ...]:
@@ -52,46 +121,9 @@ def team_graders() -> tuple[str, ...]:
     return tuple(sorted(_registered(tuple(sys.path))))
 
 
-def find_team_grader(name: str) -> TeamGrader:
+def find_team_grader(name: str) -> type[Grader]:
     """Import and return a registered grader; Unusable when there is none or it can't be used."""
     return _load(name, tuple(sys.path))
-
-
-def params_problems(grader: TeamGrader, given: JsonObject) -> Iterator[BadParams]:
-    """Yield what is wrong with parameters, as a suite gives them."""
-    known = _names(grader.params_type)
-    if known is not None:
-        unknown = [key for key in given if key not in known]
-        yield from (BadParams((key,), f"unknown key {key!r}", known, is_unknown=True) for key in unknown)
-        given = {key: value for key, value in given.items() if key in known}
-    if grader.params_type is None:
-        return
-    from pydantic import ValidationError
-
-    try:
-        _read(grader.params_type, given)
-    except ValidationError as error:
-        for item in error.errors(include_url=False):
-            yield BadParams(tuple(item["loc"]), str(item["msg"]))
-
-
-def team(transcript: Transcript, assertion: Assertion) -> Finding:
-    """Require what a team's own function requires.
-
-    Why: some of what a team checks is nobody else's. Example: `team: [{grader: polite_close, with: {words: 3}}]`. An
-    error in it leaves the assertion not measured. Instead of a function for what a rule can say, write the rule.
-    """
-    name, given = str(assertion.params["grader"]), assertion.params["with"]
-    try:
-        grader = find_team_grader(name)
-        arguments = () if grader.params_type is None else (_read(grader.params_type, given),)
-        found = grader.function(transcript, *arguments)
-    except Unusable as exc:
-        return not_measured(str(exc), assertion.turn)
-    except (Exception, SystemExit) as exc:  # noqa: BLE001 - another team's code: whatever it raises, the run goes on
-        return not_measured(f"grader {name!r} broke: {type(exc).__name__}: {exc}", assertion.turn)
-    wrong = _misfit(found, transcript)
-    return not_measured(f"grader {name!r} {wrong}", assertion.turn) if wrong else found
 
 
 def _misfit(found: object, transcript: Transcript) -> str:
@@ -113,53 +145,16 @@ def _registered(path: tuple[str, ...]) -> dict[str, EntryPoint]:
 
 
 @lru_cache(maxsize=256)
-def _load(name: str, path: tuple[str, ...]) -> TeamGrader:
+def _load(name: str, path: tuple[str, ...]) -> type[Grader]:
     registered = _registered(path)
     if name not in registered:
         raise Unusable(f"no installed package registers a grader {name!r}")
     try:
-        function = registered[name].load()
-        return TeamGrader(name, function, _params_type(function))
-    except Unusable as exc:
-        raise Unusable(f"grader {name!r} {exc}") from exc
+        kind = registered[name].load()
     except (Exception, SystemExit) as exc:
         raise Unusable(f"grader {name!r} can't be loaded: {type(exc).__name__}: {exc}") from exc
-
-
-def _params_type(function: object) -> Any | None:
-    """Return the type of a grader's second parameter; None when it has only the first."""
-    if not callable(function):
-        raise Unusable("is no function")
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = [one for one in inspect.signature(function).parameters.values() if one.kind in positional]
-    if len(parameters) == 1:
-        return None
-    annotation = typing.get_type_hints(function).get(parameters[1].name) if len(parameters) == 2 else None
-    if annotation is None or _names(annotation) is None:
-        raise Unusable("must take a transcript and a pydantic model or dataclass, or a transcript alone")
-    return annotation
-
-
-def _names(params_type: Any | None) -> tuple[str, ...] | None:
-    """Return the keys that parameters of a type may have; None when it is not a type for parameters."""
-    if params_type is None:
-        return ()
-    if is_dataclass(params_type):
-        return tuple(field.name for field in fields(params_type))
-    from pydantic import BaseModel
-
-    if isinstance(params_type, type) and issubclass(params_type, BaseModel):
-        return tuple(field.alias or name for name, field in params_type.model_fields.items())
-    return None
-
-
-def _read(params_type: Any, given: JsonObject) -> Any:
-    """Return parameters as their type, without converting one kind of value into another."""
-    return _adapter(params_type).validate_json(orjson.dumps(given, default=dict), strict=True)
-
-
-@lru_cache(maxsize=256)
-def _adapter(params_type: Any) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(params_type)
+    if not (isinstance(kind, type) and issubclass(kind, Grader)):
+        raise Unusable(f"grader {name!r} is no subclass of evalkit.graders.Grader")
+    if inspect.isabstract(kind):
+        raise Unusable(f"grader {name!r} has no `grade`")
+    return kind

@@ -23,7 +23,7 @@ import orjson
 import evalkit
 from evalkit.baseline import baseline_name, replies_name
 from evalkit.errors import EvalkitError, UsageError
-from evalkit.graders.team import GROUP
+from evalkit.graders.team import GROUP, Team
 from evalkit.labels import labels_file
 from evalkit.prompts import changed_files, find_prompt, list_prompts
 from evalkit.records import Information
@@ -100,8 +100,8 @@ def _changed_inputs(suite: Suite, root: Path, changed: Sequence[str], prompt: st
 
 def _graders_of(suite: Suite, root: Path) -> tuple[Path, ...]:
     """Return where the code of the team's graders stands that a suite names, as far as the project holds it."""
-    named = (one.params for case in suite.cases for one in case.record.assertions if one.kind == "team")
-    return code_of(dict.fromkeys(str(params["grader"]) for params in named), root)
+    graders = (one.grader for case in suite.cases for one in case.requirements)
+    return code_of(dict.fromkeys(one.team[0].grader for one in graders if isinstance(one, Team)), root)
 
 
 def _versions(suites: Sequence[Suite], root: Path, changed: Collection[str]) -> dict[str, tuple[str, ...]]:

@@ -198,13 +198,13 @@ class _OpenTrial:
         self.judgements.extend(self.stored.judgements if self.stored else ())
         if self.run.source.kind != "live":
             return
-        assertions = self.planned.case.record.assertions
+        requirements = self.planned.case.requirements
         before = [judgement.request.body_sha for judgement in self.judgements]
         asking = self.run.replies(self._asker, {}, before)
-        await self._take_judgements(run_judges(self.transcript, assertions, asking))
+        await self._take_judgements(run_judges(self.transcript, requirements, asking))
         if self.planned.case.record.critical:
-            scores = score_trial(self.transcript, self.planned.case.requirements).scores
-            doubtful = recount_due(scores, self.transcript)
+            scores = score_trial(self.transcript, requirements).scores
+            doubtful = recount_due(requirements, scores, self.transcript)
             await self._take_judgements(run_recount(self.transcript, doubtful, asking))
 
     async def _take_judgements(self, answers: AsyncGenerator[Judgement]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,9 +20,9 @@ from evalkit.suites.compile import compile_budget, compile_expect
 from evalkit.suites.compiled import Found
 from evalkit.suites.expect_schema import Expect
 from evalkit.suites.fixtures import Fixtures, compile_fixtures
-from evalkit.suites.judged import Judged
+from evalkit.suites.judged import put_to_judge
 from evalkit.suites.schema import CaseFile, HistoryEntry, SimulateFile, StepFile, SuiteFile, TurnFile
-from evalkit.suites.values import Case, Simulation, ToolMention
+from evalkit.suites.values import Case, JudgeSettings, Simulation, ToolMention
 from evalkit.suites.voice import Voice
 from evalkit.yamlsource import Source, ValuePath, did_you_mean
 
@@ -37,7 +37,12 @@ class CaseContext:
     expect: tuple[Requirement, ...]
     voice: Voice | None
     voice_named: bool
-    judged: Judged
+    judge: JudgeSettings
+
+    def expected(self, expect: Expect | None, path: ValuePath, turn: int | None, found: Found) -> Iterator[Requirement]:
+        """Yield what an `expect` of a case or turn asks for, judge criteria with who answers them."""
+        made = compile_expect(self.source, expect, path, turn, found)
+        return (put_to_judge(one, self.judge) for one in made)
 
     def check_exceptions(self, expect: Expect | None, path: ValuePath, found: Found) -> None:
         """Add a problem for every rule that is switched off but does not exist."""
@@ -125,14 +130,14 @@ def _requirements(context: CaseContext, file: CaseFile, path: ValuePath, found: 
     made: list[Requirement] = []
     for number, turn in enumerate(file.turns or (), 1):
         at = (*path, "turns", number - 1, "expect")
-        made.extend(compile_expect(source, turn.expect, at, number, found))
+        made.extend(context.expected(turn.expect, at, number, found))
         context.check_exceptions(turn.expect, at, found)
-    made.extend(compile_expect(source, file.expect, (*path, "expect"), None, found))
+    made.extend(context.expected(file.expect, (*path, "expect"), None, found))
     context.check_exceptions(file.expect, (*path, "expect"), found)
     made.extend(context.expect)
     made.extend(_voice(context, file))
     made.extend(compile_budget(source, context.suite.budget, file.budget, path))
-    return tuple(context.judged.requirement(one) for one in made)
+    return tuple(made)
 
 
 def _voice(context: CaseContext, file: CaseFile) -> list[Requirement]:

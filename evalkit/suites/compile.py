@@ -13,11 +13,9 @@ from evalkit.graders import Requirement, requirement_of
 from evalkit.graders.registry import BY_KIND, made_from
 from evalkit.graders.text import TextGrader
 from evalkit.records import Assertion, JsonObject, Level, Place
-from evalkit.suites.compile_team import compile_team
 from evalkit.suites.compile_tools import compile_outcome, compile_tools
 from evalkit.suites.compiled import Found
 from evalkit.suites.expect_schema import Expect
-from evalkit.suites.judged import compile_judge
 from evalkit.suites.schema import BudgetFile
 from evalkit.suites.values import ToolMention
 from evalkit.yamlsource import FileModel, Source, ValuePath
@@ -73,8 +71,6 @@ def compile_expect(
             message = "'outcome' is about the whole conversation; move it to the expect of the case."
             found.problems.append(source.problem((*path, "outcome"), message, key=True))
         made.extend(compile_outcome(source, expect.outcome, (*path, "outcome"), found))
-    made.extend(compile_judge(source, expect, path))
-    made.extend(compile_team(source, expect, path, found))
     return tuple(one if isinstance(one, Requirement) else requirement_of(replace(one, turn=turn)) for one in made)
 
 

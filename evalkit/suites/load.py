@@ -10,18 +10,20 @@ import os
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from evalkit.errors import FileProblems
+from evalkit.graders.judge import JudgeRule
 from evalkit.records import Place, Problem
 from evalkit.suites.cases import CaseContext, compile_case
 from evalkit.suites.compile import compile_expect
 from evalkit.suites.compiled import Found
 from evalkit.suites.fixtures import compile_fixtures
-from evalkit.suites.judged import Judged, check_enforced, criteria_of, judge_settings
+from evalkit.suites.judged import check_enforced, criteria_of, judge_settings, put_to_judge
 from evalkit.suites.schema import CaseFile, GateFile, SuiteFile
-from evalkit.suites.values import Case, Gate, Suite
-from evalkit.suites.voice import Voice, load_voice
+from evalkit.suites.values import Case, Gate, JudgeSettings, Suite
+from evalkit.suites.voice import FileRule, Voice, load_voice
 from evalkit.yamlsource import Source, check_schema, load_yaml, parse_yaml, raise_problems, read_below, seconds_of
 
 FOLDER = "suites"
@@ -105,7 +107,7 @@ class _Loader:
             return None, self._found.problems
         voice, voice_file = self._voice(head.voice)
         judge = judge_settings(head.judge)
-        cases = self._cases(head, files, voice, Judged(judge))
+        cases = self._cases(head, files, voice, judge)
         self._found.problems += check_enforced(source, self._root, judge, cases)
         self._check_max_trials(head.gate, cases)
         if any(problem.severity == "error" for problem in self._found.problems):
@@ -162,20 +164,21 @@ class _Loader:
         return voice, file
 
     def _cases(
-        self, head: SuiteFile, files: Sequence[tuple[int, CaseFile]], voice: Voice | None, judged: Judged
+        self, head: SuiteFile, files: Sequence[tuple[int, CaseFile]], voice: Voice | None, judge: JudgeSettings
     ) -> list[Case]:
         source, found = self._source, self._found
         if head.min_pass is not None and head.min_pass > head.trials:
             message = f"min_pass {head.min_pass} is more than trials {head.trials}; no case could pass."
             found.problems.append(source.problem(("min_pass",), message))
+        expected = compile_expect(source, head.expect, ("expect",), None, found)
         context = CaseContext(
             source=source,
             suite=head,
             fixtures=compile_fixtures(source, head.tools, ("tools",), found),
-            expect=compile_expect(source, head.expect, ("expect",), None, found),
-            voice=voice,
+            expect=tuple(put_to_judge(one, judge) for one in expected),
+            voice=voice and replace(voice, rules=tuple(_put_to_judge(rule, judge) for rule in voice.rules)),
             voice_named=head.voice is not None,
-            judged=judged,
+            judge=judge,
         )
         context.check_exceptions(head.expect, ("expect",), found)
         first: dict[str, int] = {}
@@ -204,6 +207,13 @@ class _Loader:
             message = f"case id {case_id!r} is already used on line {line}"
             self._found.problems.append(self._source.problem(("cases", index, "id"), message))
         first.setdefault(case_id, index)
+
+
+def _put_to_judge(rule: FileRule, judge: JudgeSettings) -> FileRule:
+    """Return a rule with who answers it, if it is a judge's to answer."""
+    if not isinstance(rule.grader, JudgeRule):
+        return rule
+    return replace(rule, grader=rule.grader.put_to(judge.model, judge.votes, enforced=judge.enforce))
 
 
 def _gate(gate: GateFile | None) -> Gate:

@@ -56,7 +56,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "voice.length": {"max_words": 5, "max_sentence_words": 3, "message": "long"},
     "voice.judge": {"criterion": "Is kind", "model": "m", "votes": 1},
     "judge": {"criterion": "Is kind", "model": "m", "votes": 1},
-    "team": {"grader": "not_installed", "with": {}},
+    "team": {"team": [{"grader": "not_installed"}]},
     "budget.cost_usd": {"max": 0.015},
     "budget.requests": {"requests": 2},
     "budget.output_tokens": {"max": 15},

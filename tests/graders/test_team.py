@@ -16,55 +16,72 @@ from tests.project_files import write_files
 from tests.runner.project import make_project, run, trials_of
 
 CODE = """\
-from dataclasses import dataclass, field
-from pydantic import BaseModel, Field
+from pydantic import Field
+from evalkit.graders import Grader, ReplyGrader
 from evalkit.records import Finding, Span, TrialVerdict
 
-@dataclass(frozen=True)
-class Words:
+class FewWords(Grader):
     most: int
     ignore: tuple[str, ...] = ()
 
-class Share(BaseModel):
+    def grade(self, transcript, turn):
+        n = sum(word not in self.ignore for turn in transcript.turns for word in turn.reply.split())
+        verdict = TrialVerdict.PASSED if n <= self.most else TrialVerdict.FAILED
+        return Finding(verdict, f"{n} words", f"at most {self.most}", spans=(Span(1, 0, 5),))
+
+class Share(Grader):
     least: float = Field(ge=0, le=1)
 
-def few_words(transcript, params: Words) -> Finding:
-    n = sum(word not in params.ignore for turn in transcript.turns for word in turn.reply.split())
-    holds = n <= params.most
-    verdict = TrialVerdict.PASSED if holds else TrialVerdict.FAILED
-    return Finding(verdict, f"{n} words", f"at most {params.most}", spans=(Span(1, 0, 5),))
+    def grade(self, transcript, turn):
+        return Finding(TrialVerdict.PASSED, str(self.least))
 
-def share(transcript, params: Share) -> Finding:
-    return Finding(TrialVerdict.PASSED, str(params.least))
+class Plain(ReplyGrader):
+    def judge_reply(self, reply, turn):
+        return Finding(TrialVerdict.PASSED, turn=turn)
 
-def plain(transcript) -> Finding:
-    return Finding(TrialVerdict.PASSED)
+class Breaks(Grader):
+    def grade(self, transcript, turn):
+        raise RuntimeError("no luck")
 
-def breaks(transcript) -> Finding:
-    raise RuntimeError("no luck")
+class Leaves(Grader):
+    def grade(self, transcript, turn):
+        raise SystemExit(0)
 
-def leaves(transcript) -> Finding:
-    raise SystemExit(0)
+class Wrong(Grader):
+    def grade(self, transcript, turn):
+        return True
 
-def wrong(transcript):
-    return True
+class Beside(Grader):
+    def grade(self, transcript, turn):
+        return Finding(TrialVerdict.FAILED, spans=(Span(1, 0, 999),))
 
-def beside(transcript):
-    return Finding(TrialVerdict.FAILED, spans=(Span(1, 0, 999),))
+class Unfinished(Grader):
+    least: int = 1
 
 def untyped(transcript, params):
     return Finding(TrialVerdict.PASSED)
 
 number = 7
 """
-NAMES = ("few_words", "share", "plain", "breaks", "leaves", "wrong", "beside", "untyped", "number")
+ENTRIES = {
+    "few_words": "FewWords",
+    "share": "Share",
+    "plain": "Plain",
+    "breaks": "Breaks",
+    "leaves": "Leaves",
+    "wrong": "Wrong",
+    "beside": "Beside",
+    "unfinished": "Unfinished",
+    "untyped": "untyped",
+    "number": "number",
+}
 
 
 @pytest.fixture(autouse=True)
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Install a small package of graders for one test: a module and its metadata in a folder that Python searches."""
     site = tmp_path / "site"
-    entries = "\n".join(f"{name} = acme_graders:{name}" for name in NAMES)
+    entries = "\n".join(f"{name} = acme_graders:{kind}" for name, kind in ENTRIES.items())
     files = {
         "acme_graders.py": CODE,
         "acme_graders-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: acme-graders\nVersion: 1.0\n",
@@ -88,7 +105,7 @@ def check(root: Path, line: str) -> list[tuple[int, int, str]]:
 
 def test_installed_graders_are_known_by_name() -> None:
     """Every entry point of the group counts."""
-    assert set(NAMES) <= set(team_graders())
+    assert set(ENTRIES) <= set(team_graders())
 
 
 @pytest.mark.parametrize(
@@ -101,7 +118,7 @@ def test_installed_graders_are_known_by_name() -> None:
     ],
 )
 def test_parameters_that_fit_their_type_are_taken(tmp_path: Path, line: str) -> None:
-    """Dataclasses and pydantic models, and graders without parameters."""
+    """Keys with and without limits, and graders without keys."""
     assert check(tmp_path, line) == []
 
 
@@ -115,8 +132,9 @@ def test_parameters_that_fit_their_type_are_taken(tmp_path: Path, line: str) -> 
         ("{grader: share, with: {least: 2}}", 41, "grader 'share': least: Input should be less than or equal to 1."),
         ("{grader: share, with: {least: '0.5'}}", 41, "grader 'share': least: Input should be a valid number."),
         ("{grader: plain, with: {most: 3}}", 34, "grader 'plain': unknown key 'most'."),
-        ("{grader: untyped}", 20, "grader 'untyped' must take a transcript and a pydantic model or dataclass"),
-        ("{grader: number}", 20, "grader 'number' is no function."),
+        ("{grader: untyped}", 20, "grader 'untyped' is no subclass of evalkit.graders.Grader."),
+        ("{grader: unfinished}", 20, "grader 'unfinished' has no `grade`."),
+        ("{grader: number}", 20, "grader 'number' is no subclass of evalkit.graders.Grader."),
         ("{grader: gone}", 20, "grader 'gone' can't be loaded: AttributeError"),
         ("{grader: lost}", 20, "grader 'lost' can't be loaded: ModuleNotFoundError"),
     ],
@@ -131,7 +149,7 @@ def test_what_does_not_fit_is_a_problem_at_its_place(tmp_path: Path, line: str, 
 
 def test_a_teams_grader_decides_like_any_other() -> None:
     """Its finding is the score's, marks included."""
-    found = finding(said("Hello there, dear friend."), "team", {"grader": "few_words", "with": {"most": 3}})
+    found = finding(said("Hello there, dear friend."), "team", {"team": [{"grader": "few_words", "with": {"most": 3}}]})
 
     assert (found.verdict, found.observed, found.expected) == (TrialVerdict.FAILED, "4 words", "at most 3")
     assert [(span.start, span.end) for span in found.spans] == [(0, 5)]
@@ -150,7 +168,7 @@ def test_a_teams_grader_decides_like_any_other() -> None:
 )
 def test_what_a_teams_grader_breaks_is_not_measured(grader: str, note: str) -> None:
     """The reason is told, the trial is not measured, and nothing else is lost."""
-    asked = requirement("team", {"grader": grader, "with": {}})
+    asked = requirement("team", {"team": [{"grader": grader}]})
     says = requirement("says", {"says": ["hello"]})
 
     score = score_trial(said("Hello."), [asked, says])

@@ -15,11 +15,13 @@ from evalkit.suites import load_suite
 from tests.runner.project import make_project, write_suite
 
 PARTIAL = "Be kind.\n"
-GRADER = """from evalkit.records import Finding, Transcript, TrialVerdict
+GRADER = """from evalkit.graders import Grader
+from evalkit.records import Finding, Transcript, TrialVerdict
 
 
-def short(transcript: Transcript) -> Finding:
-    return Finding(TrialVerdict.PASSED)
+class Short(Grader):
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        return Finding(TrialVerdict.PASSED)
 """
 
 
@@ -124,7 +126,7 @@ def test_a_teams_graders_are_inputs_of_the_suites_that_name_them(
         folder.mkdir(parents=True)
     (source / "team_checks" / "__init__.py").write_text(GRADER)
     (source / "team_checks.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: team-checks\nVersion: 1\n")
-    (source / "team_checks.dist-info" / "entry_points.txt").write_text("[evalkit.graders]\nshort = team_checks:short\n")
+    (source / "team_checks.dist-info" / "entry_points.txt").write_text("[evalkit.graders]\nshort = team_checks:Short\n")
     told = {"url": source.as_uri(), "dir_info": {"editable": True}}
     (source / "team_checks.dist-info" / "direct_url.json").write_text(json.dumps(told))
     (source / "notes.txt").write_text("x\n")

@@ -13,8 +13,7 @@ from evalkit.engine.requests import body_sha
 from evalkit.errors import NoVerdict
 from evalkit.gate import judge
 from evalkit.graders.judge_question import WORDING, build_question, exhibit_id, exhibit_of
-from evalkit.judging.self_test import CRITERION as SELF_TEST_CRITERION
-from evalkit.judging.self_test import SELF_TEST_CASES
+from evalkit.judging import SELF_TEST_CASES, SELF_TEST_CRITERION
 from evalkit.labels import Label, append_label
 from evalkit.records import Finding, Judgement, TrialVerdict
 from evalkit.reporting import Screen, render_html, render_run, render_summary
