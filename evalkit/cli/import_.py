@@ -79,11 +79,11 @@ def vale(folder: Path, out: Path) -> None:
     What can't be brought over (rules that need a dictionary, parts of speech or a program) is listed with the reason.
     """
     from evalkit.errors import UsageError
-    from evalkit.importing.vale import bring_vale_styles
+    from evalkit.importing.vale import import_vale_styles
 
     if out.exists():
         raise UsageError(f"{out} exists already; choose another file with --out.")
-    done = bring_vale_styles(folder)
+    done = import_vale_styles(folder)
     for name, reason in (*done.left, *done.changed):
         left = "left out" if (name, reason) in done.left else "changed"
         click.echo(f"{name}: {left}: {reason}", err=True)

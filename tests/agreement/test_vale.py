@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.graders import grade_text_rule
-from evalkit.importing.vale import NotBrought, rule_text, to_rule
+from evalkit.importing.vale import NoCounterpart, rule_text, to_rule
 from evalkit.records import Assertion, TrialVerdict
 from evalkit.suites.voice import read_voice
 from evalkit.yamlsource import SourceText, parse_yaml
@@ -19,7 +19,7 @@ def our_rule(name: str, text: str) -> Assertion | None:
     """Return a Vale rule as an assertion, or None when the importer refuses it."""
     try:
         rule, _ = to_rule(name, parse_yaml(SourceText(f"{name}.yml", text)))
-    except NotBrought:
+    except NoCounterpart:
         return None
     voice, problems = read_voice(parse_yaml(SourceText("voice.yaml", "rules:\n" + rule_text(rule))))
     assert voice is not None and not problems

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from evalkit.cli.main import cli
 from evalkit.errors import UsageError
-from evalkit.importing.vale import bring_vale_styles
+from evalkit.importing.vale import import_vale_styles
 from evalkit.suites.voice import load_voice
 
 STYLES = {
@@ -35,7 +35,7 @@ def styles(tmp_path: Path) -> Path:
 
 def test_rules_come_over_and_the_others_are_named(styles: Path) -> None:
     """Each rule that stays behind, and each that changes, is reported with its reason."""
-    brought = bring_vale_styles(styles)
+    brought = import_vale_styles(styles)
     assert brought.rules == ("Shop.Hype", "Shop.Long", "Shop.Terms", "Shop.Trail")
     left = dict(brought.left)
     assert sorted(left) == ["Shop.Alt", "Shop.Odd", "Shop.Spelling"]
@@ -68,4 +68,4 @@ def test_what_is_written_is_a_voice_file(styles: Path, tmp_path: Path) -> None:
 def test_a_folder_without_styles_is_a_mistake(tmp_path: Path) -> None:
     """There must be something to bring."""
     with pytest.raises(UsageError, match=r"holds no \.yml file"):
-        bring_vale_styles(tmp_path)
+        import_vale_styles(tmp_path)
