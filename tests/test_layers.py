@@ -27,7 +27,7 @@ DOORS = {
     "httpx2": {"engine/claude.py"},
     "pandas": {"analysis/"},
     "jinja2": {"prompts/", "reporting/"},
-    "deepdiff": {"graders/difference.py"},
+    "deepdiff": {"graders/matching.py"},
     "click": {"cli/"},
     "uvicorn": {"standin/"},
     "scipy": {"stats/"},

@@ -12,7 +12,7 @@ BROKEN = requirement("never_says", {"never_says": ["hello"]})
 BROKEN_WARNING = requirement("never_says", {"never_says": ["hello"]}, level=Level.WARNING)
 UNDECIDED = requirement("never_says", {"never_says": ["/(/"]})
 UNDECIDED_WARNING = requirement("never_says", {"never_says": ["/(/"]}, level=Level.WARNING)
-NO_PRICE = requirement("budget.cost_usd", {"max": 1})
+NO_PRICE = requirement("budget.cost_usd", {"cost_usd": 1})
 
 
 def test_a_trial_passes_when_every_error_level_assertion_holds() -> None:

@@ -1,55 +1,117 @@
-"""Matching expected tool calls against actual ones: argument by argument, and calls in an order. Knows values only.
+"""Expected tool calls: how a suite writes them, and how they are held against actual ones.
 
 An expected value is a value, or a mapping of nothing but `one_of`, `value`, `optional`, `absent`, `min` and `max`,
-which says what may stand there; an object with such keys is written as `value: {...}`.
+which says what may stand there; an object with such keys is written as `value: {...}`. Texts between slashes are
+regular expressions.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import BeforeValidator, Field, model_serializer
+
+from evalkit.graders.calls import shown_call
+from evalkit.graders.grader import Fault, Mention, pattern_faults
 from evalkit.reading.patterns import matches_somewhere
 from evalkit.records import JsonObject, ToolCall
+from evalkit.yamlsource import FileModel, JsonMap, Text, ValuePath, refusal
 
 Order = Literal["relative", "exact", "any"]
 
 CHOICE_KEYS = frozenset({"one_of", "value", "optional", "absent", "min", "max"})
 """Keys that say what may stand in an argument's place."""
 
+MAX_CHARACTERS = 2000
 _IGNORED = re.compile(r"[ ,./\-_*^]")
 
 
-@dataclass(frozen=True)
-class Matching:
-    """How strictly values are compared.
+class Match(FileModel):
+    """How strictly expected and actual inputs are compared."""
 
-    `exact`: no argument or key that was not asked for. `loose_strings`: case, spaces and `,./-_*^` don't count, single
-    and double quotes are the same. `strict_types`: 1.0 is not 1 (1 still stands for 1.0). `any_order`: of lists.
-    """
+    called: ClassVar[str] = "match"
+    arguments: Literal["subset", "exact"] = Field(
+        default="subset", description="exact: no argument that is not named.", examples=["exact"]
+    )
+    strings: Literal["exact", "loose"] = Field(
+        default="exact", description="loose: case, spaces and , . / - _ * ^ do not count.", examples=["loose"]
+    )
+    types: Literal["lenient", "strict"] = Field(
+        default="lenient", description="strict: 1.0 is not 1 (1 may stand for 1.0).", examples=["strict"]
+    )
+    lists: Literal["ordered", "any_order"] = Field(
+        default="ordered", description="any_order: lists are compared whatever their order.", examples=["any_order"]
+    )
 
-    exact: bool = False
-    loose_strings: bool = False
-    strict_types: bool = False
-    any_order: bool = False
 
-
-SUBSET = Matching()
-SAME = Matching(exact=True, any_order=True)
+SUBSET = Match()
+SAME = Match(arguments="exact", lists="any_order")
 """What makes two state-changing calls the same: all arguments, lists in any order, 1 and 1.0 alike."""
 
+MatchKey = Annotated[
+    Match, Field(description="How strictly inputs are compared here.", examples=[{"arguments": "exact"}])
+]
+"""The `match` that several graders of tool calls share."""
 
-def matching_of(params: JsonObject) -> Matching:
-    """Return how an assertion compares values: its `match`."""
-    asked = params.get("match") or {}
-    return Matching(
-        exact=asked.get("arguments") == "exact",
-        loose_strings=asked.get("strings") == "loose",
-        strict_types=asked.get("types") == "strict",
-        any_order=asked.get("lists") == "any_order",
-    )
+
+class ExpectedCall(FileModel):
+    """A tool call as a suite names it, and what its input must contain; no input: any will do."""
+
+    called: ClassVar[str] = "a tool call"
+    name: Text
+    input: JsonMap | None = None
+
+    @model_serializer
+    def _as_written(self) -> Any:
+        return self.name if self.input is None else {self.name: self.input}
+
+    def __str__(self) -> str:
+        return shown_call(self.name, self.input)
+
+    def matches(self, call: ToolCall, how: Match = SUBSET) -> bool:
+        """Return whether a call is this one: same name, and arguments that match if any are asked for."""
+        return self.name == call.name and (self.input is None or _matches_object(self.input, call.input, how))
+
+    def nearest(self, made: Sequence[ToolCall]) -> ToolCall | None:
+        """Return the call of the same tool in which the most of the arguments match; the first of equals."""
+        wanted = self.input or {}
+
+        def fitting(call: ToolCall) -> int:
+            return sum(_matches_object({key: value}, call.input, SUBSET) for key, value in wanted.items())
+
+        return max((call for call in made if call.name == self.name), key=fitting, default=None)
+
+    def difference(self, call: ToolCall, how: Match) -> str:
+        """Return how a call's arguments differ from the expected ones, or an empty text."""
+        return describe_difference(*aligned(self.input or {}, call.input, how))
+
+    def problems(self, path: ValuePath) -> Iterator[Fault]:
+        """Yield what no call could ever fulfil; `path` leads to this call."""
+        yield from _value_faults(self.input, (*path, self.name))
+
+    def mention(self, path: ValuePath) -> Mention:
+        """Return the tool with the part of the input that its schema can check."""
+        plain = without_choices(self.input) if self.input is not None else None
+        return Mention(self.name, (*path, self.name), plain)
+
+
+def _expected_call(value: Any) -> Any:
+    """Accept `lookup_order` and `lookup_order: {order_id: TN-20418}`."""
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, dict) and len(value) == 1:
+        (name, given), *_ = value.items()
+        if isinstance(given, dict):
+            return {"name": name, "input": given}
+        raise refusal(f"the input of {name!r} must be a mapping; to expect any input, write just {name}.")
+    raise refusal("a call is a tool's name, or one `name: {argument: value}`.")
+
+
+AnyCall = Annotated[
+    ExpectedCall, BeforeValidator(_expected_call, json_schema_input_type=str | dict[str, dict[str, Any]])
+]
 
 
 def is_pattern(expected: str) -> bool:
@@ -62,13 +124,13 @@ def is_choice(expected: Any) -> bool:
     return isinstance(expected, Mapping) and bool(expected) and expected.keys() <= CHOICE_KEYS
 
 
-def matches_value(expected: Any, actual: Any, how: Matching = SUBSET) -> bool:
+def matches_value(expected: Any, actual: Any, how: Match = SUBSET) -> bool:
     """Return whether `actual` holds what `expected` asks for.
 
-    Objects: every expected key matches, others may be there unless `how.exact`, at every depth. Arrays: same length,
-    matched in order unless `how.any_order`. Numbers: equal, 1 and 1.0 alike unless `how.strict_types`, but true is not
-    1. Strings: equal, or `/regex/` found anywhere in a string, case counting (`/^...$/` for the whole). null: null.
-    Raises Undecided when a pattern can't be decided.
+    Objects: every expected key matches, others may be there unless arguments are exact, at every depth. Arrays: same
+    length, matched in order unless any order will do. Numbers: equal, 1 and 1.0 alike unless types are strict, but true
+    is not 1. Strings: equal, or `/regex/` found anywhere in a string, case counting (`/^...$/` for the whole). null:
+    null. Raises Undecided when a pattern can't be decided.
     """
     if isinstance(expected, str):
         return isinstance(actual, str) and _matches_text(expected, actual, how)
@@ -77,64 +139,54 @@ def matches_value(expected: Any, actual: Any, how: Matching = SUBSET) -> bool:
     if isinstance(expected, list | tuple):
         if not isinstance(actual, list | tuple) or len(expected) != len(actual):
             return False
-        if how.any_order:
+        if how.lists == "any_order":
             return (
                 _unassigned([[at for at, one in enumerate(actual) if matches_value(e, one, how)] for e in expected])
                 is None
             )
         return all(matches_value(one, other, how) for one, other in zip(expected, actual, strict=True))
     if _is_number(expected):
-        if how.strict_types and isinstance(expected, int) and not isinstance(actual, int):
+        if how.types == "strict" and isinstance(expected, int) and not isinstance(actual, int):
             return False
         return _is_number(actual) and bool(expected == actual)
     return type(expected) is type(actual) and bool(expected == actual)
 
 
-def matches_call(expected: JsonObject, call: ToolCall, how: Matching = SUBSET) -> bool:
-    """Return whether a call is the expected one: same name, and arguments that match if any are asked for."""
-    wanted = expected.get("input")
-    if expected["name"] != call.name:
-        return False
-    return wanted is None or _matches_object(wanted, call.input, how)
-
-
 def unmet_entry(
-    expected: Sequence[JsonObject], calls: Sequence[ToolCall], order: Order, how: Matching = SUBSET
+    expected: Sequence[ExpectedCall], calls: Sequence[ToolCall], order: Order, how: Match = SUBSET
 ) -> int | None:
     """Return the index of the first expected call that did not happen in this order, or None when all did.
 
     For `exact`, an index equal to the number of expected calls means that a call too many was made.
     """
     if order == "any":
-        return _unassigned(
-            [[at for at, call in enumerate(calls) if matches_call(entry, call, how)] for entry in expected]
-        )
+        return _unassigned([[at for at, call in enumerate(calls) if entry.matches(call, how)] for entry in expected])
     if order == "exact":
         paired = zip(expected, calls, strict=False)
-        wrong = next((index for index, (entry, call) in enumerate(paired) if not matches_call(entry, call, how)), None)
+        wrong = next((index for index, (entry, call) in enumerate(paired) if not entry.matches(call, how)), None)
         shorter = min(len(expected), len(calls))
         return wrong if wrong is not None else (None if len(expected) == len(calls) else shorter)
     position = 0
     for index, entry in enumerate(expected):
-        found = next((at for at in range(position, len(calls)) if matches_call(entry, calls[at], how)), None)
+        found = next((at for at in range(position, len(calls)) if entry.matches(calls[at], how)), None)
         if found is None:
             return index
         position = found + 1
     return None
 
 
-def aligned(expected: Any, actual: Any, how: Matching = SUBSET) -> tuple[Any, Any]:
+def aligned(expected: Any, actual: Any, how: Match = SUBSET) -> tuple[Any, Any]:
     """Return both values without what already matches, so that a difference shows only what is wrong.
 
-    Keys that were not asked for are left out of the actual value unless `how.exact`; a matching part of the expected
-    value is replaced by the actual one.
+    Keys that were not asked for are left out of the actual value unless arguments are exact; a matching part of the
+    expected value is replaced by the actual one.
     """
     if matches_value(expected, actual, how):
         return actual, actual
     if isinstance(expected, Mapping) and not is_choice(expected) and isinstance(actual, Mapping):
         pairs = {key: aligned(value, actual[key], how) for key, value in expected.items() if key in actual}
         missing = {key: value for key, value in expected.items() if key not in actual and not _may_be_missing(value)}
-        extra = {key: value for key, value in actual.items() if key not in expected} if how.exact else {}
+        extra = {key: value for key, value in actual.items() if key not in expected} if how.arguments == "exact" else {}
         left = {key: pair[0] for key, pair in pairs.items()}
         return {**left, **missing}, {**{key: pair[1] for key, pair in pairs.items()}, **extra}
     if isinstance(expected, list | tuple) and isinstance(actual, list | tuple) and len(expected) == len(actual):
@@ -143,14 +195,22 @@ def aligned(expected: Any, actual: Any, how: Matching = SUBSET) -> tuple[Any, An
     return expected, actual
 
 
-def _matches_text(expected: str, actual: str, how: Matching) -> bool:
+def describe_difference(expected: Any, actual: Any) -> str:
+    """Return the difference from expected to actual, one line each, or an empty text when there is none."""
+    from deepdiff import DeepDiff  # slow to load, and needed only where something differs
+
+    text: str = DeepDiff(expected, actual, verbose_level=2).pretty().strip()
+    return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS] + " …"
+
+
+def _matches_text(expected: str, actual: str, how: Match) -> bool:
     if is_pattern(expected):
         return matches_somewhere(expected[1:-1], actual)
-    return _loosened(expected) == _loosened(actual) if how.loose_strings else expected == actual
+    return _loosened(expected) == _loosened(actual) if how.strings == "loose" else expected == actual
 
 
-def _matches_object(expected: JsonObject, actual: Any, how: Matching) -> bool:
-    if not isinstance(actual, Mapping) or (how.exact and not actual.keys() <= expected.keys()):
+def _matches_object(expected: JsonObject, actual: Any, how: Match) -> bool:
+    if not isinstance(actual, Mapping) or (how.arguments == "exact" and not actual.keys() <= expected.keys()):
         return False
     return all(
         matches_value(value, actual[key], how) if key in actual else _may_be_missing(value)
@@ -162,7 +222,7 @@ def _may_be_missing(expected: Any) -> bool:
     return is_choice(expected) and bool(expected.get("optional") or expected.get("absent"))
 
 
-def _fits_choice(choice: JsonObject, actual: Any, how: Matching) -> bool:
+def _fits_choice(choice: JsonObject, actual: Any, how: Match) -> bool:
     if choice.get("absent"):
         return False
     if "one_of" in choice:
@@ -202,3 +262,45 @@ def _unassigned(fits: Sequence[Sequence[int]]) -> int | None:
         return False
 
     return next((entry for entry in range(len(fits)) if not assign(entry, set())), None)
+
+
+def without_choices(value: Any) -> Any:
+    """Return an expected input without what only says what may stand there: the part a tool's schema can check."""
+    if isinstance(value, dict):
+        return {key: without_choices(item) for key, item in value.items() if not is_choice(item)}
+    if isinstance(value, list):
+        return [without_choices(item) for item in value if not is_choice(item)]
+    return value
+
+
+def _value_faults(value: Any, path: ValuePath) -> Iterator[Fault]:
+    """Yield wrong patterns and wrong choices anywhere in an expected value."""
+    if isinstance(value, str) and is_pattern(value):
+        yield from pattern_faults(path, value[1:-1])
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _value_faults(item, (*path, index))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if is_choice(item) and (message := _choice_fault(item)):
+                yield Fault((*path, key), message)
+            yield from _value_faults(item, (*path, key))
+
+
+def _choice_fault(choice: Mapping[str, Any]) -> str:
+    """Return what is wrong with `{one_of: ...}` and its kin, or an empty text."""
+    ways: list[str] = [key for key in ("one_of", "value", "absent") if key in choice]
+    if {"min", "max"} & choice.keys():
+        ways.append("min/max")
+    low, high = choice.get("min"), choice.get("max")
+    numbers = [limit for limit in (low, high) if limit is not None]
+    if len(ways) > 1:
+        return f"{' and '.join(ways)} exclude each other; write one of them, or `value: {{...}}` for such an object."
+    if any(isinstance(limit, bool) or not isinstance(limit, int | float) for limit in numbers):
+        return "min and max are numbers; an object with such keys is written as `value: {...}`."
+    if len(numbers) == 2 and numbers[0] > numbers[1]:
+        return f"min {low} is more than max {high}; no value can be both."
+    if "one_of" in choice and (not isinstance(choice["one_of"], list) or not choice["one_of"]):
+        return "`one_of` is a list of at least one value."
+    flags = [key for key in ("optional", "absent") if key in choice and choice[key] is not True]
+    return f"`{flags[0]}` is true or left out." if flags else ""

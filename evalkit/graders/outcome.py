@@ -7,20 +7,194 @@ whose result was no error.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
-from evalkit.graders.difference import describe_difference
+from pydantic import Field, model_validator
+
+from evalkit.graders.calls import MadeCalls, made_calls, shown_call, shown_calls
 from evalkit.graders.findings import not_measured
-from evalkit.graders.matching import SAME, Matching, aligned, matches_call, matches_value, unmet_entry
-from evalkit.graders.shown import shown_call, shown_calls
-from evalkit.graders.tool_calls import Calls, made_calls
-from evalkit.graders.tools import nearest_call, shown_entry
-from evalkit.records import Assertion, Finding, JsonObject, ToolCall, Transcript, TrialVerdict
+from evalkit.graders.grader import Fault, Grader, Mention
+from evalkit.graders.matching import (
+    SAME,
+    SUBSET,
+    AnyCall,
+    Match,
+    aligned,
+    describe_difference,
+    matches_value,
+    unmet_entry,
+)
+from evalkit.records import Finding, JsonObject, ToolCall, Transcript, TrialVerdict
+from evalkit.yamlsource import FileModel, JsonMap, Text, Texts, refusal
 
-_RECORD = Matching(exact=True)
+_WriteTools = Annotated[
+    Texts, Field(description="The tools that change something.", examples=[["start_return", "cancel_order"]])
+]
+_Ids = Annotated[
+    Texts,
+    Field(
+        description="Keys that tell records apart, first come first; keys ending in _id when left out.",
+        examples=[["order_id", "user_id"]],
+    ),
+]
+
+
+class Writes(Grader):
+    """Require exactly these state-changing calls, in any order, and nothing beyond them.
+
+    Why: what counts is what was done, not how it was found. Example: `outcome: {write_tools: [cancel, refund], writes:
+    [{cancel: {order: W1}}]}`. Failed calls and calls that changed nothing (the tool returned the record as it already
+    was) do not count; all arguments must match, lists in any order. Instead of the path to it, which `tools.calls`
+    asks for, name the result.
+    """
+
+    kind = "outcome.writes"
+    write_tools: _WriteTools
+    writes: list[AnyCall] = Field(
+        description="The calls of these tools that worked, exactly these in any order; [] means nothing is changed.",
+        examples=[[{"start_return": {"order_id": "TN-20418"}}]],
+    )
+    ids: _Ids | None = None
+
+    def problems(self) -> Iterator[Fault]:
+        for n, call in enumerate(self.writes):
+            yield from call.problems(("writes", n))
+            if call.name not in self.write_tools:
+                yield Fault(("writes", n), f"{call.name!r} is not among write_tools; add it there.")
+
+    def mentions(self) -> Iterator[Mention]:
+        yield from (Mention(name, ("write_tools", n)) for n, name in enumerate(self.write_tools))
+        yield from (call.mention(("writes", n)) for n, call in enumerate(self.writes))
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        made = made_calls(transcript, turn)
+        done = _effective(made, frozenset(self.write_tools), self.ids or ())
+        expected = ", ".join(map(str, self.writes)) or "nothing is changed"
+        observed = shown_calls(done) if done else "nothing is changed"
+        unmet = unmet_entry(self.writes, done, "any", SAME)
+        extra = next((call for call in done if not any(entry.matches(call, SAME) for entry in self.writes)), None)
+        if extra is None and len(done) > len(self.writes):
+            extra = done[len(self.writes)]
+        if extra is not None:
+            note = f"not expected: {shown_call(extra.name, extra.input)}"
+            nearest = self.writes[unmet].nearest(done) if unmet is not None else None
+            if unmet is not None and nearest is not None:
+                note += "\n" + self.writes[unmet].difference(nearest, SAME)
+            return Finding(TrialVerdict.FAILED, observed, expected, turn=made.turn_of(extra), note=note)
+        if made.missing:
+            return not_measured(made.missing, turn)
+        if unmet is not None:
+            return Finding(TrialVerdict.FAILED, observed, expected, note=f"not done: {self.writes[unmet]}")
+        return Finding(TrialVerdict.PASSED, observed, expected)
+
+
+class State(Grader):
+    """Require the records that the tools last returned: these, and no other record changed.
+
+    Why: two ways to the same state are both right. Example: `outcome: {write_tools: [cancel], state: [{order_id: W1,
+    status: cancelled}]}`. An entity is told by the first of the keys in `ids` that its record (or the call's input)
+    has; by default the first key that is `id` or ends in `_id`. Where the tool's record does not hold its own id, the
+    expected one still names it. `match: subset` compares only the keys that are named.
+    Instead of whole records where tools return none, use `writes`.
+    """
+
+    kind = "outcome.state"
+    write_tools: _WriteTools
+    state: list[JsonMap] = Field(
+        description="The records that the tools last returned, and no other record changed.",
+        examples=[[{"order_id": "TN-20418", "status": "return requested"}]],
+    )
+    match: Literal["exact", "subset"] = Field(
+        "exact", description="subset: records in `state` may have more keys.", examples=["subset"]
+    )
+    ids: _Ids | None = None
+
+    def mentions(self) -> Iterator[Mention]:
+        yield from (Mention(name, ("write_tools", n)) for n, name in enumerate(self.write_tools))
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        made = made_calls(transcript, turn)
+        if made.missing:
+            return not_measured(made.missing, turn)
+        ids = self.ids or ()
+        entities = _entities(made.calls, frozenset(self.write_tools), ids)
+        how = SUBSET if self.match == "subset" else Match(arguments="exact")
+        left = dict(entities.changed)
+        for wanted in self.state:
+            key = _entity(wanted, {}, ids)
+            actual = entities.last.get(key) if key else None
+            asked = {name: value for name, value in wanted.items() if not _is_only_name(name, value, key, actual)}
+            if not matches_value(asked, actual, how):
+                return _other_state(asked, actual, how)
+            left.pop(key or "", None)
+        expected = f"{len(self.state)} records as expected, no other changed"
+        if left:
+            key = next(iter(left))
+            writer = entities.writers[key][-1]
+            observed = f"{key} was changed by {shown_call(writer.name, writer.input)}"
+            return Finding(TrialVerdict.FAILED, observed, expected, turn=made.turn_of(writer), note=writer.output)
+        return Finding(TrialVerdict.PASSED, "as expected", expected)
+
+
+class Ending(FileModel):
+    """How a conversation comes to its end."""
+
+    called: ClassVar[str] = "ended"
+    user_says: Text | None = Field(None, min_length=1, description="The last user message says this.", examples=["bye"])
+    calls: Texts | None = Field(None, description="One of these tools was called.", examples=[["hand_over"]])
+
+    @model_validator(mode="after")
+    def _some_way(self) -> Ending:
+        if self.user_says is None and self.calls is None:
+            raise refusal("'ended' needs `user_says`, `calls` or both.")
+        return self
+
+
+class Ended(Grader):
+    """Require that the conversation came to its end: the user said the last word, or a closing tool was called.
+
+    Why: a conversation that was cut off has no outcome. Example: `outcome: {ended: {user_says: "###STOP###", calls:
+    [transfer]}}`. Instead of limiting its length, use `budget: {requests: ...}`.
+    """
+
+    kind = "outcome.ended"
+    ended: Ending = Field(description="How the conversation ends.", examples=[{"calls": ["hand_over"]}])
+
+    def mentions(self) -> Iterator[Mention]:
+        yield from (Mention(name, ("ended", "calls", n)) for n, name in enumerate(self.ended.calls or ()))
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        mark, closing = self.ended.user_says, self.ended.calls or ()
+        ways = [*([f"the user says {mark!r}"] if mark else []), *(f"{name} is called" for name in closing)]
+        expected = " or ".join(ways)
+        last = transcript.turns[-1] if transcript.turns else None
+        if mark and last is not None and mark.casefold() in last.user.casefold():
+            return Finding(TrialVerdict.PASSED, f"the user said {mark!r}", expected)
+        called = next(
+            (call.name for turn in transcript.turns for call in turn.tool_calls if call.name in closing), None
+        )
+        if called:
+            return Finding(TrialVerdict.PASSED, f"{called} was called", expected)
+        if transcript.failure is not None:
+            return not_measured(f"the conversation broke off: {transcript.failure.kind}")
+        return Finding(TrialVerdict.FAILED, "neither", expected, turn=last.n if last else None)
+
+
+def _effective(made: MadeCalls, write_tools: frozenset[str], ids: Sequence[str]) -> list[ToolCall]:
+    """Return the writes that worked, without those that left their entity's record as it was."""
+    known: dict[str, Any] = {}
+    done: list[ToolCall] = []
+    for call in made.calls:
+        record = _record(call)
+        key = _entity(record, call.input, ids) if record is not None else None
+        if call.name in write_tools and not call.is_error and not (key in known and known[key or ""] == record):
+            done.append(call)
+        if key and record is not None:
+            known[key] = record
+    return done
 
 
 @dataclass
@@ -37,100 +211,6 @@ class _Entities:
         return {
             key: self.last[key] for key in self.writers if key not in self.first or self.first[key] != self.last[key]
         }
-
-
-def writes(transcript: Transcript, assertion: Assertion) -> Finding:
-    """Require exactly these state-changing calls, in any order, and nothing beyond them.
-
-    Why: what counts is what was done, not how it was found. Example: `outcome: {write_tools: [cancel, refund], writes:
-    [{cancel: {order: W1}}]}`. Failed calls and calls that changed nothing (the tool returned the record as it already
-    was) do not count; all arguments must match, lists in any order. Instead of the path to it, which `tools.calls`
-    asks for, name the result.
-    """
-    made = made_calls(transcript, assertion.turn)
-    done = _effective(made, assertion.params)
-    entries: Sequence[JsonObject] = assertion.params["writes"]
-    expected = ", ".join(map(shown_entry, entries)) or "nothing is changed"
-    observed = shown_calls(done) if done else "nothing is changed"
-    unmet = unmet_entry(entries, done, "any", SAME)
-    extra = next((call for call in done if not any(matches_call(entry, call, SAME) for entry in entries)), None)
-    if extra is None and len(done) > len(entries):
-        extra = done[len(entries)]
-    if extra is not None:
-        note = f"not expected: {shown_call(extra.name, extra.input)}{_difference(entries, unmet, done)}"
-        return Finding(TrialVerdict.FAILED, observed, expected, turn=made.turn_of(extra), note=note)
-    if made.missing:
-        return not_measured(made.missing, assertion.turn)
-    if unmet is not None:
-        return Finding(TrialVerdict.FAILED, observed, expected, note=f"not done: {shown_entry(entries[unmet])}")
-    return Finding(TrialVerdict.PASSED, observed, expected)
-
-
-def state(transcript: Transcript, assertion: Assertion) -> Finding:
-    """Require the records that the tools last returned: these, and no other record changed.
-
-    Why: two ways to the same state are both right. Example: `outcome: {write_tools: [cancel], state: [{order_id: W1,
-    status: cancelled}]}`. An entity is told by the first of the keys in `ids` that its record (or the call's input)
-    has; by default the first key that is `id` or ends in `_id`. Where the tool's record does not hold its own id, the
-    expected one still names it. `match: subset` compares only the keys that are named.
-    Instead of whole records where tools return none, use `writes`.
-    """
-    made = made_calls(transcript, assertion.turn)
-    if made.missing:
-        return not_measured(made.missing, assertion.turn)
-    ids: Sequence[str] = assertion.params.get("ids") or ()
-    entities = _entities(made.calls, frozenset(assertion.params["write_tools"]), ids)
-    how = Matching() if assertion.params.get("match") == "subset" else _RECORD
-    left = dict(entities.changed)
-    for wanted in assertion.params["state"]:
-        key = _entity(wanted, {}, ids)
-        actual = entities.last.get(key) if key else None
-        asked = {name: value for name, value in wanted.items() if not _is_only_name(name, value, key, actual)}
-        if not matches_value(asked, actual, how):
-            return _state_failed(asked, actual, how)
-        left.pop(key or "", None)
-    expected = f"{len(assertion.params['state'])} records as expected, no other changed"
-    if left:
-        key = next(iter(left))
-        writer = entities.writers[key][-1]
-        observed = f"{key} was changed by {shown_call(writer.name, writer.input)}"
-        return Finding(TrialVerdict.FAILED, observed, expected, turn=made.turn_of(writer), note=writer.output)
-    return Finding(TrialVerdict.PASSED, "as expected", expected)
-
-
-def ended(transcript: Transcript, assertion: Assertion) -> Finding:
-    """Require that the conversation came to its end: the user said the last word, or a closing tool was called.
-
-    Why: a conversation that was cut off has no outcome. Example: `outcome: {ended: {user_says: "###STOP###", calls:
-    [transfer]}}`. Instead of limiting its length, use `budget: {requests: ...}`.
-    """
-    mark, closing = assertion.params.get("user_says"), assertion.params.get("calls") or ()
-    expected = " or ".join([*([f"the user says {mark!r}"] if mark else []), *(f"{name} is called" for name in closing)])
-    last = transcript.turns[-1].user if transcript.turns else ""
-    if mark and str(mark).casefold() in last.casefold():
-        return Finding(TrialVerdict.PASSED, f"the user said {mark!r}", expected)
-    called = next((call.name for turn in transcript.turns for call in turn.tool_calls if call.name in closing), None)
-    if called:
-        return Finding(TrialVerdict.PASSED, f"{called} was called", expected)
-    if transcript.failure is not None:
-        return not_measured(f"the conversation broke off: {transcript.failure.kind}")
-    return Finding(TrialVerdict.FAILED, "neither", expected, turn=transcript.turns[-1].n if transcript.turns else None)
-
-
-def _effective(made: Calls, params: JsonObject) -> list[ToolCall]:
-    """Return the writes that worked, without those that left their entity's record as it was."""
-    tools = frozenset(params["write_tools"])
-    ids: Sequence[str] = params.get("ids") or ()
-    known: dict[str, Any] = {}
-    done: list[ToolCall] = []
-    for call in made.calls:
-        record = _record(call)
-        key = _entity(record, call.input, ids) if record is not None else None
-        if call.name in tools and not call.is_error and not (key in known and known[key or ""] == record):
-            done.append(call)
-        if key and record is not None:
-            known[key] = record
-    return done
 
 
 def _entities(calls: Sequence[ToolCall], write_tools: frozenset[str], ids: Sequence[str]) -> _Entities:
@@ -184,18 +264,9 @@ def _parsed(output: str) -> Any:
     return value if isinstance(value, dict) else None
 
 
-def _state_failed(wanted: JsonObject, actual: Any, how: Matching) -> Finding:
+def _other_state(wanted: JsonObject, actual: Any, how: Match) -> Finding:
+    expected = json.dumps(wanted, ensure_ascii=False)[:300]
     if actual is None:
-        return Finding(
-            TrialVerdict.FAILED, "no tool returned this record", json.dumps(wanted, ensure_ascii=False)[:300]
-        )
+        return Finding(TrialVerdict.FAILED, "no tool returned this record", expected)
     note = describe_difference(*aligned(wanted, actual, how))
-    return Finding(TrialVerdict.FAILED, "a different record", json.dumps(wanted, ensure_ascii=False)[:300], note=note)
-
-
-def _difference(entries: Sequence[JsonObject], unmet: int | None, done: Sequence[ToolCall]) -> str:
-    """Return how the nearest write differs from the expected one that was not met."""
-    nearest = nearest_call(entries[unmet], done) if unmet is not None else None
-    if unmet is None or nearest is None:
-        return ""
-    return "\n" + describe_difference(*aligned(entries[unmet].get("input") or {}, nearest.input, SAME))
+    return Finding(TrialVerdict.FAILED, "a different record", expected, note=note)

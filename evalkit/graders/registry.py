@@ -11,6 +11,7 @@ from typing import Annotated, Any, Optional
 from pydantic import Field, create_model
 from pydantic.fields import FieldInfo
 
+from evalkit.graders import budget, cache, outcome, sequence, tools
 from evalkit.graders.counts import CountUnits, MaxWords
 from evalkit.graders.form import Format, Language, LetterCase, Paragraph, Postscript
 from evalkit.graders.grader import Grader
@@ -20,8 +21,6 @@ from evalkit.graders.privacy import Leak, Links, PersonalData
 from evalkit.graders.style import Capitalization, LanguageRule, Length, Metric, Readability
 from evalkit.graders.team import Team
 from evalkit.graders.text import EndsWith, NeverSays, Says, SaysAny, StartsWith
-from evalkit.graders.tools import MaxCalls
-from evalkit.graders.usage import Requests
 from evalkit.graders.wordings import Conditional, Consistency, Existence, Occurrence, Repetition, Substitution
 from evalkit.yamlsource import FileModel
 
@@ -39,8 +38,33 @@ GRADERS: tuple[type[Grader], ...] = (
     Postscript,
     Paragraph,
     Grounded,
-    MaxCalls,
-    Requests,
+    tools.NoTools,
+    tools.RequiredCalls,
+    tools.ForbiddenCalls,
+    tools.MaxCalls,
+    tools.MinCalls,
+    sequence.MaxRedundant,
+    tools.CallTimes,
+    sequence.After,
+    sequence.Before,
+    sequence.Recovers,
+    outcome.Writes,
+    outcome.State,
+    outcome.Ended,
+    budget.CostUsd,
+    budget.Requests,
+    budget.OutputTokens,
+    cache.CacheHit,
+    cache.ColdCacheHit,
+    cache.CacheKept,
+    cache.TurnCacheKept,
+    cache.PrefixKept,
+    cache.MissReasons,
+    budget.TurnCostUsd,
+    budget.CostAsFirstUsd,
+    budget.TurnCostAsFirstUsd,
+    budget.FirstTokenMs,
+    budget.TimeMs,
     Judge,
     Team,
     Existence,

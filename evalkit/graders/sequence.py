@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Self
 
+from pydantic import BeforeValidator, Field, model_serializer
+
+from evalkit.graders.calls import made_calls, shown_call
 from evalkit.graders.findings import limit_finding, not_measured
-from evalkit.graders.matching import matches_call, matching_of
-from evalkit.graders.shown import shown_call
-from evalkit.graders.tool_calls import Calls, made_calls
+from evalkit.graders.grader import Fault, Grader, Mention, pattern_faults
+from evalkit.graders.matching import SUBSET, AnyCall, MatchKey, is_pattern
 from evalkit.reading.patterns import matches_somewhere
-from evalkit.records import Assertion, Finding, JsonObject, ToolCall, Transcript, TrialVerdict
+from evalkit.records import Finding, ToolCall, Transcript, TrialVerdict
+from evalkit.yamlsource import Count, FileModel, Text, Texts, ValuePath, refusal, unwrapped
 
 CONSENT = (
     r"(?<!\w)(?:yes|yeah|yep|yup|sure|ok(?:ay)?|of course|go ahead|please do|do it|i (?:do )?(?:agree|confirm|accept)"
@@ -23,119 +28,267 @@ REFUSAL = r"(?<!\w)(?:no|nope|don(?:'|’)?t|do not|not yet|wait|stop|never mind
 """Words with which a user does not."""
 
 
-def after(transcript: Transcript, assertion: Assertion) -> Finding:
+class Needed(FileModel):
+    """What must come before: a call, or the user's consent."""
+
+    called: ClassVar[str] = "what is needed"
+    call: AnyCall | None = None
+    consent: Text | None = None
+
+    @model_serializer
+    def _as_written(self) -> Any:
+        if self.call is not None:
+            return self.call.model_dump()
+        return {"consent": self.consent} if self.consent else "consent"
+
+    def __str__(self) -> str:
+        return str(self.call or "the user's consent")
+
+    @property
+    def name(self) -> str:
+        """The tool that is needed, or `consent`."""
+        return self.call.name if self.call else "consent"
+
+    def is_given(self, transcript: Transcript, turn: int) -> bool:
+        """Return whether the user agreed in some message up to this turn that answers a reply."""
+        words = (self.consent or "")[1:-1]
+        users = [
+            one.user for one in transcript.turns if 1 < one.n <= turn or (one.n == 1 == turn and transcript.history)
+        ]
+        return any(
+            matches_somewhere(words or CONSENT, text, ignore_case=True)
+            and (bool(words) or not matches_somewhere(REFUSAL, text, ignore_case=True))
+            for text in users
+        )
+
+
+def _needed(value: Any) -> Any:
+    """Accept `consent`, `consent: /yes|ja/` and everything that names a call."""
+    if value == "consent":
+        return {"consent": ""}
+    if isinstance(value, dict) and [*value] == ["consent"] and not isinstance(value["consent"], dict):
+        return value
+    return {"call": value}
+
+
+_AnyNeeded = Annotated[Needed, BeforeValidator(_needed, json_schema_input_type=str | dict[str, str | dict[str, Any]])]
+_OneOrMany = Annotated[
+    list[_AnyNeeded],
+    Field(min_length=1),
+    BeforeValidator(
+        lambda value: value if isinstance(value, list) else [value],
+        json_schema_input_type=str | dict[str, Any] | list[str | dict[str, Any]],
+    ),
+]
+NeededByTool = Annotated[dict[str, _OneOrMany], Field(min_length=1)]
+
+
+class _Order(Grader):
+    """What `after` and `before` share: one assertion for each tool and each thing that is needed."""
+
+    @property
+    @abstractmethod
+    def wanted(self) -> dict[str, list[Needed]]:
+        """What is needed, by the tool that it is needed for."""
+
+    @property
+    def tool(self) -> str:
+        return next(iter(self.wanted))
+
+    @property
+    def needed(self) -> Needed:
+        return self.wanted[self.tool][0]
+
+    def label(self) -> str:
+        return f"{self.kind} {self.tool}: {self.needed.name}"
+
+    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
+        key = self.key()
+        for name, wanted in self.wanted.items():
+            for needed in wanted:
+                yield (key, name), self.model_copy(update={key: {name: [needed]}})
+
+    def entries(self) -> Iterator[tuple[ValuePath, Needed]]:
+        for name, wanted in self.wanted.items():
+            yield from (((self.key(), name, n), needed) for n, needed in enumerate(wanted))
+
+    def problems(self) -> Iterator[Fault]:
+        for path, needed in self.entries():
+            if needed.call is not None:
+                yield from needed.call.problems(path)
+
+    def mentions(self) -> Iterator[Mention]:
+        for path, needed in self.entries():
+            yield Mention(str(path[1]), path[:2])
+            if needed.call is not None:
+                yield needed.call.mention(path)
+
+
+class After(_Order):
     """Require that each call of a tool comes after another call that worked, or after the user's consent.
 
     Why: nothing is returned before it was looked up, nothing is cancelled unasked. Example: `after: {start_return:
     lookup_order, cancel: consent}`. Consent is a user message that agrees and does not refuse, sent after a reply of
     the assistant; `/regex/` names other words for it. Instead of a whole order of calls, use `calls`.
     """
-    made = made_calls(transcript, None)  # what is needed may have come in an earlier turn
-    needed = assertion.params["needs"]
-    for call in _of(made, assertion):
-        if not _is_ready(transcript, made, call, needed, assertion.params):
-            expected = f"{assertion.params['name']} only after {_shown(needed)}"
-            return Finding(TrialVerdict.FAILED, shown_call(call.name, call.input), expected, turn=made.turn_of(call))
-    return _held(made, assertion, f"{assertion.params['name']} only after {_shown(needed)}")
+
+    kind = "tools.after"
+    after: NeededByTool = Field(
+        description="TOOL: what must have come before each of its calls: a call that worked, or `consent`.",
+        examples=[{"start_return": ["lookup_order", "consent"]}],
+    )
+    match: MatchKey = SUBSET
+
+    @property
+    def wanted(self) -> dict[str, list[Needed]]:
+        return self.after
+
+    def problems(self) -> Iterator[Fault]:
+        yield from super().problems()
+        for path, needed in self.entries():
+            if needed.consent and is_pattern(needed.consent):
+                yield from pattern_faults((*path, "consent"), needed.consent[1:-1])
+            elif needed.consent:
+                message = (
+                    "words of consent are a regular expression, such as consent: '/\\byes\\b/'; or write just consent."
+                )
+                yield Fault(path, message)
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        made = made_calls(transcript, None)  # what is needed may have come in an earlier turn
+        expected = f"{self.tool} only after {self.needed}"
+        for at, (number, call) in enumerate(zip(made.turns, made.calls, strict=True)):
+            asked = call.name == self.tool and turn in (None, number)
+            if asked and not self._is_ready(transcript, made.calls[:at], number):
+                return Finding(TrialVerdict.FAILED, shown_call(call.name, call.input), expected, turn=number)
+        return made.passed("kept", expected, turn)
+
+    def _is_ready(self, transcript: Transcript, earlier: tuple[ToolCall, ...], turn: int) -> bool:
+        needed = self.needed.call
+        if needed is None:
+            return self.needed.is_given(transcript, turn)
+        return any(needed.matches(call, self.match) and not call.is_error for call in earlier)
 
 
-def before(transcript: Transcript, assertion: Assertion) -> Finding:
+class Before(_Order):
     """Require that each call of a tool comes before the first call of another.
 
     Why: a check that comes too late checks nothing. Example: `before: {check_stock: place_order}`. Instead of asking
     that the first tool is called at all, use `calls`.
     """
-    made = made_calls(transcript, assertion.turn)
-    other, how = assertion.params["needs"], matching_of(assertion.params)
-    expected = f"{assertion.params['name']} before {_shown(other)}"
-    first = next((at for at, call in enumerate(made.calls) if matches_call(other, call, how)), len(made.calls))
-    late = next((call for call in made.calls[first:] if call.name == assertion.params["name"]), None)
-    if late is not None:
-        return Finding(TrialVerdict.FAILED, shown_call(late.name, late.input), expected, turn=made.turn_of(late))
-    return _held(made, assertion, expected)
+
+    kind = "tools.before"
+    before: NeededByTool = Field(
+        description="TOOL: a call before which all its calls must come.", examples=[{"check_stock": "place_order"}]
+    )
+    match: MatchKey = SUBSET
+
+    @property
+    def wanted(self) -> dict[str, list[Needed]]:
+        return self.before
+
+    def problems(self) -> Iterator[Fault]:
+        yield from super().problems()
+        for path, needed in self.entries():
+            if needed.call is None:
+                yield Fault(path, "`consent` belongs under `after`; nothing can come before it.")
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        made, other = made_calls(transcript, turn), self.needed.call
+        expected = f"{self.tool} before {self.needed}"
+        calls = made.calls
+        first = next((at for at, call in enumerate(calls) if other and other.matches(call, self.match)), len(calls))
+        late = next((call for call in calls[first:] if call.name == self.tool), None)
+        if late is not None:
+            return Finding(TrialVerdict.FAILED, shown_call(late.name, late.input), expected, turn=made.turn_of(late))
+        return made.passed("kept", expected, turn)
 
 
-def recovers(transcript: Transcript, assertion: Assertion) -> Finding:
+class Recovery(FileModel):
+    """What may follow a tool error beside a retry."""
+
+    called: ClassVar[str] = "recovers"
+    hand_over: Texts | None = Field(None, description="Tools that hand over to a person.", examples=[["hand_over"]])
+
+
+def _recovery(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value
+    if unwrapped(value) is True:
+        return {}
+    raise refusal("'recovers' must be true, or a mapping with hand_over.")
+
+
+class Recovers(Grader):
     """Require that each tool error is followed by a call of the same tool that works, or by a hand-over.
 
     Why: a customer must not be left with an error. Example: `recovers: {hand_over: [transfer]}`. A call that failed is
     not a sound retry when it is made a third time unchanged. A conversation without an error keeps the rule. Instead of
     forbidding a retry, use `times`.
     """
-    made = made_calls(transcript, assertion.turn)
-    hand_over = frozenset(assertion.params.get("hand_over") or ())
-    expected = "each tool error is followed by a sound retry" + (" or a hand-over" if hand_over else "")
-    errors = 0
-    failed: dict[str, int] = {}
-    for at, call in enumerate(made.calls):
-        if not call.is_error:
-            continue
-        errors += 1
-        key = _identity(call)
-        failed[key] = failed.get(key, 0) + 1
-        later = made.calls[at + 1 :]
-        repaired = any(one.name == call.name and not one.is_error for one in later)
-        handed = any(one.name in hand_over and not one.is_error for one in later)
-        if failed[key] > 2 or not (repaired or handed):
-            if made.missing and failed[key] <= 2:
-                return not_measured(made.missing, assertion.turn)
-            observed = f"{shown_call(call.name, call.input)} failed{' again' if failed[key] > 2 else ''}"
+
+    kind = "tools.recovers"
+    recovers: Annotated[Recovery, BeforeValidator(_recovery, json_schema_input_type=bool | Recovery)] = Field(
+        description="Each tool error is followed by a sound retry, or by a hand-over.",
+        examples=[{"hand_over": ["hand_over"]}],
+    )
+
+    def label(self) -> str:
+        return "recovers"
+
+    def mentions(self) -> Iterator[Mention]:
+        for n, name in enumerate(self.recovers.hand_over or ()):
+            yield Mention(name, ("recovers", "hand_over", n))
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        made = made_calls(transcript, turn)
+        hand_over = frozenset(self.recovers.hand_over or ())
+        expected = "each tool error is followed by a sound retry" + (" or a hand-over" if hand_over else "")
+        failed: dict[str, int] = {}
+        for at, call in enumerate(made.calls):
+            if not call.is_error:
+                continue
+            times = failed[_identity(call)] = failed.get(_identity(call), 0) + 1
+            worked = [one.name for one in made.calls[at + 1 :] if not one.is_error]
+            if times <= 2 and (call.name in worked or hand_over.intersection(worked)):
+                continue
+            if made.missing and times <= 2:
+                return not_measured(made.missing, turn)
+            observed = f"{shown_call(call.name, call.input)} failed{' again' if times > 2 else ''}"
             return Finding(TrialVerdict.FAILED, observed, expected, turn=made.turn_of(call), note=call.output)
-    return _held(made, assertion, expected, f"{errors} errors")
+        return made.passed(f"{sum(failed.values())} errors", expected, turn)
 
 
-def max_redundant(transcript: Transcript, assertion: Assertion) -> Finding:
+class MaxRedundant(Grader):
     """Limit calls that repeat an earlier one with the same arguments and get the same result.
 
     Why: each costs time and money and tells nothing new. Example: `tools: {max_redundant: 0}`. Instead of limiting all
     calls, use `max_calls`.
     """
-    made, limit = made_calls(transcript, assertion.turn), int(assertion.params["max"])
-    seen: set[tuple[str, str]] = set()
-    repeated: list[ToolCall] = []
-    for call in made.calls:
-        key = (_identity(call), call.output)
-        if key in seen and not call.is_error:
-            repeated.append(call)
-        seen.add(key)
-    observed, expected = f"{len(repeated)} redundant calls", f"at most {limit}"
-    if len(repeated) > limit:
-        note = shown_call(repeated[limit].name, repeated[limit].input)
-        return limit_finding(observed, expected, holds=False, turn=made.turn_of(repeated[limit]), note=note)
-    return _held(made, assertion, expected, observed)
 
-
-def _is_ready(transcript: Transcript, made: Calls, call: ToolCall, needed: JsonObject, params: JsonObject) -> bool:
-    if "consent" in needed:
-        return _agreed(transcript, made.turn_of(call), str(needed["consent"] or ""))
-    earlier = made.calls[: next(at for at, one in enumerate(made.calls) if one is call)]
-    return any(matches_call(needed, one, matching_of(params)) and not one.is_error for one in earlier)
-
-
-def _agreed(transcript: Transcript, turn: int, pattern: str) -> bool:
-    """Return whether the user agreed in some message up to this turn that answers a reply."""
-    users = [one.user for one in transcript.turns if 1 < one.n <= turn or (one.n == 1 == turn and transcript.history)]
-    return any(
-        matches_somewhere(pattern or CONSENT, text, ignore_case=True)
-        and (bool(pattern) or not matches_somewhere(REFUSAL, text, ignore_case=True))
-        for text in users
+    kind = "tools.max_redundant"
+    max_redundant: Count = Field(
+        ge=0, description="At most this many calls repeat one with the same result.", examples=[0]
     )
 
+    def label(self) -> str:
+        return f"{self.kind} {self.max_redundant}"
 
-def _of(made: Calls, assertion: Assertion) -> Sequence[ToolCall]:
-    asked = zip(made.turns, made.calls, strict=True)
-    name, turn = assertion.params["name"], assertion.turn
-    return [call for at, call in asked if call.name == name and turn in (None, at)]
-
-
-def _held(made: Calls, assertion: Assertion, expected: str, observed: str = "") -> Finding:
-    if made.missing:
-        return not_measured(made.missing, assertion.turn)
-    return Finding(TrialVerdict.PASSED, observed or "kept", expected, turn=assertion.turn)
-
-
-def _shown(needed: JsonObject) -> str:
-    return "the user's consent" if "consent" in needed else shown_call(needed["name"], needed.get("input"))
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        made, limit = made_calls(transcript, turn), self.max_redundant
+        seen: set[tuple[str, str]] = set()
+        repeated: list[ToolCall] = []
+        for call in made.calls:
+            key = (_identity(call), call.output)
+            if key in seen and not call.is_error:
+                repeated.append(call)
+            seen.add(key)
+        observed, expected = f"{len(repeated)} redundant calls", f"at most {limit}"
+        if len(repeated) > limit:
+            beyond = repeated[limit]
+            note = shown_call(beyond.name, beyond.input)
+            return limit_finding(observed, expected, holds=False, turn=made.turn_of(beyond), note=note)
+        return made.passed(observed, expected, turn)
 
 
 def _identity(call: ToolCall) -> str:

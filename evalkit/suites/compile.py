@@ -6,27 +6,19 @@ Knows which module compiles which part of `expect`; must not know how a grader d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from evalkit.graders import Requirement, requirement_of
-from evalkit.graders.registry import BY_KIND, made_from
+from evalkit.graders import Requirement
+from evalkit.graders.registry import made_from
 from evalkit.graders.text import TextGrader
-from evalkit.records import Assertion, JsonObject, Level, Place
-from evalkit.suites.compile_tools import compile_outcome, compile_tools
+from evalkit.graders.tools import NoTools
+from evalkit.records import Assertion, JsonObject, Place
 from evalkit.suites.compiled import Found
-from evalkit.suites.expect_schema import Expect
+from evalkit.suites.expect_schema import Expect, NoToolsExpect
 from evalkit.suites.schema import BudgetFile
 from evalkit.suites.values import ToolMention
 from evalkit.yamlsource import FileModel, Source, ValuePath
 from evalkit.yamlsource.nodes import ListNode
-
-_LIMITS = {
-    **dict.fromkeys(("cache_hit", "cold_cache_hit", "cache_kept", "turn_cache_kept"), "min"),
-    "prefix_kept": "kept",
-    "miss_reasons": "allowed",
-}
-_TIMES = frozenset({"first_token_ms", "time_ms"})
 
 
 def requirements(  # noqa: PLR0917
@@ -57,52 +49,35 @@ def compile_expect(
     """Return the assertions of one `expect` (at `path`), about turn `turn` or the whole conversation."""
     if expect is None:
         return ()
-    made: list[Requirement | Assertion] = [*requirements(source, expect, "", path, turn, found)]
-    if expect.normalise and not any(
-        isinstance(one, Requirement) and isinstance(one.grader, TextGrader) for one in made
-    ):
+    made = [*requirements(source, expect, "", path, turn, found)]
+    if expect.normalise and not any(isinstance(one.grader, TextGrader) for one in made):
         message = "`normalise` says how texts are read, but nothing is expected of a text here."
         found.problems.append(source.problem((*path, "normalise"), message, key=True))
     if expect.tools is not None:
-        made.extend(requirements(source, expect.tools, "tools", (*path, "tools"), turn, found))
-        made.extend(compile_tools(source, expect.tools, (*path, "tools"), found))
+        at = (*path, "tools")
+        if isinstance(expect.tools, NoToolsExpect):
+            made.append(Requirement.of(NoTools(), source.key_place(at), turn))
+        made.extend(requirements(source, expect.tools, "tools", at, turn, found))
     if expect.outcome is not None:
         if turn is not None:
             message = "'outcome' is about the whole conversation; move it to the expect of the case."
             found.problems.append(source.problem((*path, "outcome"), message, key=True))
-        made.extend(compile_outcome(source, expect.outcome, (*path, "outcome"), found))
-    return tuple(one if isinstance(one, Requirement) else requirement_of(replace(one, turn=turn)) for one in made)
+        made.extend(requirements(source, expect.outcome, "outcome", (*path, "outcome"), turn, found))
+    return tuple(made)
 
 
 def compile_budget(
     source: Source, suite: BudgetFile | None, case: BudgetFile | None, case_path: ValuePath
 ) -> tuple[Requirement, ...]:
     """Return one assertion per limit; the case's limit where both name one. Times are warnings unless `strict`."""
-    limits: dict[str, tuple[Any, Place]] = {}
+    given: dict[str, Any] = {}
+    places: dict[str, Place] = {}
     for budget, path in ((suite, ("budget",)), (case, (*case_path, "budget"))):
         for name in budget.model_fields_set if budget else ():
-            limits[name] = getattr(budget, name), source.key_place((*path, name))
-    if limits.get("prefix_kept", (None,))[0] is False:
-        del limits["prefix_kept"]
-    strict = limits.pop("strict", (False, None))[0]
-    return tuple(
-        _budget_grader(name, limit, place)
-        if f"budget.{name}" in BY_KIND
-        else requirement_of(
-            Assertion(
-                f"budget.{name}",
-                {_LIMITS.get(name, "max"): limit},
-                place,
-                f"budget.{name}",
-                level=Level.WARNING if name in _TIMES and not strict else Level.ERROR,
-            )
-        )
-        for name, (limit, place) in sorted(limits.items())
-    )
-
-
-def _budget_grader(name: str, limit: Any, place: Place) -> Requirement:
-    return Requirement.of(BY_KIND[f"budget.{name}"].model_construct(**{name: limit}), place)
+            given[name], places[name] = getattr(budget, name), source.key_place((*path, name))
+    graders = made_from(BudgetFile.model_construct(**given), "budget")
+    made = [Requirement.of(part, places[grader.key()]) for grader in graders for _, part in grader.parts()]
+    return tuple(sorted(made, key=lambda one: one.assertion.kind))
 
 
 def described(assertion: Assertion) -> JsonObject:

@@ -6,7 +6,7 @@ checked is in `load.py` and `check.py`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -55,60 +55,10 @@ class FixtureFile(FileModel):
 Fixtures = dict[str, list[FixtureFile]]
 
 
-MissReason = Literal[
-    "model_changed",
-    "system_changed",
-    "tools_changed",
-    "messages_changed",
-    "previous_message_not_found",
-    "unavailable",
-]
-
-
 class BudgetFile(keys_of("budget")):  # type: ignore[misc]
     """Limits of one trial; a case overrides the suite's key by key."""
 
     called: ClassVar[str] = "budget"
-    cost_usd: Number | None = Field(None, gt=0, description="At most this many US dollars.", examples=[0.02])
-    output_tokens: Count | None = Field(None, ge=1, description="At most this many tokens written.", examples=[800])
-    cache_hit: Number | None = Field(
-        None, ge=0, le=1, description="At least this share of input is read from the cache, from request 2 on.",
-        examples=[0.6],
-    )  # fmt: skip
-    cold_cache_hit: Number | None = Field(
-        None, ge=0, le=1, description="At least this share of the first request's input is read from the cache.",
-        examples=[0.8],
-    )  # fmt: skip
-    cache_kept: Number | None = Field(
-        None, ge=0, le=1, description="At least this share of what earlier requests left in the cache is read again.",
-        examples=[0.95],
-    )  # fmt: skip
-    turn_cache_kept: Number | None = Field(
-        None, ge=0, le=1, description="The same in each turn by itself.", examples=[0.9]
-    )
-    prefix_kept: Flag | None = Field(
-        None, description="Each request begins with what the one before left in the cache.", examples=[True]
-    )
-    miss_reasons: list[MissReason] | None = Field(
-        None, description="Reasons for cache misses that are fine; the API must give no other.",
-        examples=[["messages_changed"]],
-    )  # fmt: skip
-    turn_cost_usd: Number | None = Field(
-        None, gt=0, description="Each turn costs at most this many US dollars.", examples=[0.01]
-    )
-    cost_as_first_usd: Number | None = Field(
-        None, gt=0, description="With an empty cache the trial would cost at most this.", examples=[0.05]
-    )
-    turn_cost_as_first_usd: Number | None = Field(
-        None, gt=0, description="With an empty cache each turn would cost at most this.", examples=[0.02]
-    )
-    first_token_ms: Number | None = Field(
-        None, gt=0, description="The first word comes within this time; a warning unless `strict`.", examples=[2500]
-    )
-    time_ms: Number | None = Field(
-        None, gt=0, description="All requests together take at most this; a warning unless `strict`.", examples=[20000]
-    )
-    strict: Flag | None = Field(None, description="Whether times fail a trial like every other limit.", examples=[True])
 
 
 class IncreaseFile(FileModel):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
@@ -60,6 +60,7 @@ def _as_written(value: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(_as_written)]
 """Text; an unquoted number or boolean is taken as it was written."""
+Texts = Annotated[list[Text], Field(min_length=1)]
 Flag = Annotated[bool, BeforeValidator(unwrapped)]
 Count = Annotated[int, BeforeValidator(unwrapped)]
 Number = Annotated[float, BeforeValidator(unwrapped)]

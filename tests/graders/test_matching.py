@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.graders.matching import SAME, SUBSET, Matching, aligned, matches_value
+from evalkit.graders.matching import SAME, SUBSET, Match, aligned, matches_value
 
-EXACT = Matching(exact=True)
-LOOSE = Matching(loose_strings=True)
-STRICT = Matching(strict_types=True)
+EXACT = Match(arguments="exact")
+LOOSE = Match(strings="loose")
+STRICT = Match(types="strict")
 leaves = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["a", "b c", ""])
 values = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("xyz"), inner)
@@ -47,19 +47,19 @@ values = st.recursive(
         ([1, 1], [1, 2], SAME, False),
     ],
 )
-def test_values_fit_as_they_are_asked_for(expected: Any, actual: Any, how: Matching, fits: bool) -> None:
+def test_values_fit_as_they_are_asked_for(expected: Any, actual: Any, how: Match, fits: bool) -> None:
     """Choices, ranges, optional and forbidden arguments; exact, loose and strict comparison; lists in any order."""
     assert matches_value(expected, actual, how) is fits
 
 
 @given(values, st.sampled_from([SUBSET, EXACT, LOOSE, STRICT, SAME]))
-def test_every_value_matches_itself(value: Any, how: Matching) -> None:
+def test_every_value_matches_itself(value: Any, how: Match) -> None:
     """However strictly values are compared, one is like itself."""
     assert matches_value(value, value, how)
 
 
 @given(values, values, st.sampled_from([SUBSET, EXACT, SAME]))
-def test_a_difference_is_shown_just_when_there_is_one(expected: Any, actual: Any, how: Matching) -> None:
+def test_a_difference_is_shown_just_when_there_is_one(expected: Any, actual: Any, how: Match) -> None:
     """Aligned values are equal when the match holds and differ when it does not."""
     left, right = aligned(expected, actual, how)
     same = type(left) is type(right) and left == right

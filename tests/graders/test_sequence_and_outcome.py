@@ -27,27 +27,26 @@ def users(transcript: Transcript, *texts: str) -> Transcript:
     return replace(transcript, turns=turns)
 
 
-def needs(name: str, other: str) -> dict[str, Any]:
-    return {"name": name, "needs": {"name": other, "input": None}}
-
-
 def test_times_counts_one_tool() -> None:
     """Other tools' calls do not count, and the first call too many names the turn."""
     conversation = called((call("book"), call("look")), (call("book"),))
-    assert verdict(conversation, "tools.times", {"name": "book", "min": 2, "max": 2}) is PASSED
-    assert finding(conversation, "tools.times", {"name": "book", "min": None, "max": 1}).turn == 2
-    assert verdict(conversation, "tools.times", {"name": "book", "min": 3, "max": None}) is FAILED
-    assert verdict(conversation, "tools.min_calls", {"min": 4}) is FAILED
+    assert verdict(conversation, "tools.times", {"times": {"book": 2}}) is PASSED
+    assert finding(conversation, "tools.times", {"times": {"book": {"max": 1}}}).turn == 2
+    assert verdict(conversation, "tools.times", {"times": {"book": {"min": 3}}}) is FAILED
+    assert verdict(conversation, "tools.min_calls", {"min_calls": 4}) is FAILED
 
 
 def test_a_call_may_need_another_before_it_that_worked() -> None:
     """A lookup that failed is no lookup; one in an earlier turn counts."""
-    asked = needs("book", "look")
+    asked = {"after": {"book": "look"}}
     assert verdict(called((call("look"),), (call("book"),)), "tools.after", asked, turn=2) is PASSED
     assert verdict(called((failed("look"), call("book"))), "tools.after", asked) is FAILED
     assert verdict(called((call("book"), call("look"))), "tools.after", asked) is FAILED
-    assert verdict(called((call("look"), call("book"), call("look"))), "tools.before", needs("look", "book")) is FAILED
-    assert verdict(called((call("look"), call("book"))), "tools.before", needs("look", "book")) is PASSED
+    assert (
+        verdict(called((call("look"), call("book"), call("look"))), "tools.before", {"before": {"look": "book"}})
+        is FAILED
+    )
+    assert verdict(called((call("look"), call("book"))), "tools.before", {"before": {"look": "book"}}) is PASSED
 
 
 @pytest.mark.parametrize(
@@ -62,18 +61,18 @@ def test_a_call_may_need_another_before_it_that_worked() -> None:
 def test_an_action_may_need_the_users_consent(said: str, expected: TrialVerdict) -> None:
     """A user who agrees after a reply has consented; one who asks back or refuses has not."""
     conversation = users(called((), (call("book"),)), "Book it", said)
-    assert verdict(conversation, "tools.after", {"name": "book", "needs": {"consent": ""}}) is expected
+    assert verdict(conversation, "tools.after", {"after": {"book": ["consent"]}}) is expected
 
 
 def test_a_wish_in_the_first_message_is_no_consent() -> None:
     """Consent answers something; before the first reply there is nothing to agree to."""
     conversation = users(called((call("book"),)), "Yes, book it")
-    assert verdict(conversation, "tools.after", {"name": "book", "needs": {"consent": ""}}) is FAILED
+    assert verdict(conversation, "tools.after", {"after": {"book": ["consent"]}}) is FAILED
 
 
 def test_an_error_must_be_followed_by_a_sound_retry_or_a_hand_over() -> None:
     """The same failing call a third time is no retry, another argument is."""
-    asked = {"hand_over": ["transfer"]}
+    asked = {"recovers": {"hand_over": ["transfer"]}}
     assert verdict(called((failed("look"), call("look"))), "tools.recovers", asked) is PASSED
     assert verdict(called((failed("look"), call("transfer"))), "tools.recovers", asked) is PASSED
     assert verdict(called((failed("look"), call("book"))), "tools.recovers", asked) is FAILED
@@ -84,13 +83,13 @@ def test_an_error_must_be_followed_by_a_sound_retry_or_a_hand_over() -> None:
 
 def test_a_call_that_tells_nothing_new_is_redundant() -> None:
     """Same arguments and same result; another result is news."""
-    assert verdict(called((call("look"), call("look"))), "tools.max_redundant", {"max": 0}) is FAILED
+    assert verdict(called((call("look"), call("look"))), "tools.max_redundant", {"max_redundant": 0}) is FAILED
     news = replace(call("look"), output="shipped")
-    assert verdict(called((call("look"), news)), "tools.max_redundant", {"max": 0}) is PASSED
+    assert verdict(called((call("look"), news)), "tools.max_redundant", {"max_redundant": 0}) is PASSED
 
 
 def writes(*entries: tuple[str, dict[str, Any]]) -> dict[str, Any]:
-    return {"write_tools": ["cancel", "bags"], "writes": [{"name": n, "input": i} for n, i in entries], "ids": []}
+    return {"write_tools": ["cancel", "bags"], "writes": [{name: given} for name, given in entries]}
 
 
 def test_exactly_the_expected_changes_were_made() -> None:
@@ -118,7 +117,7 @@ def test_the_state_is_what_tools_returned_last() -> None:
     """Two ways to one state are the same; a record that was changed unasked is not."""
     first = answered("bags", {"order_id": "W1"}, {"order_id": "W1", "bags": 5})
     last = answered("bags", {"order_id": "W1"}, {"order_id": "W1", "bags": 3})
-    wanted = {"write_tools": ["bags"], "state": [{"order_id": "W1", "bags": 3}], "ids": []}
+    wanted = {"write_tools": ["bags"], "state": [{"order_id": "W1", "bags": 3}]}
     assert verdict(called((first, last)), "outcome.state", wanted) is PASSED
     assert verdict(called((last, first)), "outcome.state", wanted) is FAILED
     other = answered("bags", {"order_id": "W2"}, {"order_id": "W2", "bags": 1})
@@ -141,7 +140,7 @@ def test_a_record_without_its_id_is_told_by_the_call() -> None:
 
 def test_a_conversation_ends_by_word_or_by_tool() -> None:
     """The last user message has the mark, or a closing tool was called."""
-    asked = {"user_says": "bye", "calls": ["transfer"]}
+    asked = {"ended": {"user_says": "bye", "calls": ["transfer"]}}
     assert verdict(users(called((), ()), "hi", "Thanks, BYE!"), "outcome.ended", asked) is PASSED
     assert verdict(called((call("transfer"),)), "outcome.ended", asked) is PASSED
     assert verdict(users(called((), ()), "bye", "wait"), "outcome.ended", asked) is FAILED

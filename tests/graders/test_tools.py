@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.graders.matching import aligned, matches_value, unmet_entry
+from evalkit.graders.matching import ExpectedCall, aligned, matches_value, unmet_entry
 from evalkit.records import ToolCall, Transcript, TrialVerdict, Turn
 from tests.graders.build import broken_off, call, called, finding, request, verdict
 
@@ -25,7 +25,7 @@ small_calls = st.builds(call, names, st.fixed_dictionaries({"n": st.integers(0, 
 
 
 def wants(*entries: Any, order: str = "relative") -> dict[str, Any]:
-    calls = [{"name": e, "input": None} if isinstance(e, str) else {"name": e[0], "input": e[1]} for e in entries]
+    calls = [entry if isinstance(entry, str) else {entry[0]: entry[1]} for entry in entries]
     return {"calls": calls, "order": order}
 
 
@@ -83,10 +83,10 @@ def test_an_aligned_difference_is_empty_exactly_when_the_values_match(expected: 
 @given(st.lists(small_calls, max_size=4), st.lists(small_calls, max_size=4))
 def test_exact_order_implies_relative_order_implies_any_order(wanted: list[ToolCall], made: list[ToolCall]) -> None:
     """Each looser order accepts all that the stricter one does."""
-    entries = [{"name": entry.name, "input": entry.input} for entry in wanted]
+    entries = [ExpectedCall(name=entry.name, input=dict(entry.input)) for entry in wanted]
     met = {order: unmet_entry(entries, made, order) is None for order in ("exact", "relative", "any")}  # type: ignore[arg-type]
     assert met["exact"] <= met["relative"] <= met["any"]
-    assert met["exact"] is (entries == [{"name": one.name, "input": one.input} for one in made])
+    assert met["exact"] is ([(one.name, one.input) for one in wanted] == [(one.name, one.input) for one in made])
 
 
 def test_any_order_gives_each_entry_a_call_of_its_own() -> None:
@@ -141,9 +141,9 @@ def test_no_tool_and_never_this_tool() -> None:
     transcript = called((), (call("book", {"n": 1}),))
     assert finding(transcript, "tools.none", {}).turn == 2
     assert verdict(transcript, "tools.none", {}, turn=1) is PASSED
-    assert verdict(transcript, "tools.never", {"name": "look", "input": None}) is PASSED
-    assert finding(transcript, "tools.never", {"name": "book", "input": None}).observed == 'book {"n": 1}'
-    assert verdict(transcript, "tools.never", {"name": "book", "input": {"n": 2}}) is PASSED
+    assert verdict(transcript, "tools.never", {"never": ["look"]}) is PASSED
+    assert finding(transcript, "tools.never", {"never": ["book"]}).observed == 'book {"n": 1}'
+    assert verdict(transcript, "tools.never", {"never": [{"book": {"n": 2}}]}) is PASSED
 
 
 def test_max_calls_names_the_turn_that_went_beyond() -> None:
@@ -158,8 +158,8 @@ def test_max_calls_names_the_turn_that_went_beyond() -> None:
     ("kind", "params", "expected"),
     [
         ("tools.none", {}, FAILED),
-        ("tools.never", {"name": "look"}, FAILED),
-        ("tools.never", {"name": "book"}, NOT_MEASURED),
+        ("tools.never", {"never": ["look"]}, FAILED),
+        ("tools.never", {"never": ["book"]}, NOT_MEASURED),
         ("tools.max_calls", {"max_calls": 0}, FAILED),
         ("tools.max_calls", {"max_calls": 1}, NOT_MEASURED),
         ("tools.calls", wants("look"), PASSED),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from evalkit.graders.matching import without_choices
 from evalkit.suites.compile import compile_expect
-from evalkit.suites.compile_tools import without_choices
 from evalkit.suites.compiled import Found
 from evalkit.suites.expect_schema import Expect
 from evalkit.yamlsource import SourceText, check_schema, parse_yaml

@@ -112,15 +112,9 @@ def test_a_case_is_compiled_into_one_assertion_for_each_requirement(tmp_path: Pa
         (
             "tools.calls lookup_order, lookup_order",
             2,
-            {
-                "calls": [
-                    {"name": "lookup_order", "input": None},
-                    {"name": "lookup_order", "input": {"order_id": "TN-1"}},
-                ],
-                "order": "exact",
-            },
+            {"calls": ["lookup_order", {"lookup_order": {"order_id": "TN-1"}}], "order": "exact"},
         ),
-        ("tools.never hand_over", 2, {"name": "hand_over", "input": None}),
+        ("tools.never hand_over", 2, {"never": ["hand_over"]}),
         ("tools.max_calls 3", 2, {"max_calls": 3}),
         ('never_says "as an AI"', None, {"never_says": [{"text": "as an AI"}]}),
     ]
@@ -172,9 +166,9 @@ def test_a_case_overrides_its_suites_budget_key_by_key(tmp_path: Path) -> None:
     ways = {one.kind: one.level for one in case(tmp_path, "ways/1").record.assertions}
 
     assert [(one.label, one.params, one.level) for one in whole] == [
-        ("budget.cost_usd", {"max": 0.02}, Level.ERROR),
+        ("budget.cost_usd", {"cost_usd": 0.02}, Level.ERROR),
         ("budget.requests", {"requests": 6}, Level.ERROR),
-        ("budget.time_ms", {"max": 9000}, Level.ERROR),
+        ("budget.time_ms", {"time_ms": 9000, "strict": True}, Level.ERROR),
     ]
     assert (ways["budget.time_ms"], ways["budget.requests"]) == (Level.WARNING, Level.ERROR)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from evalkit.graders.cost import CacheUse, cache_use
+from evalkit.graders.cache import CacheUse, cache_use
 from evalkit.records import Request, Turn
 from evalkit.reporting.safe_text import one_line
 from evalkit.wording import number, usd_exact
