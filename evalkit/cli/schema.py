@@ -32,7 +32,7 @@ def schema_of(name: str) -> dict[str, Any]:
     from evalkit.yamlsource import json_schema
 
     if name == "suite":
-        from evalkit.suites.schema import SuiteFile
+        from evalkit.suites.format import SuiteFile
 
         return json_schema(SuiteFile, "evalkit suite")
     if name == "voice":

@@ -20,7 +20,7 @@ from evalkit.importing.chat_format import Conversation, Malformed, parse_convers
 from evalkit.importing.sessions import session_lines, to_transcript
 from evalkit.records import Place, Problem, PromptVersion, RunEnd, RunHeader, Source, TrialKey
 from evalkit.store import RUN_FILE, RunWriter
-from evalkit.suites.yaml_text import quoted
+from evalkit.suites.writing import quoted
 
 MOST_PROBLEMS = 1000
 _BOM = b"\xef\xbb\xbf"

@@ -16,7 +16,7 @@ from evalkit.graders.registry import BY_KIND
 from evalkit.graders.rule import ScopedRule, VoiceRule, action_fault
 from evalkit.reading import is_scope
 from evalkit.suites.voice import NOT_BUILT, read_voice
-from evalkit.suites.yaml_text import flow, quoted
+from evalkit.suites.writing import flow, quoted
 from evalkit.yamlsource import Source, SourceText, load_yaml, parse_yaml, pattern_fault
 
 _VALES = (

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from evalkit.errors import UsageError
-from evalkit.suites.schema import SuiteFile
+from evalkit.suites.format import SuiteFile
 from evalkit.suites.voice import VoiceFile
 from evalkit.yamlsource import FileModel, json_schema
 

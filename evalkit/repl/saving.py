@@ -20,9 +20,8 @@ from evalkit.repl.setting import Setting, find_suite_file, load_setting, suite_f
 from evalkit.repl.tools import BROKEN
 from evalkit.store import find_run
 from evalkit.suites import Suite, load_suite
-from evalkit.suites.append import Appended, append_cases, new_suite_text
 from evalkit.suites.fixture_tools import NO_FIXTURE, FixtureTools, outcome_of
-from evalkit.suites.new_case import NewCase, NewFixture, NewTurn, case_id_of
+from evalkit.suites.writing import Appended, NewCase, NewFixture, NewTurn, append_cases, case_id_of, new_suite_text
 
 NOT_A_RESULT = frozenset({"invalid input", NO_FIXTURE})
 

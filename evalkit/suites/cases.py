@@ -14,14 +14,12 @@ from typing import Any
 from evalkit.graders import Requirement
 from evalkit.records import CaseRecord, JsonObject
 from evalkit.standin.faults import FAULTS
-from evalkit.suites import compile as compiling
 from evalkit.suites import fixtures as fixing
-from evalkit.suites.compile import compile_budget, compile_expect
-from evalkit.suites.compiled import Found
-from evalkit.suites.expect_schema import Expect
+from evalkit.suites import requirements as compiling
 from evalkit.suites.fixtures import Fixtures, compile_fixtures
-from evalkit.suites.judged import put_to_judge
-from evalkit.suites.schema import CaseFile, HistoryEntry, SimulateFile, StepFile, SuiteFile, TurnFile
+from evalkit.suites.format import CaseFile, Expect, HistoryEntry, SimulateFile, StepFile, SuiteFile, TurnFile
+from evalkit.suites.judge import put_to_judge
+from evalkit.suites.requirements import Found, compile_budget, compile_expect
 from evalkit.suites.values import Case, JudgeSettings, Simulation, ToolMention
 from evalkit.suites.voice import Voice
 from evalkit.yamlsource import Source, ValuePath, did_you_mean

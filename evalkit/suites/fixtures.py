@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalkit.records import Problem
-from evalkit.suites.compiled import Found, value_patterns
-from evalkit.suites.schema import FixtureFile
+from evalkit.suites.format import FixtureFile
+from evalkit.suites.requirements import Found, value_patterns
 from evalkit.suites.values import Fixture, ToolMention
 from evalkit.yamlsource import Source, ValuePath
 

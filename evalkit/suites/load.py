@@ -17,11 +17,10 @@ from evalkit.errors import FileProblems
 from evalkit.graders.judge import JudgeRule
 from evalkit.records import Place, Problem
 from evalkit.suites.cases import CaseContext, compile_case
-from evalkit.suites.compile import compile_expect
-from evalkit.suites.compiled import Found
 from evalkit.suites.fixtures import compile_fixtures
-from evalkit.suites.judged import check_enforced, criteria_of, judge_settings, put_to_judge
-from evalkit.suites.schema import CaseFile, GateFile, SuiteFile
+from evalkit.suites.format import CaseFile, GateFile, SuiteFile
+from evalkit.suites.judge import check_enforced, criteria_of, judge_settings, put_to_judge
+from evalkit.suites.requirements import Found, compile_expect
 from evalkit.suites.values import Case, Gate, JudgeSettings, Suite
 from evalkit.suites.voice import FileRule, Voice, load_voice
 from evalkit.yamlsource import Source, check_schema, load_yaml, parse_yaml, raise_problems, read_below, seconds_of

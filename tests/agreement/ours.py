@@ -11,9 +11,8 @@ from evalkit.graders import Requirement
 from evalkit.importing.chat_format import parse_conversation
 from evalkit.importing.sessions import to_transcript
 from evalkit.records import PromptVersion, Transcript, TrialVerdict
-from evalkit.suites.compile import compile_expect
-from evalkit.suites.compiled import Found
-from evalkit.suites.expect_schema import Expect
+from evalkit.suites.format import Expect
+from evalkit.suites.requirements import Found, compile_expect
 from evalkit.yamlsource import SourceText, check_schema, parse_yaml
 
 _PROMPT = PromptVersion("sha", "recorded", "", "model", {}, (), ())

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.suites.yaml_text import quoted
+from evalkit.suites.writing import quoted
 from tests.importing.recorded import imported, recording, says, user, write
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.suites.tool_inputs import misfits
+from evalkit.suites.against_prompt import misfits
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

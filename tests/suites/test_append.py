@@ -12,9 +12,18 @@ from hypothesis import strategies as st
 
 from evalkit.errors import FileProblems, UsageError
 from evalkit.suites import load_suite
-from evalkit.suites.append import append_cases, new_suite_text
-from evalkit.suites.new_case import NewCase, NewFixture, NewTurn, case_id_of, case_lines
-from evalkit.suites.yaml_text import block, flow, scalar
+from evalkit.suites.writing import (
+    NewCase,
+    NewFixture,
+    NewTurn,
+    append_cases,
+    block,
+    case_id_of,
+    case_lines,
+    flow,
+    new_suite_text,
+    scalar,
+)
 from evalkit.yamlsource import SourceText, parse_yaml
 from tests.repl.shop import write_shop
 

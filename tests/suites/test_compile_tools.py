@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from evalkit.graders.matching import without_choices
-from evalkit.suites.compile import compile_expect
-from evalkit.suites.compiled import Found
-from evalkit.suites.expect_schema import Expect
+from evalkit.suites.format import Expect
+from evalkit.suites.requirements import Found, compile_expect
 from evalkit.yamlsource import SourceText, check_schema, parse_yaml
 
 TEXT = """\

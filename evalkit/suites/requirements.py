@@ -1,4 +1,8 @@
-"""Expectations and budgets to assertions, in the words graders take.
+"""What compiling a suite file finds beside assertions, and what is wrong with the patterns in it.
+
+Patterns are compiled here once, so that a wrong one is a problem of the file and not of a run.
+
+Expectations and budgets to assertions, in the words graders take.
 
 Knows which module compiles which part of `expect`; must not know how a grader decides.
 """
@@ -6,19 +10,52 @@ Knows which module compiles which part of `expect`; must not know how a grader d
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.graders import Requirement
 from evalkit.graders.registry import made_from
 from evalkit.graders.text import TextGrader
 from evalkit.graders.tools import NoTools
-from evalkit.records import Assertion, JsonObject, Place
-from evalkit.suites.compiled import Found
-from evalkit.suites.expect_schema import Expect, NoToolsExpect
-from evalkit.suites.schema import BudgetFile
+from evalkit.reading.patterns import pattern_of
+from evalkit.records import Assertion, JsonObject, Place, Problem
+from evalkit.suites.format import BudgetFile, Expect, NoToolsExpect
 from evalkit.suites.values import ToolMention
-from evalkit.yamlsource import FileModel, Source, ValuePath
+from evalkit.yamlsource import FileModel, Source, ValuePath, pattern_fault, shown
 from evalkit.yamlsource.nodes import ListNode
+
+
+@dataclass
+class Found:
+    """What compiling has found so far beside assertions."""
+
+    problems: list[Problem] = field(default_factory=list)
+    mentions: list[ToolMention] = field(default_factory=list)
+
+
+def pattern_problem(source: Source, path: ValuePath, pattern: str, *, key: bool = False) -> Problem | None:
+    """Return what is wrong with a regular expression, or None."""
+    fault = pattern_fault(pattern)
+    return source.problem(path, f"{shown(pattern)} {fault}", key=key) if fault else None
+
+
+def value_patterns(source: Source, value: Any, path: ValuePath) -> Iterator[Problem]:
+    """Yield what is wrong with the `/.../` texts anywhere in a JSON value."""
+    for at, text in _strings(value, path):
+        pattern = pattern_of(text)
+        if pattern is not None and (problem := pattern_problem(source, at, pattern)):
+            yield problem
+
+
+def _strings(value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _strings(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _strings(item, (*path, index))
 
 
 def requirements(  # noqa: PLR0917

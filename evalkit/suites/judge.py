@@ -14,7 +14,7 @@ from evalkit.graders.judge import Criterion
 from evalkit.graders.judge_question import WORDING
 from evalkit.labels import AGREEMENT_FLOOR, LABELS_FLOOR, labels_file, measure_agreement, read_labels
 from evalkit.records import Problem
-from evalkit.suites.schema import JudgeFile
+from evalkit.suites.format import JudgeFile
 from evalkit.suites.values import Case, JudgeSettings
 from evalkit.yamlsource import Source
 
