@@ -24,7 +24,7 @@ def links_of(environment: Mapping[str, str] = os.environ) -> Links:
     """Return where a comment links to: the repository's files at this commit, and the report's place-holder."""
     from evalkit.cli.repository import current_folder
     from evalkit.reporting import Links
-    from evalkit.reporting.comment import REPORT_URL
+    from evalkit.reporting.markdown import REPORT_URL
 
     server, repository, sha = (environment.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA"))
     files = f"{server}/{repository}/blob/{sha}" if server and repository and sha else ""

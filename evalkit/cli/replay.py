@@ -96,6 +96,6 @@ async def _send(request: Request, stored: StoredSession, via: str | None, root: 
 
 def _shown(title: str, request: Request) -> str:
     """Return a reply as text: how it ended, what it said and called, what it took."""
-    from evalkit.reporting.replies import render_reply
+    from evalkit.reporting.terminal import render_reply
 
     return render_reply(title, request)

@@ -24,7 +24,7 @@ def is_log(name: str) -> bool:
 def report_log(path: Path, kind: str, out: Path | None) -> Path | None:
     """Print a log's summary and write its page, or print (with `out`: write) it as JSON; return what was written."""
     from evalkit.analysis.logs import summarise_logs
-    from evalkit.reporting.html.log_page import render_log_html
+    from evalkit.reporting.html.page import render_log_html
     from evalkit.reporting.log_text import log_json, render_log
     from evalkit.store import record_files
 

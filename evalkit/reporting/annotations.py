@@ -6,14 +6,14 @@ how many more there are. Source: docs.github.com, workflow commands, read Novemb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evalkit.records import CaseSummary, CaseVerdict, Details, GateResult, Place, RunVerdict, Score, Summary, Trial
+from evalkit.records import CaseSummary, CaseVerdict, Details, GateResult, Place, RunVerdict, Summary, Trial
+from evalkit.reporting.finished_run import broken_cases, failed_scores
 from evalkit.reporting.safe_text import one_line, shorten_middle
-from evalkit.reporting.wording import trials_in_words
-from evalkit.reporting.worst import list_broken
+from evalkit.reporting.wording import seen_in_words, trials_in_words
 
 SHOWN = 9
 LENGTH = 1000
@@ -34,7 +34,7 @@ def render_annotations(summary: Summary, gate: GateResult, details: Details, fol
 
     `folder` is where the project stands inside its repository, from whose top GitHub counts: `services/shop/`.
     """
-    found = [_annotation(case, details.get(case.key)) for case in _broken(summary)]
+    found = [_annotation(case, details.get(case.key)) for case in broken_cases(summary.cases)]
     errors = [each for each in found if each.severity == "error"]
     warnings = [each for each in found if each.severity == "warning"]
     if gate.verdict is not RunVerdict.PASSED and not errors:
@@ -56,35 +56,17 @@ def workflow_command(annotation: Annotation) -> str:
     return f"::{annotation.severity} {properties}::{_data(shorten_middle(one_line(annotation.message), LENGTH))}"
 
 
-def _broken(summary: Summary) -> Iterable[CaseSummary]:
-    for entry in list_broken(summary.cases):
-        yield entry.case
-        yield from entry.others
-
-
 def _annotation(case: CaseSummary, trial: Trial | None) -> Annotation:
     weighs = case.gated and case.verdict is not CaseVerdict.UNSTABLE
-    score = first_failed(trial)
+    score = next(iter(failed_scores(trial)), None)
     marks = "critical, " if case.critical else ""
-    why = f"{score.assertion.label}: {_seen(score)}" if score else case.why
+    why = f"{score.assertion.label}: {seen_in_words(score.finding)}" if score else case.why
     return Annotation(
         "error" if weighs else "warning",
         score.assertion.place if score else case.place,
         case.case_id,
         f"{case.verdict}, {marks}{trials_in_words(case)}. {why}",
     )
-
-
-def first_failed(trial: Trial | None) -> Score | None:
-    """Return the first score that made a trial fail."""
-    scores = trial.score.scores if trial and trial.score else ()
-    return next((score for score in scores if score.fails_trial), None)
-
-
-def _seen(score: Score) -> str:
-    finding = score.finding
-    wanted = f"; expected {finding.expected}" if finding.expected else ""
-    return f"{finding.observed or 'nothing of the kind'}{wanted}"
 
 
 def _at_most(annotations: Sequence[Annotation]) -> list[Annotation]:

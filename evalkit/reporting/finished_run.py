@@ -1,11 +1,32 @@
-"""What the reports for GitHub are made of: a finished run, its comparison, and the addresses to link to."""
+"""A finished run as its reports see it: the addresses to link to, what to look at first, and how to run it again.
+
+Knows the order of badness and which turn a score speaks of; nothing of how any of it is shown.
+"""
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from evalkit.records import Decision, Details, GateResult, Information, Place, RunComparison, Summary
+from evalkit.records import (
+    CaseSummary,
+    CaseVerdict,
+    Decision,
+    Details,
+    GateResult,
+    Information,
+    Place,
+    RunComparison,
+    Score,
+    Summary,
+    Trial,
+)
+
+_REQUEST_ID = re.compile(r"\breq_\w+")
+_SAME_QUESTION = frozenset({"-p", "--prompt", "--via", "--set"})
 
 
 @dataclass(frozen=True)
@@ -45,3 +66,97 @@ class FinishedRun:
     def decision(self) -> Decision | None:
         """What comparing it has come to."""
         return self.comparison.decision if self.comparison else None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A case that did not pass, or several that were not measured for the same reason."""
+
+    case: CaseSummary
+    others: tuple[CaseSummary, ...] = ()
+
+
+def list_broken(cases: Iterable[CaseSummary]) -> list[Entry]:
+    """Return the cases that did not pass, worst first; those not measured for one reason are one entry.
+
+    Critical failures, failures, not measured (critical first), unstable, and last the cases that the gate only watches.
+    """
+    run = [case for case in cases if case.skip is None and case.verdict is not CaseVerdict.PASS]
+    entries: list[Entry] = []
+    by_reason: dict[tuple[bool, bool, str], int] = {}
+    for case in sorted(run, key=_badness):
+        reason = (case.gated, case.critical, _REQUEST_ID.sub("", case.why))
+        if case.verdict is CaseVerdict.NOT_MEASURED and reason in by_reason:
+            at = by_reason[reason]
+            entries[at] = Entry(entries[at].case, (*entries[at].others, case))
+            continue
+        if case.verdict is CaseVerdict.NOT_MEASURED:
+            by_reason[reason] = len(entries)
+        entries.append(Entry(case))
+    return entries
+
+
+def broken_cases(cases: Iterable[CaseSummary]) -> list[CaseSummary]:
+    """Return the cases that did not pass, worst first, each by itself."""
+    return [case for entry in list_broken(cases) for case in (entry.case, *entry.others)]
+
+
+def _badness(case: CaseSummary) -> tuple[bool, bool, int, bool]:
+    order = (CaseVerdict.FAIL, CaseVerdict.NOT_MEASURED, CaseVerdict.UNSTABLE, CaseVerdict.PASS)
+    passed = case.verdict is CaseVerdict.PASS
+    return passed, not passed and not case.gated, order.index(case.verdict), not passed and not case.critical
+
+
+def sort_worst_first(cases: Sequence[CaseSummary]) -> list[CaseSummary]:
+    """Return all cases, worst first, then in the order of the suites; skipped ones last."""
+    return sorted(cases, key=lambda case: (case.skip is not None, *_badness(case)))
+
+
+def weakest(cases: Iterable[CaseSummary], count: int = 3) -> list[CaseSummary]:
+    """Return the measured cases nearest to breaking: fewest trials passed, then most warnings, then the dearest."""
+    measured = [case for case in cases if case.passed]
+    return sorted(measured, key=lambda c: (c.passed / len(c.trials), -len(c.warned), -(c.cost_usd or 0)))[:count]
+
+
+def failed_scores(trial: Trial | None) -> list[Score]:
+    """Return the scores that made a trial fail, in the order of the assertions."""
+    scores = trial.score.scores if trial and trial.score else ()
+    return [score for score in scores if score.fails_trial]
+
+
+def turn_of(score: Score) -> int | None:
+    """Return the turn a score speaks of, counted from 1; None for the whole conversation."""
+    finding = score.finding
+    return finding.spans[0].turn if finding.spans else finding.turn or score.assertion.turn
+
+
+def marks_of(case: CaseSummary) -> list[str]:
+    """Return what sets a case apart from the others, in words."""
+    return [mark for mark, on in (("critical", case.critical), ("watched only", not case.gated)) if on]
+
+
+def rerun_command(summary: Summary, case: CaseSummary) -> str:
+    """Return the command line that runs the case again: same prompt, same source, same inputs."""
+    return f"evalkit run {_shell_word(f'{case.suite}::{case.case_id}')}{rerun_options(summary)}"
+
+
+def rerun_options(summary: Summary) -> str:
+    """Return the options that every such command ends with, each after a space.
+
+    They are those of the run's own command that change what is asked: not how many trials, not where reports go.
+    """
+    kept: list[str] = []
+    words = iter(summary.header.command)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word in _SAME_QUESTION:
+            kept += [word, next(words, "")]
+        elif equals and name.startswith("--") and name in _SAME_QUESTION:
+            kept += [name, value]
+        elif word.startswith("-p") and not word.startswith("--"):
+            kept += ["-p", word[2:]]
+    return "".join(f" {_shell_word(word if word != '--prompt' else '-p')}" for word in kept)
+
+
+def _shell_word(word: str) -> str:
+    return word if re.fullmatch(r"[\w@%+=:,./~-]+", word) else shlex.quote(word)

@@ -1,30 +1,29 @@
-"""A finished run as blocks of Markdown for GitHub: head, table of what broke, conversations, numbers, foot.
+"""A finished run as Markdown for GitHub: the comment on a pull request, and the summary of a job.
 
-Each block is whole by itself, so that whoever puts them together can stop after any. Whatever was said or named by
-somebody else stands in code spans or is made plain; nothing here measures how much fits.
+Both are made of blocks, each whole by itself, so that they can end after any: GitHub refuses a comment of more than
+65,536 characters as a whole, and drops a job's summary of more than 1 MiB. Whatever was said or named by somebody else
+stands in code spans or is made plain. The workflow finds an earlier comment by its first line and puts the report's
+address in the place of REPORT_URL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 
 from evalkit.records import (
     CaseSummary,
     CaseVerdict,
+    Information,
     RunVerdict,
     Score,
     SourceKind,
     SuiteSummary,
-    Transcript,
     Trial,
     Turn,
 )
-from evalkit.reporting.annotations import first_failed
-from evalkit.reporting.finished_run import FinishedRun
-from evalkit.reporting.markdown_text import code, plain
-from evalkit.reporting.rerun import rerun_command
-from evalkit.reporting.safe_text import excerpt, one_line, shorten_middle
+from evalkit.reporting.finished_run import FinishedRun, broken_cases, failed_scores, marks_of, rerun_command, turn_of
+from evalkit.reporting.safe_text import code, excerpt, one_line, plain, shorten_middle
 from evalkit.reporting.wording import (
     money_in_words,
     rate_change_in_words,
@@ -33,8 +32,13 @@ from evalkit.reporting.wording import (
     tally_in_words,
     trials_in_words,
 )
-from evalkit.reporting.worst import list_broken
 from evalkit.wording import duration, number, percent, plural
+
+MARKER = "<!-- evalkit -->"
+REPORT_URL = "REPORT_URL"
+COMMENT_LIMIT, COMMENT_TABLE_ROOM = 60_000, 20_000  # characters
+SUMMARY_LIMIT, SUMMARY_TABLE_ROOM = 900_000, 300_000  # bytes
+REASONS_SHOWN = 5
 
 Size = Callable[[str], int]
 """How large a text is, in what the limit counts."""
@@ -50,6 +54,71 @@ _NOT_ASKED: dict[SourceKind, str] = {
     "replayed": "✅ Evals passed on stored replies: the model was not asked",
     "imported": "✅ Evals passed on recorded conversations: the model was not asked",
 }
+
+
+def render_comment(run: FinishedRun) -> str:
+    """Return the comment, at most 60,000 characters."""
+    cases = broken_cases(run.summary.cases)
+    beside = [render_information(run.information), ""] if run.information else []
+    first = [
+        MARKER,
+        f"### {headline(run)}",
+        "",
+        *beside,
+        head(run),
+        "",
+        broken_table(run, cases, COMMENT_TABLE_ROOM, len),
+    ]
+    blocks = [*(conversation(run, case) for case in cases if case.key in run.details), numbers(run)]
+    return assemble(first, blocks, foot(run), COMMENT_LIMIT, len)
+
+
+def render_information(information: Sequence[Information]) -> str:
+    """Return a line for each version that is not live and was measured for information, and what speaks against it."""
+    lines = []
+    for each in information:
+        lines.append(f"ℹ️ {plain(each.sentence, 600)}")
+        lines += [f"– {plain(reason, 300)}" for reason in each.reasons[1:REASONS_SHOWN]]
+    return "  \n".join(lines)
+
+
+def render_unaffected(sentence: str, *, marker: bool = True) -> str:
+    """Return the comment of a change that no suite depends on."""
+    lines = [MARKER] if marker else []
+    return "\n".join([*lines, "### ➖ No suite is affected by this change", "", plain(sentence), ""])
+
+
+def assemble(first: Sequence[str], blocks: Iterable[str], last: str, limit: int, size: Size) -> str:
+    """Return first, as many blocks as fit, and last; what is left out is counted."""
+    text = "\n".join(first).rstrip("\n") + "\n"
+    waiting = [*blocks]
+    kept: list[str] = []
+    reserve = size(f"\n{last}\n") + 200  # for the line that counts what was left out
+    used = size(text) + reserve
+    while waiting and used + size(waiting[0]) + 1 <= limit:
+        used += size(waiting[0]) + 1
+        kept.append(waiting.pop(0))
+    left_out = [f"_{len(waiting)} more parts did not fit here; the report has them all._"] if waiting else []
+    return "\n".join([text, *kept, *left_out, "", last, ""])
+
+
+def render_job_summary(run: FinishedRun) -> str:
+    """Return the Markdown, at most 900,000 bytes; also what `evalkit report -f md` gives."""
+    cases = broken_cases(run.summary.cases)
+    first = [
+        f"## {headline(run)}",
+        "",
+        head(run),
+        "",
+        broken_table(run, cases, SUMMARY_TABLE_ROOM, _bytes),
+        "",
+        numbers(run),
+    ]
+    return assemble(first, [conversation(run, case) for case in cases], foot(run), SUMMARY_LIMIT, _bytes)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def headline(run: FinishedRun) -> str:
@@ -78,25 +147,17 @@ def head(run: FinishedRun) -> str:
     if len(summary.suites) > SUITES_SHOWN:
         lines.append(f"… and {plural(len(summary.suites) - SUITES_SHOWN, 'more suite')}")
     lines.append(plain(source_in_words(summary), 200))
-    facts = [f"**{plain(tally_in_words(summary.tally))}**", plain(money_in_words(summary)), _report(run)]
-    lines.append(" · ".join(fact for fact in facts if fact))
+    facts = [f"**{plain(tally_in_words(summary.tally))}**", plain(money_in_words(summary))]
+    facts += [f"[open the report]({run.links.report})"] if run.links.report else []
+    lines.append(" · ".join(facts))
     reasons = [f"- {plain(reason, 300)}" for reason in run.gate.reasons[1:8]]
     return "  \n".join(lines) + ("\n\n" + "\n".join(reasons) if reasons else "")
-
-
-def _report(run: FinishedRun) -> str:
-    return f"[open the report]({run.links.report})" if run.links.report else ""
 
 
 def _suite_line(suite: SuiteSummary) -> str:
     record = suite.record
     cases = f"{plural(suite.tally.cases, 'case')} × {plural(record.trials, 'trial')}"
     return f"{code(record.path, 100)} with {code(record.prompt_ref, 60)} (`{record.prompt_sha[:7]}`) · {cases}"
-
-
-def broken_cases(run: FinishedRun) -> list[CaseSummary]:
-    """Return the cases that did not pass, worst first."""
-    return [case for entry in list_broken(run.summary.cases) for case in (entry.case, *entry.others)]
 
 
 def broken_table(run: FinishedRun, cases: Sequence[CaseSummary], room: int, size: Size) -> str:
@@ -116,9 +177,9 @@ def broken_table(run: FinishedRun, cases: Sequence[CaseSummary], room: int, size
 
 
 def _row(run: FinishedRun, case: CaseSummary) -> str:
-    marks = [mark for mark, on in (("critical", case.critical), ("watched only", not case.gated)) if on]
+    marks = marks_of(case)
     name = code(case.case_id, 100) + (f" ({', '.join(marks)})" if marks else "")
-    score = first_failed(run.details.get(case.key))
+    score = next(iter(failed_scores(run.details.get(case.key))), None)
     place = score.assertion.place if score else case.place
     label = code(score.assertion.label, 160) if score else plain(f"{case.verdict}: {case.why}", 160)
     link = run.links.of(place)
@@ -150,8 +211,10 @@ def conversation(run: FinishedRun, case: CaseSummary) -> str:
 
 
 def _said(trial: Trial) -> Iterator[str]:
-    score = first_failed(trial)
-    turn = _turn(trial.transcript, score)
+    score = next(iter(failed_scores(trial)), None)
+    turns = trial.transcript.turns
+    number = turn_of(score) if score else None
+    turn = turns[number - 1] if number and number <= len(turns) else turns[-1] if turns else None
     if turn is None:
         yield plain(trial.score.reason if trial.score else "no reply", 300)
         return
@@ -167,17 +230,6 @@ def _said(trial: Trial) -> Iterator[str]:
     else:
         seen = plain(score.finding.observed or "nothing of it", 300)
         yield f"**Expected** {code(score.assertion.label, 200)}: {seen}"
-
-
-def _turn(transcript: Transcript, score: Score | None) -> Turn | None:
-    """Return the turn that a score speaks of, else the last."""
-    turns = transcript.turns
-    if score is not None:
-        spans = score.finding.spans
-        number = spans[0].turn if spans else score.finding.turn or score.assertion.turn
-        if number and number <= len(turns):
-            return turns[number - 1]
-    return turns[-1] if turns else None
 
 
 def _reply(turn: Turn, score: Score | None) -> str:
@@ -202,7 +254,11 @@ def numbers(run: FinishedRun) -> str:
     ]
     rows += [*_rules(run), *_tags(run)]
     table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
-    return f"<details><summary>Cost, cache, times, rules, tags</summary>\n\n{table}\n{_about_q(run)}\n</details>"
+    about_q = ""
+    if run.comparison is not None and (run.comparison.rules or run.comparison.tags):
+        what = "q (Benjamini-Hochberg): of all that fell with a q up to this one, so many are chance"
+        about_q = f"\n<sub>{what}. Diagnostic, does not gate.</sub>\n"
+    return f"<details><summary>Cost, cache, times, rules, tags</summary>\n\n{table}\n{about_q}\n</details>"
 
 
 def _rules(run: FinishedRun) -> Iterator[tuple[str, str]]:
@@ -225,14 +281,6 @@ def _tags(run: FinishedRun) -> Iterator[tuple[str, str]]:
         change = changes.get(tag.tag)
         words += [f"trials: {rate_change_in_words(change)}"] if change else []
         yield f"tag {code(tag.tag, 80)}", plain(", ".join(word for word in words if word))
-
-
-def _about_q(run: FinishedRun) -> str:
-    """Return what q is, where there is one."""
-    if run.comparison is None or not (run.comparison.rules or run.comparison.tags):
-        return ""
-    what = "q (Benjamini-Hochberg): of all that fell with a q up to this one, so many are chance"
-    return f"\n<sub>{what}. Diagnostic, does not gate.</sub>\n"
 
 
 def foot(run: FinishedRun) -> str:

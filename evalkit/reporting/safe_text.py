@@ -1,6 +1,7 @@
-"""Makes text from models, tools and files safe to show: control and direction characters become visible.
+"""Makes text from models, tools and files safe to show: on a terminal or page, and inside Markdown on GitHub.
 
-Knows which characters can move a cursor, hide text or reverse its order; knows nothing of HTML (Jinja escapes that).
+Knows which characters can move a cursor, hide text or reverse its order, and how to make them visible; knows GitHub's
+Markdown, where such a text must ping nobody and hide nothing. Nothing of HTML (Jinja escapes that), nothing of runs.
 """
 
 from __future__ import annotations
@@ -75,3 +76,29 @@ def shorten_middle(text: str, room: int) -> str:
         return text
     head = (room - 1) // 2
     return f"{text[:head]}…{text[len(text) - (room - 1 - head) :]}"
+
+
+# GitHub shows code spans as they are, but it finds mentions, references and links in the rendered text, where a
+# backslash is gone: they have to be interrupted.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")
+_LINKS = re.compile(r"(@|#|(?<![A-Za-z])GH-|://|(?<![A-Za-z])www\.)", re.IGNORECASE)
+_BREAK = "\u200b"
+"""A space of no width: what GitHub looks for is interrupted, and a reader sees no difference."""
+
+
+def plain(text: str, room: int = 1000) -> str:
+    """Return text on one line that GitHub shows as it is: no mark-up, HTML, mention, reference or link in it."""
+    shown = shorten_middle(one_line(text), room)
+    shown = _LINKS.sub(lambda found: found[1] + _BREAK, shown.replace("&", "&amp;").replace("<", "&lt;"))
+    return _SPECIAL.sub(r"\\\1", shown)
+
+
+def code(text: str, room: int = 300) -> str:
+    """Return text on one line as a code span that also holds inside a table; an empty text is a dash."""
+    shown = shorten_middle(one_line(text), room)
+    if not shown:
+        return "–"
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", shown)), default=0) + 1)
+    padding = " " if shown.startswith("`") or shown.endswith("`") or len(fence) > 1 else ""
+    shown = shown.replace("|", "¦")  # a bar ends a cell; a backslash before it would be shown outside tables
+    return f"{fence}{padding}{shown}{padding}{fence}"

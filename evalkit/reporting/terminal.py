@@ -1,4 +1,4 @@
-"""A finished run as text for a terminal, a pipe or a CI log.
+"""A finished run, one of its cases, or one reply, as text for a terminal, a pipe or a CI log.
 
 Knows widths and colours; every colour comes with a symbol or a word. Reads nothing and prints nothing.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
+import orjson
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
@@ -20,29 +21,32 @@ from evalkit.records import (
     CaseVerdict,
     Details,
     GateResult,
+    JsonObject,
     Level,
+    Request,
     RunVerdict,
     Score,
     SuiteSummary,
     Summary,
     Trial,
+    TrialVerdict,
 )
-from evalkit.reporting.grid import render_grid
-from evalkit.reporting.rerun import rerun_command
-from evalkit.reporting.safe_text import excerpt, one_line, shorten_middle
+from evalkit.reporting.finished_run import Entry, failed_scores, list_broken, marks_of, rerun_command, turn_of
+from evalkit.reporting.safe_text import excerpt, one_line, shorten_middle, visible
 from evalkit.reporting.wording import (
     RUN_SYMBOLS,
+    TRIAL_SYMBOLS,
     agreement_in_words,
     answers_in_words,
     money_in_words,
+    seen_in_words,
     side_money_in_words,
     source_in_words,
     tally_in_words,
     trial_rate_in_words,
     trials_in_words,
 )
-from evalkit.reporting.worst import Entry, list_broken
-from evalkit.wording import duration, first_of, number, percent, plural
+from evalkit.wording import duration, first_of, number, percent, plural, usd
 
 FAILURES_SHOWN = 12
 CHECKS_SHOWN = 3
@@ -59,6 +63,11 @@ HEADS = {
     CaseVerdict.NOT_MEASURED: "NOT MEASURED",
     CaseVerdict.UNSTABLE: "UNSTABLE",
 }
+ID_ROOM = 36
+GRID_CASES = 150
+"""A larger suite shows only the cases that did not pass."""
+GRID_INDENT, GRID_GAP = "  ", "   "
+DOT_STYLES = {TrialVerdict.PASSED: "green", TrialVerdict.FAILED: "red", TrialVerdict.NOT_MEASURED: "magenta"}
 VERDICT_STYLES = {RunVerdict.PASSED: "bold green", RunVerdict.FAILED: "bold red", RunVerdict.INFORMATION: "bold cyan"}
 
 
@@ -125,6 +134,57 @@ def _suite_line(summary: Summary, suite: SuiteSummary) -> Text:
     return line
 
 
+def render_grid(cases: Sequence[CaseSummary], width: int) -> list[Text]:
+    """Return all cases in as few lines as the width allows, `id ●●○`, to be read down the columns.
+
+    No line is wider than `width` as long as one case fits.
+    """
+    shown = cases
+    if len(cases) > GRID_CASES:
+        shown = [case for case in cases if case.verdict is not CaseVerdict.PASS and case.skip is None][:GRID_CASES]
+    lines = _columns([_cell(case, min(ID_ROOM, max(width - 24, 12))) for case in shown], width)
+    if len(shown) < len(cases):
+        passing = number(sum(case.verdict is CaseVerdict.PASS for case in cases))
+        left_out = f"{GRID_INDENT}{passing} of {plural(len(cases), 'case')} pass in every trial"
+        lines.append(Text(left_out, style="dim"))
+    return lines
+
+
+def _cell(case: CaseSummary, id_room: int) -> tuple[Text, Text]:
+    name = Text(shorten_middle(one_line(case.case_id), id_room))
+    if case.skip is not None:
+        return name, Text("skipped", style="dim")
+    marks = Text()
+    for outcome in case.trials:
+        marks.append(TRIAL_SYMBOLS[outcome.verdict], style=DOT_STYLES[outcome.verdict])
+    if case.critical and case.verdict is not CaseVerdict.PASS:
+        marks.append(" critical", style="bold red")
+    elif not case.gated:
+        marks.append(" watched", style="dim")
+    return name, marks
+
+
+def _columns(cells: Sequence[tuple[Text, Text]], width: int) -> list[Text]:
+    """Lay cells out in the fewest rows that fit; every column is as wide as its widest name and marks."""
+    for rows in range(1, len(cells) + 1):
+        columns = [cells[start : start + rows] for start in range(0, len(cells), rows)]
+        widths = [tuple(max(cell[part].cell_len for cell in column) for part in (0, 1)) for column in columns]
+        taken = len(GRID_INDENT) + sum(ids + 1 + marks for ids, marks in widths) + len(GRID_GAP) * (len(widths) - 1)
+        if taken <= width or rows == len(cells):
+            break
+    else:
+        return []
+    lines = []
+    for row in range(rows):
+        line = Text(GRID_INDENT)
+        for (name, marks), (id_width, mark_width) in zip(cells[row::rows], widths, strict=False):
+            line.append_text(name).append(" " * (id_width - name.cell_len + 1)).append_text(marks)
+            line.append(" " * (mark_width - marks.cell_len) + GRID_GAP)
+        line.rstrip()
+        lines.append(line)
+    return lines
+
+
 def _broken(summary: Summary, details: Details, width: int) -> Iterator[Text]:
     entries = list_broken(summary.cases)
     for entry in entries[:FAILURES_SHOWN]:
@@ -141,10 +201,9 @@ def _entry(summary: Summary, entry: Entry, trial: Trial | None, width: int) -> I
     head.append(f"  {one_line(case.case_id)}", style="bold")
     if entry.others:
         head.append(f" and {plural(len(entry.others), 'other case')}")
-    marks = [mark for mark, on in (("critical", case.critical), ("watched only", not case.gated)) if on]
-    head.append("   " + ", ".join([*marks, trials_in_words(case)]), style="dim")
+    head.append("   " + ", ".join([*marks_of(case), trials_in_words(case)]), style="dim")
     yield head
-    scores = [score for score in trial.score.scores if score.fails_trial] if trial and trial.score else []
+    scores = failed_scores(trial)
     if trial and scores:
         for score in scores[:CHECKS_SHOWN]:
             yield from _check(score, trial, width)
@@ -161,15 +220,13 @@ def _check(score: Score, trial: Trial, width: int) -> Iterator[Text]:
     place = f"{INDENT}{one_line(str(assertion.place))}   "
     label = shorten_middle(one_line(assertion.label), max(width - cell_len(place), 40))
     yield Text.assemble((place, "dim"), label)
-    turn = finding.spans[0].turn if finding.spans else finding.turn or assertion.turn
+    turn = turn_of(score)
     where = f"{INDENT}turn {turn}, trial {trial.key.trial}   " if turn else f"{INDENT}trial {trial.key.trial}   "
     if finding.spans:
         yield from _quoted(score, trial, where, width)
     else:
-        wanted = f"; expected {one_line(finding.expected)}" if finding.expected else ""
-        seen = one_line(finding.observed) or "nothing of the kind"
         room = max(width - cell_len(where), 40)
-        yield Text.assemble((where, "dim"), shorten_middle(f"{seen}{wanted}", room * 2))
+        yield Text.assemble((where, "dim"), shorten_middle(one_line(seen_in_words(finding)), room * 2))
     for line in finding.note.splitlines()[:4]:
         yield Text(f"{INDENT}  {shorten_middle(one_line(line), width - 8)}", style="dim")
 
@@ -218,19 +275,15 @@ def _judges(summary: Summary) -> Iterator[Text]:
 def _extras(summary: Summary) -> list[str]:
     extras = []
     if summary.cache.read_share is not None:
-        extras.append(f"{percent(summary.cache.read_share)} of input cached{_kept(summary)}")
+        kept = summary.cache.kept_share  # of what earlier requests had left there
+        possible = f" ({percent(kept)} of what could be)" if kept is not None and kept < 1 else ""
+        extras.append(f"{percent(summary.cache.read_share)} of input cached{possible}")
     if summary.retries:
         extras.append(plural(summary.retries, "retry", "retries"))
     failed = sum(failure.final for failure in summary.failures)
     if failed:
         extras.append(f"{number(failed)} failed")
     return extras
-
-
-def _kept(summary: Summary) -> str:
-    """Return how much was read of what earlier requests had left in the cache, where that is not all of it."""
-    kept = summary.cache.kept_share
-    return f" ({percent(kept)} of what could be)" if kept is not None and kept < 1 else ""
 
 
 def _verdict(gate: GateResult) -> Iterator[Text]:
@@ -241,3 +294,32 @@ def _verdict(gate: GateResult) -> Iterator[Text]:
             yield Text(f"  - {one_line(reason)}")
     for note in gate.notes:
         yield Text(f"  {one_line(note)}", style="dim")
+
+
+def render_reply(title: str, request: Request) -> str:
+    """Return a title line and the reply below it; a failed request shows its failure and what had arrived."""
+    blocks = request.content or request.partial
+    return "\n".join([f"── {title}: {_facts(request)}", *(_block(block) for block in blocks), ""])
+
+
+def _facts(request: Request) -> str:
+    if request.failure is not None:
+        return f"failed, {request.failure.kind}: {one_line(request.failure.message)}"
+    usage = request.usage
+    facts = [request.stop_reason or "no stop reason", duration(request.total_ms), usd(request.cost_usd)]
+    if usage is not None:
+        facts.append(
+            f"{number(usage.prompt_tokens)} tokens in ({number(usage.cache_read_input_tokens)} from the cache), "
+            f"{number(usage.output_tokens)} out"
+        )
+    return " · ".join(facts)
+
+
+def _block(block: JsonObject) -> str:
+    match block.get("type"):
+        case "text":
+            return visible(str(block.get("text", "")))
+        case "tool_use" | "server_tool_use":
+            return visible(f"→ {block.get('name')} {orjson.dumps(block.get('input')).decode()}")
+        case kind:
+            return f"[{kind}]"

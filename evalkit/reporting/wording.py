@@ -12,6 +12,7 @@ from evalkit.records import (
     CaseSummary,
     CaseVerdict,
     CriterionSummary,
+    Finding,
     PassRate,
     RateChange,
     RunEnd,
@@ -40,6 +41,12 @@ RUN_SYMBOLS = {
     RunVerdict.NOTHING_SELECTED: "–",
     RunVerdict.INFORMATION: "ℹ️",
 }
+
+
+def seen_in_words(finding: Finding) -> str:
+    """Return what a grader saw and what it wanted."""
+    wanted = f"; expected {finding.expected}" if finding.expected else ""
+    return f"{finding.observed.strip() or 'nothing of the kind'}{wanted}"
 
 
 def dots(outcomes: Iterable[TrialOutcome]) -> str:

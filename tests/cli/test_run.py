@@ -14,7 +14,7 @@ import xmlschema
 
 from evalkit.cli.main import run_command
 from evalkit.errors import ExitCode
-from evalkit.reporting.comment import MARKER
+from evalkit.reporting.markdown import MARKER
 from evalkit.standin import StandIn
 from evalkit.standin.faults import FaultRates
 from evalkit.store import RUN_FILE

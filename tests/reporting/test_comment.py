@@ -13,9 +13,8 @@ from evalkit.analysis import analyse
 from evalkit.gate import judge
 from evalkit.records import Source
 from evalkit.reporting import FinishedRun, Links, render_comment, render_job_summary
-from evalkit.reporting.comment import LIMIT, MARKER, REPORT_URL, render_unaffected
-from evalkit.reporting.job_summary import LIMIT as BYTES
-from evalkit.reporting.markdown_text import code, plain
+from evalkit.reporting.markdown import COMMENT_LIMIT, MARKER, REPORT_URL, SUMMARY_LIMIT, render_unaffected
+from evalkit.reporting.safe_text import code, plain
 from tests.made_up_run import FAILED, LIVE, MadeUpRun, case, run_of, score, trial, turn
 from tests.reporting.showcase import against_passing, showcase
 
@@ -91,8 +90,8 @@ def test_it_stays_within_githubs_limits(text: str) -> None:
     """Two hundred failures with long replies still make a comment and a job summary that GitHub takes."""
     run = finished(long_run(text))
     comment, summary = render_comment(run), render_job_summary(run)
-    assert len(comment) <= LIMIT
-    assert len(summary.encode()) <= BYTES
+    assert len(comment) <= COMMENT_LIMIT
+    assert len(summary.encode()) <= SUMMARY_LIMIT
     assert "did not fit here" in comment
     assert comment.rstrip().endswith("</sub>")
 

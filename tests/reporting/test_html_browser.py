@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from evalkit.analysis import summarise
 from evalkit.gate import judge
 from evalkit.reporting import render_html
-from evalkit.reporting.rerun import rerun_command
+from evalkit.reporting.finished_run import rerun_command
 from tests.made_up_run import FAILED, PASSED, MadeUpRun, case, marked, request, run_of, score, trial, trials, turn
 from tests.reporting.showcase import against_passing, showcase
 

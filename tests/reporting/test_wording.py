@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.analysis import summarise
-from evalkit.reporting.rerun import rerun_command
+from evalkit.reporting.finished_run import rerun_command
 from evalkit.reporting.safe_text import excerpt, one_line, shorten_middle, visible
 from tests.made_up_run import MadeUpRun, case, run_of, trials
 

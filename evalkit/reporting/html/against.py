@@ -23,7 +23,7 @@ from evalkit.records import (
     Stage,
     SuiteComparison,
 )
-from evalkit.wording import plural, points
+from evalkit.wording import percent_change, plural, points
 
 Q_TOLD = 0.1
 _STAGE_WORDS: dict[Stage | None, str] = {
@@ -40,7 +40,7 @@ _REACH = 0.1
 
 
 @dataclass(frozen=True)
-class Was:
+class BesideBaseline:
     """A case beside its baseline: `chip` is empty when nothing about it stands out."""
 
     words: str
@@ -49,7 +49,7 @@ class Was:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class IntervalDrawing:
     """A difference on a line from 0 to 100: the interval, its estimate, zero, and the fall that counts as one."""
 
     low: float
@@ -77,7 +77,7 @@ class AgainstView:
     sentence: str
     verdict: str
     delta: str
-    drawn: Drawn | None
+    drawn: IntervalDrawing | None
     suites: tuple[SuiteLine, ...]
     worse: tuple[ComparedCase, ...]
     suspects: tuple[ComparedCase, ...]
@@ -117,20 +117,20 @@ def view_against(told: RunComparison | None, notes: Sequence[str]) -> AgainstVie
     )
 
 
-def was_of(told: RunComparison | None) -> Mapping[CaseKey, Was]:
+def beside_baseline(told: RunComparison | None) -> Mapping[CaseKey, BesideBaseline]:
     """Return, by case, what it was and is."""
     return {key: _was(case) for key, case in told.by_key.items()} if told else {}
 
 
-def _was(case: ComparedCase) -> Was:
+def _was(case: ComparedCase) -> BesideBaseline:
     words = f"was {_share(case.baseline)}, now {_share(case.candidate)}"
     if case.confirm_baseline is not None and case.confirm_candidate is not None:
         words += f"; again {_share(case.confirm_baseline)}, now {_share(case.confirm_candidate)}"
     if case.change is CaseChange.CLEARLY_WORSE:
-        return Was(words, "clearly worse", "worse")
+        return BesideBaseline(words, "clearly worse", "worse")
     if case.change is CaseChange.SUSPECT:
-        return Was(words, "looks worse", "suspect")
-    return Was(words)
+        return BesideBaseline(words, "looks worse", "suspect")
+    return BesideBaseline(words)
 
 
 def _share(counts: Counts) -> str:
@@ -145,7 +145,7 @@ def interval_in_points(interval: Interval | None) -> str:
     return f"{points(interval.value)} points ({low} to {high})"
 
 
-def _draw(interval: Interval | None, margin: float) -> Drawn | None:
+def _draw(interval: Interval | None, margin: float) -> IntervalDrawing | None:
     if interval is None:
         return None
     reach = 1.1 * max(_REACH, abs(interval.low), abs(interval.high))
@@ -153,7 +153,7 @@ def _draw(interval: Interval | None, margin: float) -> Drawn | None:
     def at(share: float) -> float:
         return round(50 + 50 * share / reach, 2)
 
-    return Drawn(at(interval.low), at(interval.high), at(interval.value), at(0), at(-margin))
+    return IntervalDrawing(at(interval.low), at(interval.high), at(interval.value), at(0), at(-margin))
 
 
 def _suite(part: SuiteComparison) -> SuiteLine:
@@ -192,7 +192,7 @@ def _passed(counts: Counts | None) -> str:
 def _metric(metric: MetricChange) -> tuple[str, str, str]:
     """Return a metric's name, its change with interval, and how it stands to its limit."""
     ratio = metric.ratio
-    change = f"{_growth(ratio.value)} ({_growth(ratio.low)} to {_growth(ratio.high)})"
+    change = f"{percent_change(ratio.value)} ({percent_change(ratio.low)} to {percent_change(ratio.high)})"
     limit = "" if metric.limit is None else f"at most +{metric.limit * 100:.0f} % is allowed"
     if metric.over:
         limit += ": proven to be more"
@@ -200,10 +200,6 @@ def _metric(metric: MetricChange) -> tuple[str, str, str]:
         limit += ": above it, not proven"
     name = f"{_METRIC_WORDS.get(metric.metric, metric.metric)} a case"
     return f"{name}, {plural(metric.cases, 'case')}", change, limit
-
-
-def _growth(ratio: float) -> str:
-    return f"{(ratio - 1) * 100:+.0f} %".replace("-", "−").replace("+0 ", "0 ").replace("−0 ", "0 ")
 
 
 def _moved(changes: Iterable[RateChange]) -> tuple[RateChange, ...]:

@@ -9,19 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from evalkit.records import CaseSummary, Summary, Trial
+from evalkit.reporting.finished_run import Entry, failed_scores, rerun_command, turn_of
 from evalkit.reporting.html.conversation import (
     CheckView,
     Mark,
-    Step,
-    TrialView,
     TurnView,
-    turn_of,
     view_check,
     view_trial,
 )
-from evalkit.reporting.rerun import rerun_command
 from evalkit.reporting.safe_text import one_line
-from evalkit.reporting.worst import Entry
 from evalkit.wording import size
 
 OPEN_ENTRIES = 20
@@ -49,38 +45,31 @@ def view_broken(summary: Summary, entry: Entry, trial: Trial | None) -> BrokenVi
     if trial is None:
         return view
     shown = view_trial(trial)
-    failed = [score for score in trial.score.scores if score.fails_trial] if trial.score else []
+    failed = failed_scores(trial)
     number = next((turn for turn in map(turn_of, failed) if turn is not None), None)
+    turn = next((turn for turn in shown.turns if turn.n == number), shown.turns[-1] if shown.turns else None)
     return replace(
         view,
         trial=shown.trial,
         trial_reason=shown.reason,
         checks=tuple(view_check(score) for score in failed),
-        turn=_clipped(_pick_turn(shown, number)),
+        turn=_clipped(turn) if turn is not None else None,
         turns=len(shown.turns),
     )
 
 
-def _pick_turn(trial: TrialView, number: int | None) -> TurnView | None:
-    wanted = [turn for turn in trial.turns if turn.n == number]
-    return next(iter(wanted or reversed(trial.turns)), None)
-
-
-def _clipped(turn: TurnView | None) -> TurnView | None:
-    if turn is None:
-        return None
-    steps = tuple(_clip_step(step) for step in turn.steps)
-    return replace(turn, user=clip(turn.user), steps=steps)
-
-
-def _clip_step(step: Step) -> Step:
-    return replace(
-        step,
-        pieces=clip_pieces(step.pieces),
-        text=clip(step.text),
-        arguments=clip(step.arguments, 300),
-        output=clip(step.output, 300),
+def _clipped(turn: TurnView) -> TurnView:
+    steps = tuple(
+        replace(
+            step,
+            pieces=clip_pieces(step.pieces),
+            text=clip(step.text),
+            arguments=clip(step.arguments, 300),
+            output=clip(step.output, 300),
+        )
+        for step in turn.steps
     )
+    return replace(turn, user=clip(turn.user), steps=steps)
 
 
 def clip(text: str, room: int = ROOM) -> str:

@@ -1,7 +1,7 @@
 """One trial as the page shows it: turns as steps in the order in which they happened, checks, numbers of each request.
 
-Knows how a transcript's blocks become lines to read, and which characters of a reply to mark. Every text in the result
-has its control characters made visible; none of it is markup.
+Knows how a transcript's blocks become lines to read, which characters of a reply to mark, and what there is to say
+of the cache. Every text in the result has its control characters made visible; none of it is markup.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
+from evalkit.graders.cache import CacheUse, cache_use
 from evalkit.records import Failure, JsonObject, Level, Request, Score, Span, ToolCall, Trial, TrialVerdict, Turn
-from evalkit.reporting.html.cache_notes import Uses, bill_in_words, is_cold, missed_in_words, uses_of
+from evalkit.reporting.finished_run import turn_of
 from evalkit.reporting.safe_text import one_line, visible
+from evalkit.wording import number, usd_exact
 
 Mark = Literal[0, 1, 2]
 """Plain text, evidence of a broken error, evidence of a broken warning."""
 
+Uses = Mapping[int, CacheUse]
+"""Uses of the cache by the identity of their request."""
+
+EXCERPT = 44
 BETWEEN_BLOCKS = "\n\n"
 """What `Turn.reply` puts between the texts of a turn; spans count it."""
 
@@ -110,7 +116,7 @@ def view_trial(trial: Trial) -> TrialView:
     """Return what the page shows of a trial."""
     scores = trial.score.scores if trial.score else ()
     broken = {turn_of(score) for score in scores if score.fails_trial}
-    uses = uses_of(trial.transcript.turns)
+    uses = {id(use.request): use for use in cache_use(trial.transcript.turns)}
     turns = tuple(_turn(turn, scores, uses, broken=turn.n in broken) for turn in trial.transcript.turns)
     reason = trial.score.reason if trial.score else "not graded"
     return TrialView(
@@ -125,12 +131,6 @@ def view_trial(trial: Trial) -> TrialView:
         bill=bill_in_words(trial.transcript.requests),
         extra=(f"evalkit broke down in this trial: {one_line(trial.crash)}",) if trial.crash else (),
     )
-
-
-def turn_of(score: Score) -> int | None:
-    """Return the turn a score speaks of, counted from 1; None for the whole conversation."""
-    finding = score.finding
-    return finding.spans[0].turn if finding.spans else finding.turn or score.assertion.turn
 
 
 def view_check(score: Score) -> CheckView:
@@ -178,9 +178,7 @@ def _steps(turn: Turn, marks: Sequence[tuple[Span, Mark]]) -> Iterator[Step]:
             continue
         for block in request.content:
             text = block.get("text")
-            if block.get("type") == "text" and request.purpose != "reply":  # no part of what the user saw
-                yield Step("block", name=f"{request.purpose} of older turns", text=visible(str(text)))
-            elif block.get("type") == "text" and text:
+            if block.get("type") == "text" and text:
                 yield Step("say", split_marked(str(text), said, marks))
                 said += len(str(text)) + len(BETWEEN_BLOCKS)
             elif block.get("type") != "text":
@@ -250,7 +248,7 @@ def split_marked(text: str, offset: int, marks: Sequence[tuple[Span, Mark]]) -> 
 
 
 def _request(request: Request, uses: Uses) -> RequestView:
-    usage = request.usage
+    usage, use = request.usage, uses.get(id(request))
     retries = tuple(
         f"{attempt.failure.kind}{f' ({attempt.failure.status})' if attempt.failure.status else ''},"
         f" waited {attempt.waited_ms / 1000:.1f} s"
@@ -266,13 +264,13 @@ def _request(request: Request, uses: Uses) -> RequestView:
         read=usage.cache_read_input_tokens if usage else None,
         output=usage.output_tokens if usage else None,
         cost_usd=request.cost_usd,
-        miss=missed_in_words(request, uses),
+        miss=missed_in_words(request, use),
         first_token_ms=request.first_token_ms,
         total_ms=request.total_ms,
         waited_ms=request.waited_ms,
         retries=retries,
         request_id=one_line(request.request_id or ""),
-        cold=is_cold(request, uses),
+        cold=use is not None and not use.is_warm,
     )
 
 
@@ -294,3 +292,47 @@ def _digest(turns: Iterable[TurnView]) -> str:
              for turn in turns]  # fmt: skip
     told = json.dumps(words, default=lambda pieces: [text for text, _ in pieces])
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def missed_in_words(request: Request, use: CacheUse | None) -> str:
+    """Return what was in the cache and was not read, with the API's reason and the first byte that differs; else empty.
+
+    A cold request has nothing to read, so that only the API's reason is told of it.
+    """
+    reason = one_line(request.cache_miss_reason or "")
+    if use is None or not use.missed:
+        return f"cache miss: {reason}" if reason else ""
+    words = f"cache: read {number(use.read)} of {number(use.expected)} tokens left by this session"
+    if reason:
+        words += f"; the API says {reason}"
+    lost = use.lost
+    if lost is not None:
+        words += f"; differs from byte {number(lost.byte)} on, in {one_line(lost.where)}: "
+        words += f"“{_short(lost.before)}” became “{_short(lost.after)}”"
+    return words
+
+
+def _short(excerpt: str) -> str:
+    """Return an excerpt, which begins shortly before the difference, on a part of a line."""
+    text = one_line(excerpt)
+    return text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…"
+
+
+def bill_in_words(requests: Iterable[Request]) -> str:
+    """Return what requests cost as billed and would have cost with an empty cache; empty where that is the same.
+
+    Also empty when a price is unknown: a sum without it would be too low. Tries that failed and were billed count.
+    """
+    asked = [request for request in requests if request.usage is not None]
+    tries = [attempt.cost_usd for request in asked for attempt in request.attempts if attempt.usage is not None]
+    billed = _sum([*(request.cost_usd for request in asked), *tries])
+    first = _sum([*(request.cost_as_first_usd for request in asked), *tries])
+    if not asked or billed is None or first is None:
+        return ""
+    bill, empty = usd_exact(billed), usd_exact(first)
+    return f"{bill} as billed, {empty} with an empty cache" if bill != empty else ""
+
+
+def _sum(costs: Sequence[float | None]) -> float | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None

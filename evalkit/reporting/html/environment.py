@@ -15,13 +15,14 @@ import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from evalkit.records import Place
 from evalkit.reporting import wording
 from evalkit.reporting.html.charts import prompt_per_trial
-from evalkit.reporting.html.index import line_of, short_reason
-from evalkit.reporting.safe_text import one_line, visible
+from evalkit.reporting.safe_text import one_line, shorten_middle, visible
 from evalkit.wording import chance, duration, number, percent, plural, usd, usd_exact
 
 PACKAGE = "evalkit.reporting.html"
+REASON_ROOM = 140
 SCRIPTS = ("index.js", "address.js", "query.js", "conversation.js", "case.js", "table.js", "keys.js", "start.js")
 
 
@@ -90,6 +91,16 @@ def policy() -> str:
 def embed_json(value: Any) -> Markup:
     """Return JSON that can stand in a script element: without `<` nothing in it can end the element."""
     return Markup(orjson.dumps(value).decode().replace("<", "\\u003c"))  # noqa: S704 - the only way out is closed here
+
+
+def short_reason(why: str) -> str:
+    """Return a case's reason as its row shows it."""
+    return shorten_middle(one_line(why), REASON_ROOM)
+
+
+def line_of(place: Place) -> str:
+    """Return file and line; the column is of no use in a table."""
+    return one_line(f"{place.file}:{place.line}" if place.line else place.file)
 
 
 def _pretty(value: Any) -> str:
