@@ -111,7 +111,7 @@ def _watch(project: Project, settings: RunSettings, options: Mapping[str, Any]) 
     from evalkit.cli.finish import finish_run
     from evalkit.cli.watch import ask_before_paying, changes_of, watch
     from evalkit.runner import Invocation, start_run
-    from evalkit.runner.watched import SuiteWatch
+    from evalkit.runner.changed import SuiteWatch
     from evalkit.source import LIVE
 
     if options["out"] or options["open_report"]:

@@ -18,7 +18,7 @@ from evalkit.errors import EvalkitError, ExitCode, FileProblems
 
 if TYPE_CHECKING:
     from evalkit.runner import RunSettings
-    from evalkit.runner.watched import SuiteWatch
+    from evalkit.runner.changed import SuiteWatch
 
 Play = Callable[["RunSettings"], tuple[Path, int]]
 """Plays a run and prints its result; returns its folder and its exit code."""

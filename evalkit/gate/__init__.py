@@ -3,7 +3,7 @@
 from evalkit.gate.absolute import Compared, judge
 from evalkit.gate.evidence import Answer, Outcomes
 from evalkit.gate.power import Offer, Outlook, outlook, outlook_in_words
-from evalkit.gate.procedure import Ask, Procedure, decide, decide_finished
+from evalkit.gate.procedure import Procedure, StagePlan, decide, decide_finished
 from evalkit.gate.recorded import compare_finished, compare_recorded, compare_run, cost_per_trial
 from evalkit.gate.settings import (
     GateCase,
@@ -18,7 +18,6 @@ from evalkit.gate.words import decision_in_words, interval_in_words, remarks
 
 __all__ = [
     "Answer",
-    "Ask",
     "Compared",
     "GateCase",
     "GateSettings",
@@ -27,6 +26,7 @@ __all__ = [
     "Outcomes",
     "Outlook",
     "Procedure",
+    "StagePlan",
     "compare_finished",
     "compare_recorded",
     "compare_run",

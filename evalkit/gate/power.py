@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evalkit.gate.evidence import Answer
-from evalkit.gate.procedure import Ask, decide
+from evalkit.gate.procedure import StagePlan, decide
 from evalkit.gate.settings import GateCase, GateSettings, usual_confirm
 from evalkit.records import Arm, Counts, Verdict
 from evalkit.stats import Stratum, case_p, detectable_drop, gate_p, shape_of
@@ -158,7 +158,7 @@ def _play(
     stored = [_redraw(each, p, chance) for each, p in zip(counts, before, strict=True)]
     procedure = decide([GateCase(key, rounds, each) for key, each in zip(keys, stored, strict=True)], GateSettings())
 
-    def answer(ask: Ask) -> Answer:
+    def answer(ask: StagePlan) -> Answer:
         return {who: [chance.random() < rates[who] for _ in range(count)] for who, count in ask.trials.items()}
 
     try:

@@ -19,7 +19,7 @@ from evalkit.stats import case_p
 
 
 @dataclass(frozen=True)
-class Ask:
+class StagePlan:
     """Trials to be played now, interleaved: how many of each case in each arm, beyond all that was asked before."""
 
     stage: Stage
@@ -36,7 +36,7 @@ class Ask:
         return frozenset(arm for arm, _ in self.trials)
 
 
-Procedure = Generator[Ask, Answer | None, Decision]
+Procedure = Generator[StagePlan, Answer | None, Decision]
 """Yields what to play, is sent the outcomes (None: it can't be played, go on without), and returns the decision."""
 
 
@@ -76,7 +76,7 @@ class _Steps:
         self._extend = settings.extend or usual_extend(len(cases))
         self._stopped = False
 
-    def screen(self) -> Generator[Ask, Answer | None, None]:
+    def screen(self) -> Generator[StagePlan, Answer | None, None]:
         """Play the first rounds over all cases and look at them."""
         settings = self._settings
         trials: dict[tuple[Arm, CaseKey], int] = {}
@@ -87,35 +87,35 @@ class _Steps:
                 trials[Arm.BASELINE, case.key] = least
             trials[Arm.CANDIDATE, case.key] = least
         beside = {(Arm.CANDIDATE, case.key): case.rounds for case in self.evidence.beside}
-        answer = yield from self._play(Ask(Stage.ROUND, {**trials, **beside}), "the first rounds")
+        answer = yield from self._play(StagePlan(Stage.ROUND, {**trials, **beside}), "the first rounds")
         if answer:
             self.evidence.add_must_pass({who: answer[who] for who in beside})
             self.evidence.add_rounds({who: answer[who] for who in trials})
             self.looks[LookName.SCREEN] = screen_look(self.evidence, settings, staged=self.staged)
 
-    def must_pass(self) -> Generator[Ask, Answer | None, None]:
+    def must_pass(self) -> Generator[StagePlan, Answer | None, None]:
         """Play critical cases until they have the trials that their promise takes; a failed one is decided already."""
         if LookName.SCREEN not in self.looks:
             return
         played = {case: counts for case, counts in self.evidence.critical() if not counts.failed}
         missing = {case.key: case.least - counts.valid - counts.errors for case, counts in played.items()}
         trials = {(Arm.CANDIDATE, key): count for key, count in missing.items() if count > 0}
-        answer = yield from self._play(Ask(Stage.MUST_PASS, trials), "more trials of critical cases")
+        answer = yield from self._play(StagePlan(Stage.MUST_PASS, trials), "more trials of critical cases")
         self.evidence.add_must_pass(answer or {})
 
-    def confirm(self) -> Generator[Ask, Answer | None, None]:
+    def confirm(self) -> Generator[StagePlan, Answer | None, None]:
         """Play suspects again in both arms, side by side."""
         evidence = self.evidence
         suspects, cap = self._suspects(), suspect_cap(len(evidence.cases))
         evidence.suspects, evidence.suspects_left_out = suspects[:cap], len(suspects[cap:])
         trials = {(arm, key): self._confirm for key in evidence.suspects for arm in Arm}
-        answer = yield from self._play(Ask(Stage.CONFIRM, trials), "the suspects side by side")
+        answer = yield from self._play(StagePlan(Stage.CONFIRM, trials), "the suspects side by side")
         if answer:
             for (arm, key), outcomes in answer.items():
                 evidence.confirm[arm][key] = outcomes
             self.looks[LookName.CONFIRM] = confirm_look(evidence, self._settings)
 
-    def extend(self) -> Generator[Ask, Answer | None, None]:
+    def extend(self) -> Generator[StagePlan, Answer | None, None]:
         """Play more rounds when nothing is proven and the first look leaned bad.
 
         A suspect's first trials of the closer look are its rounds; they need not be played again.
@@ -131,14 +131,14 @@ class _Steps:
         reused = {(arm, key): confirmed[arm][key][: self._extend] for arm, key in wanted if key in confirmed[arm]}
         missing = {each: self._extend - len(reused.get(each, ())) for each in wanted}
         trials = {each: left for each, left in missing.items() if left}
-        answer = yield from self._play(Ask(Stage.ROUND, trials), "more rounds")
+        answer = yield from self._play(StagePlan(Stage.ROUND, trials), "more rounds")
         if answer is not None:
             self.evidence.keep_screen()
             self.evidence.add_rounds(reused)
             self.evidence.add_rounds(answer)
             self.looks[LookName.EXTEND] = extend_look(self.evidence, self._settings)
 
-    def check_drift(self) -> Generator[Ask, Answer | None, None]:
+    def check_drift(self) -> Generator[StagePlan, Answer | None, None]:
         """Play the stored baseline once more before a red that rests on it."""
         stored = [case.key for case in self.evidence.cases if case.stored is not None]
         reds = self._reds()
@@ -146,13 +146,13 @@ class _Steps:
             return
         confirmed = self.evidence.confirm[Arm.BASELINE]
         trials = {(Arm.BASELINE, key): 1 for key in stored if key not in confirmed}
-        answer = yield from self._play(Ask(Stage.DRIFT, trials), "the baseline today")
+        answer = yield from self._play(StagePlan(Stage.DRIFT, trials), "the baseline today")
         if answer is not None:
             self.evidence.drift = {key: count(outcomes[:1]) for key, outcomes in confirmed.items()}
             self.evidence.drift |= {key: count(outcomes) for (_, key), outcomes in answer.items()}
             self.looks[LookName.DRIFT] = drift_look(self.evidence, self._settings)
 
-    def _play(self, ask: Ask, what: str) -> Generator[Ask, Answer | None, Answer | None]:
+    def _play(self, ask: StagePlan, what: str) -> Generator[StagePlan, Answer | None, Answer | None]:
         """Ask for a stage, unless the limit is reached; a stage is played whole or not at all."""
         if not ask.trials:
             return {}

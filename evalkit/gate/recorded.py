@@ -19,7 +19,7 @@ from evalkit.gate.breakdown import compare_rules, compare_suites, compare_tags
 from evalkit.gate.conclude import interval_of
 from evalkit.gate.evidence import Answer, Outcomes, count
 from evalkit.gate.power import Outlook, outlook
-from evalkit.gate.procedure import Ask, decide, decide_finished
+from evalkit.gate.procedure import StagePlan, decide, decide_finished
 from evalkit.gate.settings import GateCase, Opponents, critical_beside, gate_cases, gate_settings
 from evalkit.records import (
     Arm,
@@ -138,7 +138,7 @@ class _Recorded:
         self._arms = arms
         self._used: dict[tuple[Arm, CaseKey, str], int] = {}
 
-    def answer(self, ask: Ask) -> Answer | None:
+    def answer(self, ask: StagePlan) -> Answer | None:
         kind = KINDS[ask.stage]
         told: dict[tuple[Arm, CaseKey], Outcomes] = {}
         for (arm, key), wanted in ask.trials.items():

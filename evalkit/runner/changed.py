@@ -1,9 +1,10 @@
-"""Which suites a change can have an effect on, from each suite's real inputs; no list of paths is kept by hand.
+"""What a change of the project means for its suites: whose inputs the files are, what is played first, and beside.
 
 A suite's inputs are its file, its voice, its labels and baseline, the team's own graders that it names, and its prompt:
-the version, everything that version includes, its tools, and the line that makes it live. What all suites share selects
-all of them. Versions that a change brings and that are not live are played for information, with what the gated run has
-left of its limits: evidence comes early, the gate when a version goes live.
+the version, everything that version includes, its tools, and the line that makes it live; no list of paths is kept by
+hand. What all suites share selects all of them. A watching run plays the cases first that did not pass last time.
+Versions that a change brings and that are not live are played for information, with what the gated run has left of its
+limits: evidence comes early, the gate when a version goes live.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import Distribution, entry_points
@@ -26,17 +28,19 @@ from evalkit.errors import EvalkitError, UsageError
 from evalkit.graders.team import GROUP, Team
 from evalkit.labels import labels_file
 from evalkit.prompts import changed_files, find_prompt, list_prompts
-from evalkit.records import Information
+from evalkit.records import Information, Stage, TrialVerdict
 from evalkit.runner.costs import spent_in
 from evalkit.runner.project import Invocation, Project
 from evalkit.runner.settings import RunSettings
 from evalkit.runner.start import start_run
-from evalkit.store import RUN_FILE, RunReader
+from evalkit.store import RUN_FILE, RunReader, last_run
 from evalkit.suites import Suite, find_suites, load_suites
 from evalkit.wording import and_more, first_of, plural
 
 SHARED = re.compile(r"(\.\./)*(pyproject\.toml|requirements[\w.-]*\.txt|(uv|poetry|pdm|Pipfile)\.lock)")
 """Files that say which evalkit, which SDK and which prices a run has; above the project they do, too."""
+EVERY_SUITE = "pyproject.toml"
+_NO_CODE = {"__pycache__", "build", "dist"}
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,12 @@ def find_affected(root: Path, revision: str, prompt: str | None = None) -> Chang
     versions = {} if prompt else _versions(suites, root, frozenset(changed))
     if shared:
         return ChangeImpact(revision, len(changed), {suite.path: (shared,) for suite in suites}, shared, versions)
-    found = {suite.path: _changed_inputs(suite, root, changed, prompt) for suite in suites}
-    return ChangeImpact(
-        revision, len(changed), {path: files for path, files in found.items() if files}, versions=versions
-    )
+    found: dict[str, tuple[str, ...]] = {}
+    for suite in suites:
+        inputs, code = inputs_of(suite, root, prompt), _graders_of(suite, root)
+        if files := tuple(file for file in changed if file in inputs or is_below(file, code, root)):
+            found[suite.path] = files
+    return ChangeImpact(revision, len(changed), found, versions=versions)
 
 
 def inputs_of(suite: Suite, root: Path, prompt: str | None = None) -> frozenset[str]:
@@ -91,11 +97,6 @@ def inputs_of(suite: Suite, root: Path, prompt: str | None = None) -> frozenset[
     beside = (baseline_name(suite.path), labels_file(suite.path), replies_name(suite.path))
     team = (file for folder in _graders_of(suite, root) for file in files_below(folder, root))
     return frozenset((*suite.files, *source.files, f"prompts/{source.name}/CURRENT", *beside, *team))
-
-
-def _changed_inputs(suite: Suite, root: Path, changed: Sequence[str], prompt: str | None) -> tuple[str, ...]:
-    inputs, code = inputs_of(suite, root, prompt), _graders_of(suite, root)
-    return tuple(file for file in changed if file in inputs or is_below(file, code, root))
 
 
 def _graders_of(suite: Suite, root: Path) -> tuple[Path, ...]:
@@ -121,9 +122,6 @@ def _is_evalkit(root: Path, file: str) -> bool:
     """Say whether a file belongs to the evalkit that is running, for projects that keep it in their own repository."""
     package = Path(evalkit.__file__).resolve().parent
     return (root / file).resolve().is_relative_to(package)
-
-
-_NO_CODE = {"__pycache__", "build", "dist"}
 
 
 def code_of(graders: Collection[str], root: Path) -> tuple[Path, ...]:
@@ -175,6 +173,83 @@ def _modules(module: str, source: Path) -> Iterator[Path]:
     yield from (Path(place).resolve() for place in places if place and Path(place).resolve().is_relative_to(source))
 
 
+def failed_last_time(root: Path) -> tuple[str, ...]:
+    """Return `suite::case` of every case of the newest run that did not pass in all its trials."""
+    return failed_in(last_run(root))
+
+
+def failed_in(folder: Path) -> tuple[str, ...]:
+    """Return `suite::case` of every case of a run with a trial that failed, was not measured, or never ended."""
+    reader = RunReader(folder)
+    passed = Counter(
+        (trial.key.suite, trial.key.case_id)
+        for trial in reader.trials()
+        if trial.key.is_own and trial.score and trial.score.verdict is TrialVerdict.PASSED
+    )
+    broken = {
+        (trial.key.suite, trial.key.case_id)
+        for trial in reader.trials()
+        if trial.key.stage is Stage.MUST_PASS and trial.score and trial.score.verdict is TrialVerdict.FAILED
+    }
+    return tuple(
+        f"{case.suite}::{case.case_id}"
+        for case in reader.cases
+        if not case.skip
+        if passed[case.suite, case.case_id] < case.trials or (case.suite, case.case_id) in broken
+    )
+
+
+@dataclass
+class SuiteWatch:
+    """The inputs of the suites that are watched, and the cases that did not pass when they were last played."""
+
+    root: Path
+    inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    failing: dict[str, None] = field(default_factory=dict)
+
+    def look(self, settings: RunSettings) -> None:
+        """Find the inputs of the suites asked for again; FileProblems or UsageError leave those of before."""
+        named = {self._file(target) for target in settings.targets}
+        paths = [path for path in find_suites(self.root) if not named or path.resolve() in named]
+        suites = load_suites(paths, self.root)
+        self.inputs = {suite.path: inputs_of(suite, self.root, settings.prompt) for suite in suites}
+
+    def files(self) -> list[str]:
+        """Return every watched file, relative to the project."""
+        return sorted({EVERY_SUITE, *(file for files in self.inputs.values() for file in files)})
+
+    def affected(self, changed: Iterable[Path]) -> tuple[str, ...]:
+        """Return the watched suites that depend on one of the files."""
+        root = self.root.resolve()
+        names = {path.resolve().relative_to(root).as_posix() for path in changed if path.resolve().is_relative_to(root)}
+        if EVERY_SUITE in names:
+            return tuple(self.inputs)
+        return tuple(suite for suite, files in self.inputs.items() if files & names)
+
+    def rounds(self, settings: RunSettings, suites: tuple[str, ...]) -> list[RunSettings]:
+        """Return what to play: first their cases that did not pass, then all that was asked for of them."""
+        targets = self._targets(settings, suites)
+        failing = tuple(name for name in self.failing if name.partition("::")[0] in suites)
+        whole = replace(settings, targets=targets, last_failed=None)
+        return [replace(whole, last_failed=failing), whole] if failing else [whole]
+
+    def played(self, folder: Path) -> None:
+        """Take in a run: what it played is known anew, the rest is as it was."""
+        for case in RunReader(folder).cases:
+            self.failing.pop(f"{case.suite}::{case.case_id}", None)
+        self.failing |= dict.fromkeys(failed_in(folder))
+
+    def _targets(self, settings: RunSettings, suites: tuple[str, ...]) -> tuple[str, ...]:
+        if not settings.targets:
+            return tuple(str(self.root / suite) for suite in suites)
+        files = {(self.root / suite).resolve() for suite in suites}
+        return tuple(target for target in settings.targets if self._file(target) in files)
+
+    def _file(self, target: str) -> Path:
+        name = target.partition("::")[0]
+        return next((path for path in (Path(name), self.root / name) if path.is_file()), Path(name)).resolve()
+
+
 def play_versions(
     project: Project, invocation: Invocation, versions: Mapping[str, tuple[str, ...]], beside: Path | None
 ) -> tuple[Path | None, tuple[Information, ...]]:
@@ -189,23 +264,21 @@ def play_versions(
         settings = _with_rest(replace(invocation.settings, prompt=ref, targets=targets, information=True), folders)
         out = beside / ref if beside else invocation.out
         if settings.max_cost_usd == 0 or settings.max_time_s == 0:
-            missing.append(_unplayed(ref, "no money or time is left for it"))
-            continue
-        try:
-            again = (*invocation.command, "-p", ref)
-            folders.append(start_run(project, Invocation(settings, out, again)))
-        except EvalkitError as exc:
-            first, *more = str(exc).splitlines()
-            missing.append(_unplayed(ref, f"{first}{and_more(len(more), 0)}"))
+            why = "no money or time is left for it"
+        else:
+            try:
+                folders.append(start_run(project, Invocation(settings, out, (*invocation.command, "-p", ref))))
+                why = ""
+            except EvalkitError as exc:
+                first, *more = str(exc).splitlines()
+                why = f"{first}{and_more(len(more), 0)}"
+        if why:
+            missing.append(Information(ref, f"{ref}, not live yet: not measured, {why} (for information)"))
             continue
         beside = beside or folders[0]
         if is_interrupted(folders[-1]):
             break
     return beside, tuple(missing)
-
-
-def _unplayed(ref: str, why: str) -> Information:
-    return Information(ref, f"{ref}, not live yet: not measured, {why} (for information)")
 
 
 def folders_below(folder: Path) -> tuple[Path, ...]:

@@ -136,16 +136,12 @@ def _score_stored(plan: Plan, reader: RunReader, writer: RunWriter, progress: Pr
         if not stored.key.is_own:
             continue
         for planned in alike[stored.key.case_id, stored.key.trial]:
-            if planned.key not in waiting or not _is_of_suite(stored, planned, known_suites):
-                continue
-            del waiting[planned.key]
-            progress.trial(planned, _replay_trial(planned, stored, writer))
+            same_suite = planned.key.suite == stored.key.suite or planned.key.suite not in known_suites
+            if same_suite and planned.key in waiting:
+                del waiting[planned.key]
+                progress.trial(planned, _replay_trial(planned, stored, writer))
     for planned in waiting.values():
         progress.trial(planned, _replay_trial(planned, None, writer))
-
-
-def _is_of_suite(stored: Trial, planned: PlannedTrial, known_suites: set[str]) -> bool:
-    return planned.key.suite == stored.key.suite or planned.key.suite not in known_suites
 
 
 def _replay_trial(planned: PlannedTrial, stored: Trial | None, writer: RunWriter) -> TrialScore:

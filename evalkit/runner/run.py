@@ -19,7 +19,6 @@ from evalkit.records import (
     Judgement,
     JudgementLine,
     RunEnd,
-    SideRequest,
     Stage,
     TrialScore,
     TrialVerdict,
@@ -128,9 +127,9 @@ class Runner:
             writer=self._writer,
             price=self._price,
             now=self._now,
-            began=self._began,
+            began=lambda planned: self._warm.began(planned.prompt.sha),
             paid=self._paid,
-            paid_aside=self._paid_aside,
+            paid_aside=lambda planned, request: self._pay(planned, cost_of_requests([request])),
             retry=self._settings.retry,
             limits=self._settings.limits,
             limiter=RateLimiter(),
@@ -171,17 +170,10 @@ class Runner:
                 for spending in self._purses(planned):
                     spending.settle(session_id)
             self._stages.told(planned, score.verdict)
-            self._stop_if_failed(planned, score)
+            if self._settings.fail_fast and _is_lost(planned, score):
+                self._failed_fast = True
+                self._queue.clear()  # what is running may end
             self._progress.trial(planned, score)
-
-    def _stop_if_failed(self, planned: PlannedTrial, score: TrialScore) -> None:
-        """Begin no other trial once a critical case is lost, if that was asked for; what is running may end."""
-        case = planned.case.record
-        promised = planned.key.is_own or planned.key.stage is Stage.MUST_PASS
-        lost = case.critical and case.gated and promised and score.verdict is TrialVerdict.FAILED
-        if self._settings.fail_fast and lost:
-            self._failed_fast = True
-            self._queue.clear()
 
     def _fits(self, planned: PlannedTrial, count: int) -> bool:
         """Whether so many more trials can be paid for, as far as is known now."""
@@ -202,18 +194,12 @@ class Runner:
     def _purses(self, planned: PlannedTrial) -> tuple[Spending, Spending]:
         return self._total, self._suites[planned.suite.path]
 
-    def _began(self, planned: PlannedTrial) -> None:
-        self._warm.began(planned.prompt.sha)
-
     def _paid(self, planned: PlannedTrial, event: RequestFinished) -> None:
         request = event.request
         self._progress.request(request)
         stored = self._state.open.get(planned.key.session_id)
         if stored and any(request.n == other.n for other in stored.requests):
             return  # paid for in an earlier attempt, and counted there
-        self._pay(planned, cost_of_requests([request]))
-
-    def _paid_aside(self, planned: PlannedTrial, request: SideRequest) -> None:
         self._pay(planned, cost_of_requests([request]))
 
     def _pay(self, planned: PlannedTrial, cost: float) -> None:
@@ -235,6 +221,13 @@ class Runner:
         if self._settings.max_time_s is not None:
             return self._settings.max_time_s
         return max((suite.gate.time_s for suite in self._plan.suites if suite.gate.time_s is not None), default=None)
+
+
+def _is_lost(planned: PlannedTrial, score: TrialScore) -> bool:
+    """Tell whether a trial breaks what a critical case promises: to pass always."""
+    case = planned.case.record
+    promised = planned.key.is_own or planned.key.stage is Stage.MUST_PASS
+    return case.critical and case.gated and promised and score.verdict is TrialVerdict.FAILED
 
 
 @contextmanager

@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from evalkit.gate import Answer, Ask, Opponents, Outcomes, Procedure, critical_beside, decide, gate_cases, gate_settings
+from evalkit.gate import (
+    Answer,
+    Opponents,
+    Outcomes,
+    Procedure,
+    StagePlan,
+    critical_beside,
+    decide,
+    gate_cases,
+    gate_settings,
+)
 from evalkit.records import Arm, CaseKey, Stage, TrialKey, TrialVerdict
 from evalkit.runner.opponents import OldVersions
 from evalkit.runner.plan import Plan, PlannedTrial
@@ -38,11 +48,11 @@ class Stages:
         """Return the plan's own trials together with what the first look needs beyond them."""
         if self._procedure is None:
             return self._unplayed(self._own)
-        ask = next(self._procedure, None)
-        if ask is None:  # not even the first look fits its limit; the suite's own trials are played all the same
+        stage = next(self._procedure, None)
+        if stage is None:  # not even the first look fits its limit; the suite's own trials are played all the same
             self._procedure = None
             return self._unplayed(self._own)
-        self._plan_stage(ask)
+        self._plan_stage(stage)
         planned = {trial.key: trial for trial in self._own}
         planned |= {trial.key: trial for trial in self._interleaved()}
         return self._unplayed(list(planned.values()))
@@ -59,31 +69,26 @@ class Stages:
         answer = self._answer()
         while self._procedure is not None:
             try:
-                ask = self._procedure.send(answer)
+                stage = self._procedure.send(answer)
             except StopIteration:
                 self._procedure = None
                 break
-            if not self._can_play(ask):
-                answer = None
+            answer = None
+            if any(arm is Arm.BASELINE and self._old.prompt_of(key) is None for arm, key in stage.trials):
                 continue
-            self._plan_stage(ask)
+            self._plan_stage(stage)
             trials = self._unplayed(self._interleaved())
-            if trials and not fits(trials[0], len(trials)):
-                answer = None
-                continue
-            if trials:
+            if not trials:
+                answer = self._answer()
+            elif fits(trials[0], len(trials)):
                 return trials
-            answer = self._answer()
         return []
 
-    def _plan_stage(self, ask: Ask) -> None:
+    def _plan_stage(self, plan: StagePlan) -> None:
         self._asked = {
-            (arm, key): [self._trial(arm, key, ask.stage) for _ in range(count)]
-            for (arm, key), count in ask.trials.items()
+            (arm, key): [self._trial(arm, key, plan.stage) for _ in range(count)]
+            for (arm, key), count in plan.trials.items()
         }
-
-    def _can_play(self, ask: Ask) -> bool:
-        return all(arm is Arm.CANDIDATE or self._old.prompt_of(key) is not None for arm, key in ask.trials)
 
     def _trial(self, arm: Arm, key: CaseKey, stage: Stage) -> PlannedTrial:
         """Return the next trial of a case in an arm; rounds beyond the suite's own number are marked as such."""

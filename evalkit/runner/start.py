@@ -22,7 +22,6 @@ from evalkit.runner.staged import Stages
 from evalkit.scoring import score_trial
 from evalkit.source import LIVE, STAND_IN, describe_source, require_credential
 from evalkit.store import CACHE, ResponseCache, RunReader, RunWriter, find_run, prune_cache
-from evalkit.suites import Case, Suite
 
 
 def start_run(project: Project, invocation: Invocation) -> Path:
@@ -107,15 +106,11 @@ def prepare_resume(reader: RunReader, plan: Plan, writer: RunWriter) -> RunState
         writer.know_prompt(prompt)
     cases = {(case.record.suite, case.record.case_id): case for suite in plan.suites for case in suite.cases}
     for trial in ungraded:
-        finished[trial.transcript.session_id] = _grade(trial, cases, writer)
+        case = cases[trial.key.suite, trial.key.case_id]
+        score = score_trial(trial.transcript, case.requirements, trial.crash)
+        writer.append(ScoreLine(trial.transcript.session_id, score))
+        finished[trial.transcript.session_id] = score.verdict
     return RunState(finished, opened, dict(spent), tuple(reader.judge_tests))
-
-
-def _grade(trial: Trial, cases: dict[tuple[str, str], Case], writer: RunWriter) -> TrialVerdict:
-    case = cases[trial.key.suite, trial.key.case_id]
-    score = score_trial(trial.transcript, case.requirements, trial.crash)
-    writer.append(ScoreLine(trial.transcript.session_id, score))
-    return score.verdict
 
 
 def _refuse_changes(reader: RunReader, plan: Plan) -> None:
@@ -136,17 +131,12 @@ def _refuse_unknown_price(plan: Plan, settings: RunSettings, price: Price) -> No
     """Refuse a money limit for a model whose price is unknown: it could not be kept."""
     for suite in plan.suites:
         limited = settings.max_cost_usd is not None or suite.gate.cost_usd is not None
-        for model in _models(plan, suite) if limited else ():
+        paid = (suite.judge.model,) if suite.judge else ()
+        paid = (plan.prompts[suite.path].model, *paid, *(case.simulate.model for case in suite.cases if case.simulate))
+        for model in dict.fromkeys(paid) if limited else ():
             if price(model, Usage(input_tokens=1)) is None:
                 msg = (
                     f"the price of {model!r} is unknown, so a cost limit can't be kept; "
                     "add it to [[tool.evalkit.prices]] in pyproject.toml or take the limit away."
                 )
                 raise UsageError(msg)
-
-
-def _models(plan: Plan, suite: Suite) -> tuple[str, ...]:
-    """Return every model that a suite's trials are going to pay for."""
-    judge = (suite.judge.model,) if suite.judge else ()
-    users = (case.simulate.model for case in suite.cases if case.simulate)
-    return tuple(dict.fromkeys((plan.prompts[suite.path].model, *judge, *users)))

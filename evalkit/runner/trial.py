@@ -1,36 +1,44 @@
 """Plays one trial: its user messages through the engine, every line recorded, graded at the end.
 
 A trial that was cut off is taken up again with the replies, messages and judgements that its record holds already.
+Replies that were paid for are given again: those from before the cut, and those of earlier runs from the cache. Only
+live runs have a cache: the stand-in costs nothing and a replay asks nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import orjson
 
 from evalkit.engine import (
     ApiReplies,
+    Ask,
     Chatbot,
     Conversation,
     Door,
-    EngineEvent,
     Limits,
     Price,
     RateLimiter,
     Replies,
     ReplyBegan,
+    RequestEvent,
     RequestFinished,
     RetryPolicy,
     TurnFinished,
 )
 from evalkit.engine.recorder import Now, SessionRecorder
-from evalkit.errors import EvalkitError
+from evalkit.engine.requests import body_sha
+from evalkit.errors import EvalkitError, UsageError
 from evalkit.judging import recount_due, run_judges, run_recount
 from evalkit.records import (
     Arm,
     Judgement,
     JudgementLine,
+    Request,
     RequestLine,
     ScoreLine,
     SideRequest,
@@ -43,12 +51,11 @@ from evalkit.records import (
     TrialStart,
     Turn,
 )
-from evalkit.runner.actors import SimulatedUser, UserSide, WrittenUser, steps_of
-from evalkit.runner.kept import CachedReplies, StoredReplies
 from evalkit.runner.plan import PlannedTrial
+from evalkit.runner.users import SimulatedUser, UserSide, WrittenUser, steps_of
 from evalkit.scoring import score_trial
 from evalkit.source import stand_in_headers
-from evalkit.store import OpenSession, ResponseCache, RunWriter
+from evalkit.store import OpenSession, ResponseCache, RunWriter, cache_key
 from evalkit.suites.fixture_tools import FixtureTools
 
 _DRAWS = {
@@ -186,8 +193,11 @@ class _OpenTrial:
             async with aclosing(bot.send(conversation, said)) as events:
                 async for event in events:
                     self.recorder.take(event, number)
-                    self._tell(event)
-                    if isinstance(event, TurnFinished):
+                    if isinstance(event, ReplyBegan):
+                        self.run.began(self.planned)
+                    elif isinstance(event, RequestFinished):
+                        self.run.paid(self.planned, event)
+                    elif isinstance(event, TurnFinished):
                         self.turns.append(event.turn)
                         conversation = event.conversation
             if self.turns[-1].failure:
@@ -231,12 +241,6 @@ class _OpenTrial:
         stored = self.stored.simulated if self.stored else ()
         return SimulatedUser(simulation, history, self.run.replies(self._asker, headers), stored=stored, said=said)
 
-    def _tell(self, event: EngineEvent) -> None:
-        if isinstance(event, ReplyBegan):
-            self.run.began(self.planned)
-        elif isinstance(event, RequestFinished):
-            self.run.paid(self.planned, event)
-
     @property
     def _asker(self) -> str:
         """Who asks, for the cache: the trial of the case, whatever its prompt version is called."""
@@ -251,3 +255,57 @@ class _OpenTrial:
         """
         key = self.planned.key
         return key.trial + 10_000 * (self.run.draw + 100_000 * _DRAWS[key.arm, key.stage])
+
+
+class CachedReplies:
+    """Answers from the cache where it can, else from `onwards`.
+
+    `trial` says who asks. The same body asked twice, as for two votes of a judge, is two questions; `asked` holds the
+    hashes of bodies that were asked before this conversation was taken up again.
+    """
+
+    def __init__(
+        self, cache: ResponseCache, onwards: Replies, *, endpoint: str, trial: str, asked: Iterable[str] = ()
+    ) -> None:
+        self._cache = cache
+        self._onwards = onwards
+        self._endpoint = endpoint
+        self._trial = trial
+        self._asked = Counter(asked)
+
+    async def ask(self, ask: Ask) -> AsyncGenerator[RequestEvent]:
+        """Give the kept reply with the times it took then, or ask for one and keep it when it is complete."""
+        sha = body_sha(ask.body)
+        self._asked[sha] += 1
+        key = cache_key(self._endpoint, ask.body, ask.headers, f"{self._trial}#{self._asked[sha]}")
+        known = self._cache.load(key)
+        if known is not None:
+            here = replace(known, n=ask.n, turn=ask.turn, body=ask.body, purpose=ask.purpose, from_cache=True)
+            yield RequestFinished(here)
+            return
+        async with aclosing(self._onwards.ask(ask)) as events:
+            async for event in events:
+                if isinstance(event, RequestFinished):
+                    self._cache.save(key, event.request)
+                yield event
+
+
+class StoredReplies:
+    """Answers from stored requests while there are some, then from `onwards`."""
+
+    def __init__(self, stored: Sequence[Request], onwards: Replies) -> None:
+        self._stored = {request.n: request for request in stored}
+        self._onwards = onwards
+
+    async def ask(self, ask: Ask) -> AsyncGenerator[RequestEvent]:
+        """Give the stored reply of this request, or ask for one; UsageError when the stored body is another one."""
+        stored = self._stored.get(ask.n)
+        if stored is None:
+            async with aclosing(self._onwards.ask(ask)) as events:
+                async for event in events:
+                    yield event
+            return
+        if orjson.dumps(stored.body) != orjson.dumps(ask.body):
+            msg = f"request {ask.n} would be sent differently now than it was recorded; start a new run."
+            raise UsageError(msg)
+        yield RequestFinished(stored)

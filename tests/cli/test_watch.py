@@ -16,7 +16,7 @@ from evalkit.cli.watch import ask_before_paying, watch
 from evalkit.errors import ExitCode, FileProblems
 from evalkit.records import Place
 from evalkit.runner import Project, RunSettings
-from evalkit.runner.watched import SuiteWatch
+from evalkit.runner.changed import SuiteWatch
 from tests.runner.project import make_project, run, write_suite
 
 

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from evalkit.gate import Answer, Ask, GateCase, GateSettings, decide, decide_finished
+from evalkit.gate import Answer, GateCase, GateSettings, StagePlan, decide, decide_finished
 from evalkit.records import Arm, CaseChange, CaseKey, Counts, Decision, Ground, LookName, Stage, Verdict
 
 SUITE = "suites/lamps.yaml"
 SETTINGS = GateSettings()
 CLEAN = Counts(5)
 PLAYED = (Arm.CANDIDATE, Stage.ROUND)
-Player = Callable[[Ask], Answer | None]
+Player = Callable[[StagePlan], Answer | None]
 
 
 def key(number: int) -> CaseKey:
@@ -34,10 +34,10 @@ class Script:
     """Answers asks by rule and remembers them."""
 
     def __init__(self, passes: Callable[[Arm, CaseKey, Stage], bool | None] = lambda *_: True) -> None:
-        self.asks: list[Ask] = []
+        self.asks: list[StagePlan] = []
         self._passes = passes
 
-    def __call__(self, ask: Ask) -> Answer | None:
+    def __call__(self, ask: StagePlan) -> Answer | None:
         """Answer an ask: every trial of a case and arm alike."""
         self.asks.append(ask)
         return {(arm, k): [self._passes(arm, k, ask.stage)] * n for (arm, k), n in ask.trials.items()}
@@ -70,7 +70,7 @@ def test_the_worked_example() -> None:
     closer = {2: (8, 0), 4: (8, 7)}
     some = [GateCase(key(n), 2, Counts(a, 5 - a)) for n, a in enumerate(stored)]
 
-    def play(ask: Ask) -> Answer:
+    def play(ask: StagePlan) -> Answer:
         if ask.stage is Stage.ROUND:
             return {(arm, k): [n < screen[int(k[1][1:])] for n in range(2)] for arm, k in ask.trials}
         assert ask.trials == {(arm, key(n)): 8 for n in (2, 4) for arm in Arm}
@@ -364,7 +364,7 @@ def test_without_the_baseline_arm_the_stored_looks_remain() -> None:
     """Where the old prompt can't be played, the suspects stay suspects and the looks at the store still count."""
     script = Script(failing(*range(12)))
 
-    def play(ask: Ask) -> Answer | None:
+    def play(ask: StagePlan) -> Answer | None:
         return None if Arm.BASELINE in ask.arms else script(ask)
 
     decision = run(cases(100), play)
@@ -435,8 +435,8 @@ def test_any_outcomes_come_to_a_decision_that_is_a_function_of_them(
     told: dict[int, Answer] = {}
     some = cases(count, None if fresh else Counts(4, 1))
 
-    def play(asked: list[Ask]) -> Player:
-        def answer(ask: Ask) -> Answer | None:
+    def play(asked: list[StagePlan]) -> Player:
+        def answer(ask: StagePlan) -> Answer | None:
             asked.append(ask)
             place = len(asked)
             if place not in told:
@@ -447,7 +447,7 @@ def test_any_outcomes_come_to_a_decision_that_is_a_function_of_them(
 
         return answer
 
-    first: list[Ask] = []
+    first: list[StagePlan] = []
     decision = run(some, play(first))
 
     assert len(first) <= 4

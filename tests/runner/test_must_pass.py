@@ -12,7 +12,7 @@ from evalkit.analysis import analyse
 from evalkit.gate import compare_run, judge
 from evalkit.records import RunVerdict, Stage
 from evalkit.runner import Project
-from evalkit.runner.watched import failed_in
+from evalkit.runner.changed import failed_in
 from evalkit.standin import Reply, StandIn
 from evalkit.store import RunReader
 from tests.runner.judge_model import said, use

@@ -10,7 +10,7 @@ import pytest
 
 from evalkit.records import Request, Transcript, Trial, TrialVerdict
 from evalkit.runner import resume_run
-from evalkit.runner.actors import GOAL_MARK, STOP_MARK, build_user_body, read_user_message
+from evalkit.runner.users import GOAL_MARK, STOP_MARK, build_user_body, read_user_message
 from evalkit.standin import Reply, StandIn
 from evalkit.store import RUN_FILE, RunReader
 from evalkit.suites import Simulation

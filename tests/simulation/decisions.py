@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evalkit.gate import Answer, Ask, GateCase, GateSettings, decide, usual_rounds
+from evalkit.gate import Answer, GateCase, GateSettings, StagePlan, decide, usual_rounds
 from evalkit.records import Arm, CaseKey, Counts, Decision, Verdict
 from tests.simulation.worlds import SCENARIOS, WORLDS, Chances
 
@@ -73,7 +73,9 @@ def play(before: Chances, after: Chances, chance: np.random.Generator, cell: Cel
         return decision
 
 
-def _draw(ask: Ask, chances: dict[Arm, Chances], place: dict[CaseKey, int], chance: np.random.Generator) -> Answer:
+def _draw(
+    ask: StagePlan, chances: dict[Arm, Chances], place: dict[CaseKey, int], chance: np.random.Generator
+) -> Answer:
     wanted = list(ask.trials.items())
     p = np.array([chances[arm][place[key]] for (arm, key), _ in wanted])
     drawn = chance.random((len(wanted), max(count for _, count in wanted))) < p[:, None]
