@@ -1,17 +1,17 @@
-"""Graders: one class for each kind of requirement on a conversation."""
+"""Graders: one class for each kind of requirement on a conversation. A team's own are subclasses of `Grader` too."""
 
-from evalkit.graders.dispatch import KINDS, grade, grade_text_rule, requirement_of
-from evalkit.graders.grader import Grader, ReplyGrader, Requirement
-from evalkit.graders.matching import CHOICE_KEYS, is_choice
+from evalkit.graders.findings import limit_finding, not_measured
+from evalkit.graders.grader import Fault, Grader, Mention, ReplyGrader, Requirement
+from evalkit.graders.registry import GRADERS, requirement_of
 
 __all__ = [
-    "CHOICE_KEYS",
-    "KINDS",
+    "GRADERS",
+    "Fault",
     "Grader",
+    "Mention",
     "ReplyGrader",
     "Requirement",
-    "grade",
-    "grade_text_rule",
-    "is_choice",
+    "limit_finding",
+    "not_measured",
     "requirement_of",
 ]

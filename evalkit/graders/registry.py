@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Optional
 
-from pydantic import Field, create_model
+import orjson
+from pydantic import Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
+from evalkit.errors import EvalkitError
 from evalkit.graders import budget, cache, outcome, sequence, tools
 from evalkit.graders.counts import CountUnits, MaxWords
 from evalkit.graders.form import Format, Language, LetterCase, Paragraph, Postscript
-from evalkit.graders.grader import Grader
+from evalkit.graders.grader import Grader, Requirement
 from evalkit.graders.grounding import Grounded
 from evalkit.graders.judge import Judge, JudgeRule
 from evalkit.graders.privacy import Leak, Links, PersonalData
@@ -22,6 +24,7 @@ from evalkit.graders.style import Capitalization, LanguageRule, Length, Metric, 
 from evalkit.graders.team import Team
 from evalkit.graders.text import EndsWith, NeverSays, Says, SaysAny, StartsWith
 from evalkit.graders.wordings import Conditional, Consistency, Existence, Occurrence, Repetition, Substitution
+from evalkit.records import Assertion
 from evalkit.yamlsource import FileModel
 
 GRADERS: tuple[type[Grader], ...] = (
@@ -111,6 +114,23 @@ def made_from(values: FileModel, mapping: str) -> tuple[Grader, ...]:
         for grader in graders_of(mapping)
         if grader.key() in given
     )
+
+
+def requirement_of(assertion: Assertion) -> Requirement:
+    """Return an assertion as a record has it with its grader.
+
+    Raises EvalkitError for a kind without a grader, and for params that the grader does not have (the record is of
+    another version).
+    """
+    if assertion.kind not in BY_KIND:
+        known = ", ".join(sorted(BY_KIND))
+        raise EvalkitError(f"{assertion.place}: there is no grader for {assertion.kind!r}; expected one of {known}")
+    try:
+        grader = BY_KIND[assertion.kind].model_validate_json(orjson.dumps(assertion.params, default=dict))
+    except ValidationError as error:
+        what = f"{assertion.place}: {assertion.label!r} was recorded by another version of evalkit"
+        raise EvalkitError(f"{what} and can't be read as {assertion.kind!r}; run or replay the suite again.") from error
+    return Requirement(assertion, grader)
 
 
 def _key(grader: type[Grader], name: str, field: FieldInfo) -> Any:

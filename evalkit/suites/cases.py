@@ -7,71 +7,62 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from evalkit.graders import Requirement
 from evalkit.records import CaseRecord, JsonObject
 from evalkit.standin.faults import FAULTS
-from evalkit.suites import fixtures as fixing
-from evalkit.suites import requirements as compiling
-from evalkit.suites.fixtures import Fixtures, compile_fixtures
+from evalkit.suites.fixtures import Fixtures, compile_fixtures, described_fixtures, own_first
 from evalkit.suites.format import CaseFile, Expect, HistoryEntry, SimulateFile, StepFile, SuiteFile, TurnFile
-from evalkit.suites.judge import put_to_judge
-from evalkit.suites.requirements import Found, compile_budget, compile_expect
-from evalkit.suites.values import Case, JudgeSettings, Simulation, ToolMention
+from evalkit.suites.requirements import Compiler, described
+from evalkit.suites.values import Case, Simulation
 from evalkit.suites.voice import Voice
-from evalkit.yamlsource import Source, ValuePath, did_you_mean
+from evalkit.yamlsource import ValuePath, did_you_mean
 
 
 @dataclass(frozen=True)
 class CaseContext:
     """What all cases of a suite share."""
 
-    source: Source
+    compiler: Compiler
     suite: SuiteFile
     fixtures: Fixtures
     expect: tuple[Requirement, ...]
     voice: Voice | None
-    voice_named: bool
-    judge: JudgeSettings
 
-    def expected(self, expect: Expect | None, path: ValuePath, turn: int | None, found: Found) -> Iterator[Requirement]:
-        """Yield what an `expect` of a case or turn asks for, judge criteria with who answers them."""
-        made = compile_expect(self.source, expect, path, turn, found)
-        return (put_to_judge(one, self.judge) for one in made)
-
-    def check_exceptions(self, expect: Expect | None, path: ValuePath, found: Found) -> None:
-        """Add a problem for every rule that is switched off but does not exist."""
-        if expect is None or expect.voice is None:
-            return
-        if not self.voice_named:
-            message = "switches rules off, but the suite has no `voice` file; add one, or remove this."
-            found.problems.append(self.source.problem((*path, "voice"), message, key=True))
-        for index, rule in enumerate(expect.voice.except_ if self.voice else ()):
-            if self.voice and rule not in self.voice.ids:
-                message = f"no rule {rule!r} in {self.voice.source.file}{did_you_mean(rule, self.voice.ids)}"
-                found.problems.append(self.source.problem((*path, "voice", "except", index), message))
+    def expected(self, expect: Expect | None, path: ValuePath, turn: int | None = None) -> tuple[Requirement, ...]:
+        """Return what an `expect` asks for; notes every rule that it switches off but that does not exist."""
+        if expect is not None and expect.voice is not None:
+            if self.suite.voice is None:
+                message = "switches rules off, but the suite has no `voice` file; add one, or remove this."
+                self.compiler.problem((*path, "voice"), message, key=True)
+            for index, rule in enumerate(expect.voice.except_ if self.voice else ()):
+                if self.voice and rule not in self.voice.ids:
+                    message = f"no rule {rule!r} in {self.voice.source.file}{did_you_mean(rule, self.voice.ids)}"
+                    self.compiler.problem((*path, "voice", "except", index), message)
+        return self.compiler.expect(expect, path, turn)
 
 
-def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found) -> list[Case]:
+def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]:
     """Return the case, or one for each of its variants."""
-    source, path = context.source, ("cases", index)
-    own = compile_fixtures(source, file.tools, (*path, "tools"), found)
-    requirements = _requirements(context, file, path, found)
+    compiler, path = context.compiler, ("cases", index)
+    source = compiler.source
+    own = compile_fixtures(compiler, file.tools, (*path, "tools"))
+    requirements = _requirements(context, file, path)
     assertions = tuple(one.assertion for one in requirements)
-    trials, min_pass = _trials(context, file, path, found)
-    history = _history(source, file.history, path, found)
-    script = _script(source, file.stand_in, path, found)
-    fixtures = fixing.merged(own, context.fixtures)
+    trials, min_pass = _trials(context, file, path)
+    history = _history(compiler, file.history, (*path, "history"))
+    script = _script(compiler, file.stand_in, (*path, "stand_in"))
+    fixtures = own_first(own, context.fixtures)
     simulation = _simulation(file.simulate) if file.simulate else None
-    if not context.voice_named and not assertions and not file.skip:
+    if context.suite.voice is None and not assertions and not file.skip:
         message = f"case {file.id!r} expects nothing: no expect, no budget, no voice. It can't fail."
-        found.problems.append(source.problem((*path, "id"), message, "warning"))
+        compiler.problem((*path, "id"), message, "warning")
     elif not file.gate and not file.skip and not _expects(file):
         message = f"case {file.id!r} is only watched and expects nothing of its own yet; write its `expect`."
-        found.problems.append(source.problem((*path, "id"), message, "warning"))
+        compiler.problem((*path, "id"), message, "warning")
     cases = []
     for case_id, at, turns in _conversations(file, path):
         sha = _sha(
@@ -79,8 +70,8 @@ def compile_case(context: CaseContext, file: CaseFile, index: int, found: Found)
                 "turns": turns,
                 "history": history,
                 "script": script,
-                "fixtures": fixing.described(fixtures),
-                "assertions": [compiling.described(one) for one in assertions],
+                "fixtures": described_fixtures(fixtures),
+                "assertions": [described(one) for one in assertions],
                 **({"simulate": asdict(simulation)} if simulation else {}),
             }
         )
@@ -123,18 +114,14 @@ def _conversations(file: CaseFile, path: ValuePath) -> list[tuple[str, ValuePath
     return [(file.id, (*path, "id"), (file.user,) if file.user else ())]
 
 
-def _requirements(context: CaseContext, file: CaseFile, path: ValuePath, found: Found) -> tuple[Requirement, ...]:
-    source = context.source
+def _requirements(context: CaseContext, file: CaseFile, path: ValuePath) -> tuple[Requirement, ...]:
     made: list[Requirement] = []
-    for number, turn in enumerate(file.turns or (), 1):
-        at = (*path, "turns", number - 1, "expect")
-        made.extend(context.expected(turn.expect, at, number, found))
-        context.check_exceptions(turn.expect, at, found)
-    made.extend(context.expected(file.expect, (*path, "expect"), None, found))
-    context.check_exceptions(file.expect, (*path, "expect"), found)
+    for index, turn in enumerate(file.turns or ()):
+        made.extend(context.expected(turn.expect, (*path, "turns", index, "expect"), index + 1))
+    made.extend(context.expected(file.expect, (*path, "expect")))
     made.extend(context.expect)
     made.extend(_voice(context, file))
-    made.extend(compile_budget(source, context.suite.budget, file.budget, path))
+    made.extend(context.compiler.budget(context.suite.budget, file.budget, path))
     return tuple(made)
 
 
@@ -156,7 +143,7 @@ def _excepted(expect: Expect | None) -> Sequence[str]:
     return expect.voice.except_ if expect and expect.voice else ()
 
 
-def _trials(context: CaseContext, file: CaseFile, path: ValuePath, found: Found) -> tuple[int, int]:
+def _trials(context: CaseContext, file: CaseFile, path: ValuePath) -> tuple[int, int]:
     """Return how often a case is played and how often it must pass; critical cases must pass always."""
     suite = context.suite
     trials = file.trials or suite.trials
@@ -164,16 +151,16 @@ def _trials(context: CaseContext, file: CaseFile, path: ValuePath, found: Found)
     if min_pass > trials and not file.critical:
         if file.min_pass:
             message = f"min_pass {min_pass} is more than trials {trials}; the case could not pass."
-            found.problems.append(context.source.problem((*path, "min_pass"), message))
+            context.compiler.problem((*path, "min_pass"), message)
         elif file.trials:
             message = f"trials {trials} is less than the suite's min_pass {min_pass}; give the case its own min_pass."
-            found.problems.append(context.source.problem((*path, "trials"), message))
+            context.compiler.problem((*path, "trials"), message)
     if file.critical and file.min_pass and file.min_pass != trials:
         message = f"a critical case must pass all its {trials} trials; remove min_pass, or critical."
-        found.problems.append(context.source.problem((*path, "min_pass"), message))
+        context.compiler.problem((*path, "min_pass"), message)
     if file.min_rate is not None and not file.critical:
         message = "min_rate is what a critical case's trials are to prove; add critical: true, or remove it."
-        found.problems.append(context.source.problem((*path, "min_rate"), message))
+        context.compiler.problem((*path, "min_rate"), message)
     return trials, trials if file.critical else min_pass
 
 
@@ -181,37 +168,35 @@ def _simulation(file: SimulateFile) -> Simulation:
     return Simulation(file.goal, file.persona, file.max_turns, file.model, tuple(file.stand_in))
 
 
-def _history(source: Source, entries: list[HistoryEntry], path: ValuePath, found: Found) -> tuple[JsonObject, ...]:
+def _history(compiler: Compiler, entries: list[HistoryEntry], path: ValuePath) -> tuple[JsonObject, ...]:
     messages = tuple(
         {"role": "user" if entry.user is not None else "assistant", "content": entry.user or entry.assistant}
         for entry in entries
     )
     for index, message in enumerate(messages):
-        expected = "user" if index % 2 == 0 else "assistant"
-        if message["role"] != expected:
+        if message["role"] != ("user" if index % 2 == 0 else "assistant"):
             words = f"entry {index + 1} of 'history' is from the {message['role']}; the two take turns, user first."
-            found.problems.append(source.problem((*path, "history", index), words))
+            compiler.problem((*path, index), words)
             return messages
     if len(messages) % 2:
         words = "'history' ends with the user; expected the assistant's answer before the first turn."
-        found.problems.append(source.problem((*path, "history", len(messages) - 1), words))
+        compiler.problem((*path, len(messages) - 1), words)
     return messages
 
 
-def _script(source: Source, steps: list[StepFile], path: ValuePath, found: Found) -> tuple[JsonObject, ...]:
+def _script(compiler: Compiler, steps: list[StepFile], path: ValuePath) -> tuple[JsonObject, ...]:
     script: list[dict[str, Any]] = []
     for index, step in enumerate(steps):
-        at = (*path, "stand_in", index)
+        at = (*path, index)
         if step.call is not None:
-            found.mentions.append(ToolMention(step.call, source.place((*at, "call")), None, (*at, "input")))
+            compiler.mention(step.call, (*at, "call"), key=False)
             script.append({"call": step.call, "input": step.input or {}})
             continue
         if step.fault is not None and step.fault not in FAULTS:
             hint = did_you_mean(step.fault, FAULTS) or f"; there are {', '.join(FAULTS)}"
-            found.problems.append(source.problem((*at, "fault"), f"the stand-in has no fault {step.fault!r}{hint}"))
+            compiler.problem((*at, "fault"), f"the stand-in has no fault {step.fault!r}{hint}")
         for number, call in enumerate(step.calls or ()):
-            place = source.place((*at, "calls", number, "call"))
-            found.mentions.append(ToolMention(call.call, place, None, (*at, "calls", number, "input")))
+            compiler.mention(call.call, (*at, "calls", number, "call"), key=False)
         script.append(step.model_dump(exclude_none=True, include={"calls", "say", "fault", "times"}))
     return tuple(script)
 

@@ -5,50 +5,56 @@ Knows which entry can never answer; must not know the tools themselves (`check.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evalkit.records import Problem
+from evalkit.graders.grader import Fault, pattern_faults
+from evalkit.reading.patterns import pattern_of
 from evalkit.suites.format import FixtureFile
-from evalkit.suites.requirements import Found, value_patterns
-from evalkit.suites.values import Fixture, ToolMention
-from evalkit.yamlsource import Source, ValuePath
+from evalkit.suites.requirements import Compiler
+from evalkit.suites.values import Fixture
+from evalkit.yamlsource import ValuePath
 
 Fixtures = Mapping[str, tuple[Fixture, ...]]
 
 
 def compile_fixtures(
-    source: Source, tools: Mapping[str, list[FixtureFile]], path: ValuePath, found: Found
+    compiler: Compiler, tools: Mapping[str, list[FixtureFile]], path: ValuePath
 ) -> dict[str, tuple[Fixture, ...]]:
-    """Return the fixtures of one `tools` block, by tool; adds the tools it names and what is wrong."""
+    """Return the fixtures of one `tools` block, by tool."""
     made: dict[str, tuple[Fixture, ...]] = {}
     for tool, entries in tools.items():
-        place = source.key_place((*path, tool))
-        found.mentions.append(ToolMention(tool, place, None, (*path, tool)))
+        compiler.mention(tool, (*path, tool))
         if not entries:
-            found.problems.append(
-                source.problem((*path, tool), f"tool {tool!r} has no answers; expected at least one.")
-            )
-        fixtures = []
+            compiler.problem((*path, tool), f"tool {tool!r} has no answers; expected at least one.")
+        fixtures: list[Fixture] = []
         for index, entry in enumerate(entries):
             at = (*path, tool, index)
             if entry.when:
-                found.mentions.append(ToolMention(tool, source.key_place((*at, "when")), entry.when, (*at, "when")))
-                found.problems.extend(value_patterns(source, entry.when, (*at, "when")))
-            fixtures.append(_fixture(source, tool, entry, at))
-            found.problems.extend(_unreachable(source, fixtures, at))
+                compiler.mention(tool, (*at, "when"), entry.when)
+                for fault in _pattern_faults(entry.when, ("when",)):
+                    compiler.fault(at, fault)
+            place = compiler.source.place(at)
+            fixture = Fixture(tool, entry.when, entry.returns, entry.error, entry.times, entry.delay_ms, place)
+            earlier = _answers_first(fixtures, fixture)
+            if earlier is not None:
+                what = "the same calls" if earlier.when else "every call"
+                line = earlier.place.line
+                message = f"never reached: the entry on line {line} answers {what} first. Move it up or remove it."
+                compiler.problem(at, message, "warning")
+            fixtures.append(fixture)
         made[tool] = tuple(fixtures)
     return made
 
 
-def merged(case: Fixtures, suite: Fixtures) -> Fixtures:
+def own_first(case: Fixtures, suite: Fixtures) -> Fixtures:
     """Return a case's fixtures: its own before the suite's."""
     return {
         tool: (*case.get(tool, ()), *suite.get(tool, ())) for tool in (*suite, *(t for t in case if t not in suite))
     }
 
 
-def described(fixtures: Fixtures) -> dict[str, Any]:
+def described_fixtures(fixtures: Fixtures) -> dict[str, Any]:
     """Return fixtures without their places, for a case's hash."""
     return {
         tool: [[one.when, one.returns, one.error, one.times, one.delay_ms] for one in entries]
@@ -56,25 +62,22 @@ def described(fixtures: Fixtures) -> dict[str, Any]:
     }
 
 
-def _fixture(source: Source, tool: str, entry: FixtureFile, path: ValuePath) -> Fixture:
-    return Fixture(tool, entry.when, entry.returns, entry.error, entry.times, entry.delay_ms, place=source.place(path))
+def _answers_first(fixtures: Sequence[Fixture], last: Fixture) -> Fixture | None:
+    """Return the earlier entry that answers everything the last one would, or None."""
+    return next((one for one in fixtures if one.times is None and _contains(last.when, one.when)), None)
 
 
-def _unreachable(source: Source, fixtures: list[Fixture], path: ValuePath) -> list[Problem]:
-    """Return a problem when an earlier entry answers everything the last one would."""
-    last = fixtures[-1]
-    for earlier in fixtures[:-1]:
-        if earlier.times is None and contains(last.when, earlier.when):
-            what = "every call" if not earlier.when else "the same calls"
-            message = (
-                f"never reached: the entry on line {earlier.place.line} answers {what} first. Move it up or remove it."
-            )
-            return [source.problem(path, message, "warning")]
-    return []
+def _pattern_faults(value: Any, path: ValuePath) -> Iterator[Fault]:
+    """Yield what is wrong with the `/.../` texts anywhere in a JSON value."""
+    if isinstance(value, str) and (pattern := pattern_of(value)) is not None:
+        yield from pattern_faults(path, pattern)
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, part in parts:
+        yield from _pattern_faults(part, (*path, step))
 
 
-def contains(whole: Any, part: Any) -> bool:
+def _contains(whole: Any, part: Any) -> bool:
     """Say whether `part` is a subset of `whole`: mappings key by key, everything else equal with its type."""
     if isinstance(part, Mapping) and isinstance(whole, Mapping):
-        return all(key in whole and contains(whole[key], value) for key, value in part.items())
+        return all(key in whole and _contains(whole[key], value) for key, value in part.items())
     return type(whole) is type(part) and bool(whole == part)

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from evalkit.errors import FileProblems
-from evalkit.graders import Requirement
 from evalkit.graders.judge import Criterion
 from evalkit.graders.judge_question import WORDING
 from evalkit.labels import AGREEMENT_FLOOR, LABELS_FLOOR, labels_file, measure_agreement, read_labels
@@ -23,15 +22,6 @@ def judge_settings(file: JudgeFile | None) -> JudgeSettings:
     """Return a suite's judge, with what is left out filled in."""
     file = file or JudgeFile.model_validate({})
     return JudgeSettings(file.model, file.votes, file.enforce, WORDING)
-
-
-def put_to_judge(requirement: Requirement, settings: JudgeSettings) -> Requirement:
-    """Return a requirement with who answers it and how much that weighs, if it is a judge's to answer."""
-    grader, assertion = requirement.grader, requirement.assertion
-    if not isinstance(grader, Criterion):
-        return requirement
-    asked = grader.put_to(settings.model, settings.votes, enforced=settings.enforce)
-    return Requirement.of(asked, assertion.place, assertion.turn)
 
 
 def criteria_of(cases: Iterable[Case]) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ from evalkit.records import Place, Problem
 from evalkit.suites.cases import CaseContext, compile_case
 from evalkit.suites.fixtures import compile_fixtures
 from evalkit.suites.format import CaseFile, GateFile, SuiteFile
-from evalkit.suites.judge import check_enforced, criteria_of, judge_settings, put_to_judge
-from evalkit.suites.requirements import Found, compile_expect
+from evalkit.suites.judge import check_enforced, criteria_of, judge_settings
+from evalkit.suites.requirements import Compiler
 from evalkit.suites.values import Case, Gate, JudgeSettings, Suite
 from evalkit.suites.voice import FileRule, Voice, load_voice
 from evalkit.yamlsource import Source, check_schema, load_yaml, parse_yaml, raise_problems, read_below, seconds_of
@@ -94,23 +94,23 @@ class _Loader:
     def __init__(self, source: Source, root: Path) -> None:
         self._source = source
         self._root = root
-        self._found = Found([*source.problems])
+        self._head, problems = check_schema(source, SuiteFile, without=("cases",))
+        self._compiler = Compiler(source, judge_settings(self._head.judge if self._head else None))
+        self._problems = self._compiler.problems
+        self._problems += [*source.problems, *problems]
 
     def load(self) -> tuple[Suite | None, list[Problem]]:
         """Return the suite, or None, and all problems."""
-        source = self._source
-        head, problems = check_schema(source, SuiteFile, without=("cases",))
-        self._found.problems += problems
+        source, head, judge = self._source, self._head, self._compiler.judge
         files = self._case_files()
         if head is None:
-            return None, self._found.problems
+            return None, self._problems
         voice, voice_file = self._voice(head.voice)
-        judge = judge_settings(head.judge)
-        cases = self._cases(head, files, voice, judge)
-        self._found.problems += check_enforced(source, self._root, judge, cases)
+        cases = self._cases(head, files, voice)
+        self._problems += check_enforced(source, self._root, judge, cases)
         self._check_max_trials(head.gate, cases)
-        if any(problem.severity == "error" for problem in self._found.problems):
-            return None, self._found.problems
+        if any(problem.severity == "error" for problem in self._problems):
+            return None, self._problems
         suite = Suite(
             path=source.file,
             sha=source.text.sha,
@@ -123,11 +123,11 @@ class _Loader:
             files={source.file: source.text.sha} | ({voice_file: voice.source.text.sha} if voice else {}),
             place=source.place(),
             rules=voice.described() if voice else {},
-            mentions=tuple(self._found.mentions),
+            mentions=tuple(self._compiler.mentions),
             judge=judge if criteria_of(cases) else None,
             source=source,
         )
-        return suite, self._found.problems
+        return suite, self._problems
 
     def _case_files(self) -> list[tuple[int, CaseFile]]:
         """Return the cases that are well-formed with their positions: one bad case hides nothing about the others."""
@@ -135,11 +135,11 @@ class _Loader:
         if not isinstance(items, list):
             return []
         if not items:
-            self._found.problems.append(self._source.problem(("cases",), "there are no cases; expected at least one."))
+            self._compiler.problem(("cases",), "there are no cases; expected at least one.")
         files = []
         for index in range(len(items)):
             case, problems = check_schema(self._source, CaseFile, ("cases", index))
-            self._found.problems += problems
+            self._problems += problems
             files += [(index, case)] if case else []
         return files
 
@@ -149,41 +149,32 @@ class _Loader:
         file = posixpath.normpath(posixpath.join(posixpath.dirname(self._source.file), name))
         if file.startswith(("..", "/")) or "\\" in name:
             message = f"{name!r} is outside the project; a voice file must lie inside it."
-            self._found.problems.append(self._source.problem(("voice",), message))
+            self._compiler.problem(("voice",), message)
             return None, file
         if not (self._root / file).exists():
             message = f"there is no file {file}; the path is relative to this file."
-            self._found.problems.append(self._source.problem(("voice",), message))
+            self._compiler.problem(("voice",), message)
             return None, file
         try:
             voice, problems = load_voice(self._root, file)
         except FileProblems as error:
             voice, problems = None, list(error.problems)
-        self._found.problems += problems
+        self._problems += problems
         return voice, file
 
-    def _cases(
-        self, head: SuiteFile, files: Sequence[tuple[int, CaseFile]], voice: Voice | None, judge: JudgeSettings
-    ) -> list[Case]:
-        source, found = self._source, self._found
+    def _cases(self, head: SuiteFile, files: Sequence[tuple[int, CaseFile]], voice: Voice | None) -> list[Case]:
+        compiler = self._compiler
         if head.min_pass is not None and head.min_pass > head.trials:
             message = f"min_pass {head.min_pass} is more than trials {head.trials}; no case could pass."
-            found.problems.append(source.problem(("min_pass",), message))
-        expected = compile_expect(source, head.expect, ("expect",), None, found)
-        context = CaseContext(
-            source=source,
-            suite=head,
-            fixtures=compile_fixtures(source, head.tools, ("tools",), found),
-            expect=tuple(put_to_judge(one, judge) for one in expected),
-            voice=voice and replace(voice, rules=tuple(_put_to_judge(rule, judge) for rule in voice.rules)),
-            voice_named=head.voice is not None,
-            judge=judge,
-        )
-        context.check_exceptions(head.expect, ("expect",), found)
+            compiler.problem(("min_pass",), message)
+        if voice is not None:
+            voice = replace(voice, rules=tuple(_put_to_judge(rule, compiler.judge) for rule in voice.rules))
+        context = CaseContext(compiler, head, compile_fixtures(compiler, head.tools, ("tools",)), (), voice)
+        context = replace(context, expect=context.expected(head.expect, ("expect",)))
         first: dict[str, int] = {}
         cases: list[Case] = []
         for index, file in files:
-            made = compile_case(context, file, index, found)
+            made = compile_case(context, file, index)
             for case in made:
                 self._unique(case.record.case_id, index, first)
             cases.extend(made)
@@ -198,13 +189,26 @@ class _Loader:
                 f"max_trials {gate.max_trials} is less than the first look takes ({least} trials of {len(gated)} "
                 "cases); nothing could be compared."
             )
-            self._found.problems.append(self._source.problem(("gate", "max_trials"), message))
+            self._compiler.problem(
+                (
+                    "gate",
+                    "max_trials",
+                ),
+                message,
+            )
 
     def _unique(self, case_id: str, index: int, first: dict[str, int]) -> None:
         if case_id in first and first[case_id] != index:
             line = self._source.place(("cases", first[case_id], "id")).line
             message = f"case id {case_id!r} is already used on line {line}"
-            self._found.problems.append(self._source.problem(("cases", index, "id"), message))
+            self._compiler.problem(
+                (
+                    "cases",
+                    index,
+                    "id",
+                ),
+                message,
+            )
         first.setdefault(case_id, index)
 
 

@@ -12,7 +12,8 @@ from evalkit.importing.chat_format import parse_conversation
 from evalkit.importing.sessions import to_transcript
 from evalkit.records import PromptVersion, Transcript, TrialVerdict
 from evalkit.suites.format import Expect
-from evalkit.suites.requirements import Found, compile_expect
+from evalkit.suites.judge import judge_settings
+from evalkit.suites.requirements import Compiler
 from evalkit.yamlsource import SourceText, check_schema, parse_yaml
 
 _PROMPT = PromptVersion("sha", "recorded", "", "model", {}, (), ())
@@ -28,9 +29,9 @@ def assertions(expect: Mapping[str, Any]) -> tuple[Requirement, ...]:
     """Return what an `expect` of a suite file compiles to; JSON is YAML, so it is written as JSON."""
     source = parse_yaml(SourceText("expect.yaml", json.dumps(expect, ensure_ascii=False)))
     model, problems = check_schema(source, Expect)
-    found = Found()
-    compiled = compile_expect(source, model, (), None, found)
-    assert not problems and not found.problems, [*problems, *found.problems, expect]
+    compiler = Compiler(source, judge_settings(None))
+    compiled = compiler.expect(model, ())
+    assert not problems and not compiler.problems, [*problems, *compiler.problems, expect]
     return compiled
 
 

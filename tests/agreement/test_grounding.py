@@ -8,10 +8,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from evalkit.graders import grade
 from evalkit.records import Transcript, TrialVerdict, Turn
 from tests.agreement.ours import assertions, read, transcript
 from tests.agreement.tally import Tally
+from tests.graders.build import grade
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _SEED = 20261122

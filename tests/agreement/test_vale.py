@@ -6,13 +6,13 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from evalkit.graders import grade_text_rule
 from evalkit.importing.vale import NoCounterpart, rule_text, to_rule
 from evalkit.records import Assertion, TrialVerdict
 from evalkit.suites.voice import read_voice
 from evalkit.yamlsource import SourceText, parse_yaml
 from tests.agreement.ours import read
 from tests.agreement.tally import Tally
+from tests.graders.build import grade_text
 
 
 def our_rule(name: str, text: str) -> Assertion | None:
@@ -39,7 +39,7 @@ def test_vale(data: Path, tally: list[Tally]) -> None:
     for line in read(data, "vale/lines.jsonl"):
         rule = rules[line["rule"]]
         assert rule is not None, line["rule"]
-        ours = grade_text_rule(rule, line_text(line)).verdict
+        ours = grade_text(rule, line_text(line)).verdict
         row.add(line["id"], ours=ours is TrialVerdict.PASSED, reference=not line["alert"])
     tally.append(row)
     assert row.agreement >= 0.998, row.disagreements()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evalkit.graders import Requirement, grade, requirement_of
+from evalkit.graders import ReplyGrader, Requirement, requirement_of
 from evalkit.graders.registry import BY_KIND
 from evalkit.records import (
     Assertion,
@@ -14,6 +14,7 @@ from evalkit.records import (
     Level,
     Place,
     Request,
+    Score,
     ToolCall,
     Transcript,
     TrialVerdict,
@@ -72,6 +73,18 @@ def broken_off(transcript: Transcript) -> Transcript:
     n = len(transcript.turns) + 1
     failed = Turn(n, "and then?", (request(n, n, None, failure=OVERLOADED, stop_reason=None),))
     return Transcript("s", "p", (*transcript.turns, failed))
+
+
+def grade(transcript: Transcript, asked: Assertion) -> Score:
+    """Grade an assertion as a record has it."""
+    return requirement_of(asked).score(transcript)
+
+
+def grade_text(asked: Assertion, text: str) -> Finding:
+    """Judge one text by an assertion about replies, as if it were the reply of turn 1."""
+    grader = requirement_of(asked).grader
+    assert isinstance(grader, ReplyGrader)
+    return grader.grade_text(text)
 
 
 def finding(transcript: Transcript, kind: str, params: Mapping[str, Any], turn: int | None = None) -> Finding:

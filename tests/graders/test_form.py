@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.graders import grade_text_rule
 from evalkit.records import TrialVerdict
-from tests.graders.build import assertion, finding, said
+from tests.graders.build import assertion, finding, grade_text, said
 
 PASSED, FAILED, NOT_MEASURED = TrialVerdict.PASSED, TrialVerdict.FAILED, TrialVerdict.NOT_MEASURED
 GERMAN = "Ihre Bestellung ist unterwegs und wird am Montag bei Ihnen ankommen."
@@ -16,14 +15,14 @@ ENGLISH = "Your order is on its way and will be with you on Monday."
 
 
 def judged(kind: str, params: dict[str, Any], reply: str) -> TrialVerdict:
-    return grade_text_rule(assertion(kind, params), reply).verdict
+    return grade_text(assertion(kind, params), reply).verdict
 
 
 def counted(unit: str, reply: str, **about: Any) -> str:
     """Return what `count` observes."""
     limits = {"min": 0, **about}
     params = {"count": {unit: [limits] if unit in {"letters", "texts"} else limits}}
-    return grade_text_rule(assertion("count", params), reply).observed
+    return grade_text(assertion("count", params), reply).observed
 
 
 @pytest.mark.parametrize(
@@ -54,7 +53,7 @@ def test_units_are_counted_as_the_field_counts_them(
 
 def test_a_count_names_its_limits_and_marks_what_is_too_much() -> None:
     """Limits are inclusive; exactly is said as such."""
-    found = grade_text_rule(assertion("count", {"count": {"bullets": 1}}), "- a\n- b")
+    found = grade_text(assertion("count", {"count": {"bullets": 1}}), "- a\n- b")
     assert (found.verdict, found.observed, found.expected) == (FAILED, "2 bullets", "exactly 1 bullet")
     assert [("- a\n- b")[span.start : span.end] for span in found.spans] == ["- b"]
 
@@ -72,9 +71,7 @@ def test_sections_may_have_to_differ(reply: str, distinct: bool, expected: Trial
 
 def test_an_empty_section_in_between_is_a_failure() -> None:
     """A separator with nothing behind it promised a section."""
-    found = grade_text_rule(
-        assertion("count", {"count": {"sections": {"separator": "***", "exactly": 2}}}), "a*** ***b"
-    )
+    found = grade_text(assertion("count", {"count": {"sections": {"separator": "***", "exactly": 2}}}), "a*** ***b")
     assert (found.verdict, found.observed) == (FAILED, "2 sections (***), one of them empty")
 
 
@@ -131,5 +128,5 @@ def test_a_loose_reading_forgives_a_frame_around_the_text() -> None:
     """The first or last line and asterisks may be left out, and the finding says so."""
     reply = "Sure, here you are:\n*small letters only*"
     assert judged("case", {"case": "lower"}, reply) is FAILED
-    found = grade_text_rule(assertion("case", {"case": "lower", "normalise": ["first_line", "asterisks"]}), reply)
+    found = grade_text(assertion("case", {"case": "lower", "normalise": ["first_line", "asterisks"]}), reply)
     assert (found.verdict, found.note) == (PASSED, "read loosely: first line, asterisks")

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.graders import KINDS, grade
+from evalkit.graders.registry import BY_KIND
 from evalkit.records import Transcript, TrialVerdict, Turn
-from tests.graders.build import OVERLOADED, assertion, call, request, used
+from tests.graders.build import OVERLOADED, assertion, call, grade, request, used
 
 PARAMS: dict[str, dict[str, Any]] = {
     "says": {"says": ["order"]},
@@ -101,7 +101,7 @@ def transcripts(draw: st.DrawFn) -> Transcript:
 
 def test_every_kind_is_tried_here() -> None:
     """The laws below are checked for each grader there is."""
-    assert set(PARAMS) == KINDS
+    assert set(PARAMS) == set(BY_KIND)
 
 
 @given(transcripts(), st.sampled_from(sorted(PARAMS)), st.none() | st.integers(1, 4))

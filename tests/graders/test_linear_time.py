@@ -18,8 +18,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from evalkit.graders import grade
-from tests.graders.build import assertion, said
+from tests.graders.build import assertion, grade, said
 
 READERS: dict[str, dict[str, Any]] = {
     "grounded": {"grounded": True},

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import EvalkitError
-from evalkit.graders import KINDS, grade, grade_text_rule
+from evalkit.graders.registry import BY_KIND
 from evalkit.records import TrialVerdict
-from tests.graders.build import assertion, broken_off, finding, pattern, said, verdict
+from tests.graders.build import assertion, broken_off, finding, grade, grade_text, pattern, said, verdict
 from tests.graders.test_grading_is_pure import PARAMS
 
 PASSED, FAILED, NOT_MEASURED = TrialVerdict.PASSED, TrialVerdict.FAILED, TrialVerdict.NOT_MEASURED
@@ -65,7 +65,7 @@ def test_text_is_found_wherever_it_stands_and_however_it_is_spelled(before: str,
     """A reply that contains the text is found to say it, in capitals and in either normal form, with spans in it."""
     for form in ("NFC", "NFD"):
         reply = unicodedata.normalize(form, f"{before} {wanted.upper()} {after}")
-        found = grade_text_rule(assertion("says", {"says": [wanted]}), reply)
+        found = grade_text(assertion("says", {"says": [wanted]}), reply)
         assert found.verdict is PASSED
         assert all(0 <= span.start < span.end <= len(reply) for span in found.spans)
 
@@ -102,11 +102,13 @@ def test_max_words_holds_for_each_reply() -> None:
     assert finding(said("one two", "three four five"), "max_words", {"max_words": 2}).turn == 2
 
 
-@pytest.mark.parametrize("kind", sorted(kind for kind in KINDS if kind.startswith(("says", "never", "max_w", "voice"))))
+@pytest.mark.parametrize(
+    "kind", sorted(kind for kind in BY_KIND if kind.startswith(("says", "never", "max_w", "voice")))
+)
 @pytest.mark.parametrize("reply", ["", " \n"])
 def test_an_empty_reply_breaks_every_rule_about_text(kind: str, reply: str) -> None:
     """The user saw nothing, so even a rule that only forbids is broken."""
-    assert grade_text_rule(assertion(kind, PARAMS[kind]), reply).verdict is FAILED
+    assert grade_text(assertion(kind, PARAMS[kind]), reply).verdict is FAILED
 
 
 def test_an_empty_reply_of_a_complete_turn_is_a_failure() -> None:
@@ -154,5 +156,5 @@ def test_an_unknown_kind_is_an_error_that_lists_the_known_ones() -> None:
         EvalkitError, match=r"suites/a.yaml:3:5: there is no grader for 'smells'; expected one of .*says"
     ):
         grade(said("x"), assertion("smells", {}))
-    with pytest.raises(EvalkitError, match="can't judge a single text"):
-        grade_text_rule(assertion("tools.none", {}), "x")
+    with pytest.raises(EvalkitError, match=r"suites/a.yaml:3:5: 'says' was recorded by another version of evalkit"):
+        grade(said("x"), assertion("says", {"text": "x"}))

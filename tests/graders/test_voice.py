@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.graders import grade_text_rule
 from evalkit.records import TrialVerdict
-from tests.graders.build import assertion, finding, said, verdict
+from tests.graders.build import assertion, finding, grade_text, said, verdict
 
 PASSED, FAILED = TrialVerdict.PASSED, TrialVerdict.FAILED
 
 
 def marked(kind: str, params: dict[str, Any], reply: str) -> list[str]:
-    found = grade_text_rule(assertion(f"voice.{kind}", params), reply)
+    found = grade_text(assertion(f"voice.{kind}", params), reply)
     return [reply[span.start : span.end] for span in found.spans]
 
 
@@ -64,7 +63,7 @@ def test_substitution_marks_what_has_a_better_word(params: dict[str, Any], reply
 def test_substitution_names_both_words() -> None:
     """The message says what to write and what not to, group references filled in."""
     params = {"swap": {"color(s?)": "colour$1"}, "message": "Write '%s', not '%s'"}
-    found = grade_text_rule(assertion("voice.substitution", params), "Nice colors and color.")
+    found = grade_text(assertion("voice.substitution", params), "Nice colors and color.")
     assert found.note == "Write 'colours', not 'colors'\nWrite 'colour', not 'color'"
     assert (found.observed, found.expected) == ('"colors", "color"', '"colours", "colour"')
 
@@ -86,13 +85,13 @@ def test_substitution_names_both_words() -> None:
 def test_an_action_says_what_to_write(action: dict[str, Any], reply: str, told: str) -> None:
     """A rule's action ends its message with what could be written; one that can't be told adds nothing."""
     params = {"tokens": ["Wow"], "message": "Hype: '%s'", "action": action}
-    assert grade_text_rule(assertion("voice.existence", params), reply).note == told
+    assert grade_text(assertion("voice.existence", params), reply).note == told
 
 
 def test_replacing_takes_the_preferred_words() -> None:
     """Without words of its own a substitution's action names those that the rule prefers."""
     params = {"swap": {"utilize": "use|apply"}, "message": "'%s', not '%s'", "action": {"name": "replace"}}
-    found = grade_text_rule(assertion("voice.substitution", params), "We utilize it.")
+    found = grade_text(assertion("voice.substitution", params), "We utilize it.")
     assert found.note == "'use|apply', not 'utilize'; write \"use\" or \"apply\" instead"
 
 
@@ -100,7 +99,7 @@ def test_replacing_takes_the_preferred_words() -> None:
 def test_a_message_is_filled_once(matched: str) -> None:
     """A match that itself holds %s is shown as it is, not filled again."""
     params = {"tokens": ["x.*x"], "nonword": True, "message": "Blames: '%s'"}
-    found = grade_text_rule(assertion("voice.existence", params), f"x{matched}x")
+    found = grade_text(assertion("voice.existence", params), f"x{matched}x")
     assert found.note == f"Blames: 'x{matched}x'"
 
 
@@ -120,7 +119,7 @@ def test_occurrence_does_not_add_replies_up() -> None:
 def test_length_marks_long_sentences_and_what_is_too_much() -> None:
     """Each limit is told apart, and the offending text is marked."""
     reply = "Short one. This one is clearly longer."
-    found = grade_text_rule(assertion("voice.length", {"max_words": 6, "max_sentence_words": 4}), reply)
+    found = grade_text(assertion("voice.length", {"max_words": 6, "max_sentence_words": 4}), reply)
     assert found.observed == "7 words, a sentence of 5 words"
     assert [reply[span.start : span.end] for span in found.spans] == ["This one is clearly longer.", "longer"]
 

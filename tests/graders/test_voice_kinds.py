@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from evalkit.graders import grade_text_rule
 from evalkit.records import Transcript, TrialVerdict
-from tests.graders.build import assertion, finding, said, verdict
+from tests.graders.build import assertion, finding, grade_text, said, verdict
 
 PASSED, FAILED, NOT_MEASURED = TrialVerdict.PASSED, TrialVerdict.FAILED, TrialVerdict.NOT_MEASURED
 
 
 def marked(kind: str, params: dict[str, Any], reply: str) -> list[str]:
-    found = grade_text_rule(assertion(f"voice.{kind}", params), reply)
+    found = grade_text(assertion(f"voice.{kind}", params), reply)
     return [reply[span.start : span.end] for span in found.spans]
 
 

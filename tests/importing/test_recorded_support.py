@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.graders import grade
 from evalkit.records import Assertion, Place, Trial, TrialVerdict
+from tests.graders.build import grade
 from tests.importing.recorded import imported, trials
 
 DATA = Path(os.environ.get("EVALKIT_AGREEMENT_DATA", "/nonexistent")) / "tau" / "transcripts.jsonl"

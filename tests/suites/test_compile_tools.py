@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from evalkit.graders.matching import without_choices
 from evalkit.suites.format import Expect
-from evalkit.suites.requirements import Found, compile_expect
+from evalkit.suites.judge import judge_settings
+from evalkit.suites.requirements import Compiler
 from evalkit.yamlsource import SourceText, check_schema, parse_yaml
 
 TEXT = """\
@@ -21,11 +22,11 @@ def test_each_key_becomes_an_assertion_and_names_its_tools() -> None:
     """One assertion for each thing that is asked, at its own line, and every tool is checked against the prompt."""
     source = parse_yaml(SourceText("expect.yaml", TEXT))
     expect, problems = check_schema(source, Expect)
-    found = Found()
-    made = compile_expect(source, expect, (), None, found)
+    compiler = Compiler(source, judge_settings(None))
+    made = compiler.expect(expect, ())
 
     assert not problems
-    assert not found.problems
+    assert not compiler.problems
     assert [(one.assertion.label, one.assertion.place.line) for one in made] == [
         ("tools.calls lookup, book", 2),
         ("tools.times book", 5),
@@ -35,7 +36,7 @@ def test_each_key_becomes_an_assertion_and_names_its_tools() -> None:
         ("outcome.ended", 6),
     ]
     assert made[2].assertion.params["match"]["arguments"] == "exact"
-    assert {mention.name for mention in found.mentions} == {"lookup", "book", "transfer"}
+    assert {mention.name for mention in compiler.mentions} == {"lookup", "book", "transfer"}
 
 
 def test_only_plain_values_are_held_against_a_tools_schema() -> None:
