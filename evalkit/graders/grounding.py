@@ -9,76 +9,41 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import chain, combinations
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BeforeValidator, Field
 
+from evalkit.graders.evidence import Evidence, day_today
 from evalkit.graders.grader import ReplyGrader
 from evalkit.graders.kept import once_per_transcript
 from evalkit.graders.text import to_spans
-from evalkit.reading.facts import NUMBER_WORDS, Fact, facts_in, names_in, shifted
+from evalkit.reading.facts import Fact, facts_in, names_in
 from evalkit.records import Finding, Transcript, TrialVerdict, Turn
 from evalkit.yamlsource import refusal, unwrapped
 
+FactKind = Literal["amounts", "dates", "times", "identifiers", "names"]
+_KINDS: tuple[FactKind, ...] = get_args(FactKind)
 _KIND_OF = {"amount": "amounts", "date": "dates", "time": "times", "identifier": "identifiers", "name": "names"}
 _KIND_OF |= {"range": "amounts", "marker": "amounts"}
+
 _HEDGE = re.compile(
-    r"(?:about|around|approximately|approx\.?|roughly|nearly|almost|some|over|under|~|ca\.?)\s*\W?\s*\Z", re.I
+    r"(?:about|around|approximately|approx\.?|roughly|nearly|almost|some|over|under|~|ca\.?)\s*\W?\s*\Z", re.IGNORECASE
 )
+"""What stands before an amount that may be rounded."""
+
 _ENDING = re.compile(r"ending (?:in|with) \W*\Z|\*{3,}\s?\Z|[xX•]{2,}-?\Z")
+"""What stands before the last digits of a longer number."""
+
 _BEFORE_ENDING = re.compile(r"ending|[*xX•]")
 """What all of these have; most text has none, and this is found much faster."""
 
-_DAYS_AWAY = {"today": 0, "tomorrow": 1, "yesterday": -1}
-_WORD = re.compile(r"\w+")
-_KEY_WORD = re.compile(r"[a-z]+")
-_TODAY = re.compile(r"\b(?:today|current (?:date|time|day)|now)\b[^.\n]{0,40}", re.I)
-_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", re.I)
 _CENT = 0.005
 _FEW = 8
 _LARGE = 10
 _SMALL = 50
 """Whole amounts below this are found by chance almost anywhere."""
-
-
-@dataclass
-class _Known:
-    """What the sources state."""
-
-    amounts: set[float] = field(default_factory=set)
-    by_unit: dict[str, set[float]] = field(default_factory=dict)
-    by_label: dict[str, set[float]] = field(default_factory=dict)
-    ranges: set[tuple[float, float, str]] = field(default_factory=set)
-    totals: set[float] = field(default_factory=set)
-    today: tuple[int, int, int] | None = None
-    dates: set[tuple[int, int, int]] = field(default_factory=set)
-    times: set[tuple[int, int]] = field(default_factory=set)
-    identifiers: set[str] = field(default_factory=set)
-    words: list[frozenset[str]] = field(default_factory=list)
-
-    def has_word(self, word: str) -> bool:
-        """Return whether a source has a word."""
-        return any(word in some for some in self.words)
-
-    def has_ending(self, text: str) -> bool:
-        """Return whether an identifier, an amount as it is written or a word ends with a text."""
-        amounts = (f"{value:g}" for value in self.amounts)
-        return any(one.endswith(text) for one in chain(self.identifiers, amounts, *self.words))
-
-
-class _Reply(NamedTuple):
-    """The facts that one reply states, and those of them that have no source."""
-
-    stated: tuple[Fact, ...]
-    loose: tuple[Fact, ...]
-
-
-FactKind = Literal["amounts", "dates", "times", "identifiers", "names"]
-_KINDS: tuple[FactKind, ...] = get_args(FactKind)
 
 
 def _facts(value: Any) -> Any:
@@ -119,220 +84,119 @@ class Grounded(ReplyGrader):
         return Finding(TrialVerdict.FAILED, shown, expected, to_spans(spans, turn.n), turn.n)
 
 
-def _sure(amounts: list[float], known: _Known) -> list[float]:
-    """Return the stated amounts that a source has or that follow from such, in order."""
-    sure = {value for value in amounts if value in known.amounts}
-    for _ in range(2):
-        loose = {value for value in amounts if value not in sure}
-        if not loose:
-            break
-        stated = _Stated([value for value in amounts if value in sure], known)
-        sure |= {value for value in loose if stated.gives(value)}
-    return [value for value in amounts if value in sure]
+class _Reply(NamedTuple):
+    """The facts that one reply states, and those of them that have no source."""
+
+    stated: tuple[Fact, ...]
+    loose: tuple[Fact, ...]
 
 
 @once_per_transcript
 def _replies(transcript: Transcript) -> Mapping[int, _Reply]:
     """Return the facts of each turn's reply; each turn adds its own sources to what was known before."""
-    known = _Known(today=_today(transcript.system_text))
-    for text in _told_before(transcript):
-        _learn(known, text)
+    known = Evidence(day_today(transcript.system_text))
+    known.learn(transcript.system_text)
+    for message in transcript.history:
+        content = message.get("content")
+        known.learn(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False))
     replies: dict[int, _Reply] = {}
     for turn in sorted(transcript.turns, key=lambda one: one.n):
         for text in (turn.user, *(call.output for call in turn.tool_calls)):
-            _learn(known, text)
-        if known.today:
-            said = turn.user.casefold()
-            away = [days for word, days in _DAYS_AWAY.items() if word == "today" or word in said]
-            known.dates.update(day for days in away if (day := shifted(known.today, days)))
-        replies[turn.n] = _hold_against(turn.reply, known)
+            known.learn(text)
+        known.learn_days(turn.user)
+        replies[turn.n] = _StatedFacts(turn.reply, known).held()
     return replies
 
 
-def _hold_against(reply: str, known: _Known) -> _Reply:
-    stated = (*facts_in(reply), *names_in(reply))
-    amounts = [value for fact in stated if fact.kind == "amount" for value in fact.values if isinstance(value, float)]
-    sure = _sure(amounts, known)
-    return _Reply(stated, tuple([fact for fact in stated if not _is_known(fact, known, reply, sure)]))
+class _StatedFacts:
+    """The facts of one reply, held against what is known."""
 
+    def __init__(self, reply: str, known: Evidence) -> None:
+        self._reply, self._known = reply, known
+        self._stated = (*facts_in(reply), *names_in(reply))
+        self._sure = self._sure_amounts()
 
-def _told_before(transcript: Transcript) -> Iterator[str]:
-    """Yield what was said before the first turn."""
-    yield transcript.system_text
-    for message in transcript.history:
-        content = message.get("content")
-        yield content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    def held(self) -> _Reply:
+        """Return them, and those that have no source."""
+        return _Reply(self._stated, tuple([fact for fact in self._stated if not self._is_known(fact)]))
 
+    def _sure_amounts(self) -> list[float]:
+        """Return the stated amounts that a source has or that follow from such, in order."""
+        values = [value for fact in self._stated if fact.kind == "amount" for value in fact.values]
+        amounts = [value for value in values if isinstance(value, float)]
+        sure = {value for value in amounts if value in self._known.amounts}
+        # Twice: an amount that follows from others may be what a further one follows from.
+        for _ in range(2):
+            loose = {value for value in amounts if value not in sure}
+            if not loose:
+                break
+            sums = _Sums([value for value in amounts if value in sure], self._known)
+            sure |= {value for value in loose if sums.gives(value)}
+        return [value for value in amounts if value in sure]
 
-def _learn(known: _Known, text: str) -> None:
-    """Add what a source states."""
-    source = _read(text)
-    known.amounts |= source.amounts
-    known.totals |= source.totals
-    for unit, values in source.by_unit:
-        known.by_unit.setdefault(unit, set()).update(values)
-    for label, values in source.by_label:
-        known.by_label.setdefault(label, set()).update(values)
-    for fact in source.others:
-        _add(fact, known)
-    known.words.append(_words(text))
+    def _is_known(self, fact: Fact) -> bool:
+        known = self._known
+        match fact.kind:
+            case "date":
+                return any(map(known.has_day, fact.values))
+            case "time":
+                return any(value in known.times for value in fact.values)
+            case "range":
+                return self._is_known_range(fact)
+            case "marker":
+                return self._continues_a_list(fact)
+            case "name":
+                return all(known.has_words(str(value)) for value in fact.values)
+        before = self._reply[max(0, fact.start - 24) : fact.start]
+        if _BEFORE_ENDING.search(before) and _ENDING.search(before):
+            return known.has_ending(self._reply[fact.start : fact.end].lstrip("#").casefold())
+        if any(self._has_source(fact, value) for value in fact.values):
+            return True
+        rounded = [value for value in fact.values if isinstance(value, float)] if _HEDGE.search(before) else []
+        return any(_rounds_to(one, value) for value in rounded for one in known.amounts)
 
+    def _is_known_range(self, fact: Fact) -> bool:
+        """Return whether a range is known, or no source has one of its unit: then its ends are judged by themselves."""
+        units = {unit for _, _, unit in self._known.ranges}
+        return any(
+            value in self._known.ranges or not (isinstance(value, tuple) and value[2] in units) for value in fact.values
+        )
 
-@dataclass(frozen=True)
-class _Source:
-    """What one source states: amounts, those by the word after them, other facts, and sums over its lists."""
+    def _continues_a_list(self, fact: Fact) -> bool:
+        """Return whether the number of a list item is the first, or follows the one of an item before it."""
+        number = fact.values[0]
+        before = [one.values[0] for one in self._stated if one.kind == "marker" and one.start < fact.start]
+        return number == 1 or any(isinstance(one, int) and one + 1 == number for one in before)
 
-    amounts: frozenset[float]
-    by_unit: tuple[tuple[str, frozenset[float]], ...]
-    by_label: tuple[tuple[str, frozenset[float]], ...]
-    others: tuple[Fact, ...]
-    totals: frozenset[float]
+    def _has_source(self, fact: Fact, value: object) -> bool:
+        """Return whether an identifier is known, or an amount.
 
+        Small amounts count with the word after or before them where sources have such (`7 business days`, `Suite 641`).
+        """
+        known = self._known
+        if not isinstance(value, float):
+            return value in known.identifiers
+        if value in known.by_unit.get(fact.unit, ()) or (
+            fact.unit in ("day", "night") and known.has_day_in(int(value))
+        ):
+            return True
+        if fact.unit in ("hour", "hr", "h") and self._is_between_times(value):
+            return True
+        if fact.label in known.by_label and value == int(value):
+            return value in known.by_label[fact.label]
+        if fact.label and value < _SMALL and self._reply[fact.end : fact.end + 1] == ":":
+            # A heading that the reply numbers itself: `Option 2:` needs an `Option 1` before it, no source.
+            return value == 1 or f"{fact.label} {int(value) - 1}" in self._reply[: fact.start].casefold()
+        if fact.unit in known.by_unit and value == int(value) and value < _SMALL:
+            return False
+        return value in known.amounts or value in self._sure
 
-@lru_cache(maxsize=4096)
-def _read(text: str) -> _Source:
-    facts = facts_in(text)
-    amounts = {value for fact in facts for value in fact.values if isinstance(value, float)}
-    if not _words(text).isdisjoint(NUMBER_WORDS):
-        amounts |= {NUMBER_WORDS[word.casefold()] for word in _NUMBER_WORD.findall(text)}
-    records = _Records()
-    if text[:1] in ("{", "["):
-        records.read(_loaded(text))
-    others = tuple(fact for fact in facts if fact.kind not in ("amount", "marker"))
-    stated = [fact for fact in facts if fact.kind == "amount"]
-    by_unit = _grouped(((fact.unit, value) for fact in stated for value in fact.values), records.by_name)
-    by_label = _grouped(((fact.label, value) for fact in stated for value in fact.values), ())
-    return _Source(frozenset(amounts | records.lengths), by_unit, by_label, others, frozenset(records.totals))
-
-
-def _grouped(
-    *named: Iterable[tuple[str, object]],
-) -> tuple[tuple[str, frozenset[float]], ...]:
-    groups: dict[str, set[float]] = {}
-    for name, value in chain(*named):
-        if name and isinstance(value, float):
-            groups.setdefault(name, set()).add(value)
-    return tuple((name, frozenset(values)) for name, values in groups.items())
-
-
-@dataclass
-class _Records:
-    """What a JSON text states beside its words: lengths of lists, numbers by the words of their key, and sums."""
-
-    lengths: set[float] = field(default_factory=set)
-    totals: set[float] = field(default_factory=set)
-    by_name: list[tuple[str, float]] = field(default_factory=list)
-
-    def read(self, value: object) -> None:
-        """Take in a value and all in it."""
-        todo: list[tuple[str, object]] = [("", value)]
-        while todo:
-            key, one = todo.pop()
-            if isinstance(one, dict):
-                parts: list[tuple[str, object]] = list(one.items())
-            elif isinstance(one, list):
-                parts = [(key, item) for item in one]
-                self.lengths.add(float(len(one)))
-                self._name(key, float(len(one)))
-            else:
-                if isinstance(one, int | float) and not isinstance(one, bool):
-                    self._name(key, float(one))
-                continue
-            self._add_up([item for _, item in parts if isinstance(item, dict)])
-            todo += parts
-
-    def _name(self, key: str, number: float) -> None:
-        self.by_name += [(word, number) for word in _key_words(key)]
-
-    def _add_up(self, records: list[dict[str, object]]) -> None:
-        """Add the sums of each key over records that stand together, of the first few and of any two."""
-        if not 2 <= len(records) <= _FEW:
-            return
-        for key in dict.fromkeys(key for record in records for key in record):
-            numbers = [value for record in records if isinstance(value := record.get(key), int | float)]
-            self.totals |= {round(sum(numbers[:end]), 2) for end in range(2, len(numbers) + 1)}
-            self.totals |= {round(one + other, 2) for one, other in combinations(numbers, 2)}
-
-
-@lru_cache(maxsize=1024)
-def _key_words(key: str) -> tuple[str, ...]:
-    return tuple(word.removesuffix("s") for word in _KEY_WORD.findall(key.casefold()))
-
-
-def _loaded(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-@lru_cache(maxsize=4096)
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.casefold().replace("_", " ")))
-
-
-def _add(fact: Fact, known: _Known) -> None:
-    for value in fact.values:
-        if fact.kind == "date":
-            known.dates.add(value)  # type: ignore[arg-type]
-        elif fact.kind == "range":
-            known.ranges.add(value)  # type: ignore[arg-type]
-        elif fact.kind == "time":
-            known.times.add(value)  # type: ignore[arg-type]
-        elif isinstance(value, str):
-            known.identifiers.add(value)
-
-
-def _is_known(fact: Fact, known: _Known, reply: str, sure: list[float]) -> bool:
-    match fact.kind:
-        case "date":
-            return any(_is_day(value, known) for value in fact.values)
-        case "time":
-            return any(value in known.times for value in fact.values)
-        case "range":
-            return any(value in known.ranges for value in fact.values) or not _counts_ranges(fact, known)
-        case "marker":
-            return fact.values[0] == 1 or any(
-                one.kind == "marker" and one.start < fact.start and one.values[0] == int(str(fact.values[0])) - 1
-                for one in facts_in(reply)
-            )
-        case "name":
-            return all(known.has_word(word) for value in fact.values for word in _words(str(value)))
-    before = reply[max(0, fact.start - 24) : fact.start]
-    if _BEFORE_ENDING.search(before) and _ENDING.search(before):
-        text = reply[fact.start : fact.end].lstrip("#").casefold()
-        return known.has_ending(text)
-    return any(_has_source(fact, value, known, reply, sure) for value in fact.values) or _is_rounded(
-        fact, known, before
-    )
-
-
-def _is_rounded(fact: Fact, known: _Known, before: str) -> bool:
-    """Return whether an amount is said as `about` one that is known."""
-    stated = [value for value in fact.values if isinstance(value, float)]
-    if not stated or not _HEDGE.search(before):
-        return False
-    return any(_rounds_to(one, value) for value in stated for one in known.amounts)
-
-
-def _has_source(fact: Fact, value: object, known: _Known, reply: str, sure: list[float]) -> bool:
-    """Return whether an identifier is known, or an amount.
-
-    Small amounts count with the word after or before them where sources have such (`7 business days`, `Suite 641`).
-    """
-    if not isinstance(value, float):
-        return value in known.identifiers
-    if value in known.by_unit.get(fact.unit, ()) or _is_time_away(fact, value, known):
-        return True
-    if fact.unit in ("hour", "hr", "h") and _is_between_times(value, reply):
-        return True
-    if fact.label in known.by_label and value == int(value):
-        return value in known.by_label[fact.label]
-    if fact.label and value < _SMALL and reply[fact.end : fact.end + 1] == ":":
-        return value == 1 or f"{fact.label} {int(value) - 1}" in reply[: fact.start].casefold()
-    if fact.unit in known.by_unit and value == int(value) and value < _SMALL:
-        return False
-    return value in known.amounts or value in sure
+    def _is_between_times(self, hours: float) -> bool:
+        """Return whether so many hours lie between two times that the reply states, over midnight too."""
+        times = (value for fact in self._stated if fact.kind == "time" for value in fact.values)
+        minutes = {time[0] * 60 + time[1] for time in times if isinstance(time, tuple)}
+        apart = ((one - other) % (24 * 60) for one in minutes for other in minutes if one != other)
+        return any(gap == round(hours * 60) for gap in apart)
 
 
 def _rounds_to(known: float, stated: float) -> bool:
@@ -341,39 +205,14 @@ def _rounds_to(known: float, stated: float) -> bool:
     return round(known, decimals) == stated or (stated >= _LARGE and abs(known - stated) <= 0.05 * abs(known))
 
 
-def _is_between_times(hours: float, reply: str) -> bool:
-    """Return whether so many hours lie between two times that the reply states, over midnight too."""
-    minutes = {value[0] * 60 + value[1] for fact in facts_in(reply) if fact.kind == "time" for value in _times(fact)}
-    return any((one - other) % (24 * 60) == round(hours * 60) for one in minutes for other in minutes if one != other)
-
-
-def _times(fact: Fact) -> Iterator[tuple[int, int]]:
-    for value in fact.values:
-        if isinstance(value, tuple):
-            yield value[0], value[1]
-
-
-def _counts_ranges(fact: Fact, known: _Known) -> bool:
-    """Return whether a source has a range of the same unit."""
-    units = {unit for _, _, unit in known.ranges}
-    return any(isinstance(value, tuple) and value[2] in units for value in fact.values)
-
-
-def _is_time_away(fact: Fact, value: float, known: _Known) -> bool:
-    """Return whether so many days lie between today and a date that is known."""
-    if known.today is None or fact.unit not in ("day", "night"):
-        return False
-    return any(day in known.dates for days in (int(value), -int(value)) if (day := shifted(known.today, days)))
-
-
-class _Stated:
+class _Sums:
     """The stated amounts that are sure, and what may be computed from them.
 
     A total over a list of records, a sum of stated amounts, a product of two, or a sum or difference of a stated amount
     and a known one; whole amounts only from stated ones, since they are found by chance too easily.
     """
 
-    def __init__(self, amounts: list[float], known: _Known) -> None:
+    def __init__(self, amounts: list[float], known: Evidence) -> None:
         self._known = known
         self._amounts = sorted(set(amounts))
         self._sums = sorted({*known.totals, *_sums(amounts)})
@@ -413,21 +252,3 @@ def _sums(values: list[float]) -> Iterator[float]:
     cents = [value for value in dict.fromkeys(values) if value != int(value)][:_FEW]
     for size in range(2, len(cents) + 1):
         yield from (sum(some) for some in combinations(cents, size))
-
-
-def _is_day(stated: object, known: _Known) -> bool:
-    """Return whether a date is known; where one side names no year, any year that is known will do."""
-    if not isinstance(stated, tuple):
-        return False
-    year, month, number = stated
-    years = {day[0] for day in known.dates if day[0]}
-    days = [day for day in known.dates if day[1:] == (month, number)]
-    return any(not year or year == day[0] or (not day[0] and (year in years or not years)) for day in days)
-
-
-def _today(text: str) -> tuple[int, int, int] | None:
-    for found in _TODAY.finditer(text):
-        for fact in facts_in(found.group()):
-            if fact.kind == "date" and fact.values[0][0]:  # type: ignore[index]
-                return fact.values[0]  # type: ignore[return-value]
-    return None
