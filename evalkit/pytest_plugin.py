@@ -138,8 +138,8 @@ class CaseItem(pytest.Item):
     def _play(self) -> tuple[CaseSummary, str]:
         """Return the case's summary, and what the terminal shows of it."""
         from evalkit.analysis import analyse
-        from evalkit.cli.config import load_config
         from evalkit.cli.progress import NoProgress
+        from evalkit.cli.project import load_config
         from evalkit.pricing import parse_prices, price_table, price_with
         from evalkit.records import CaseVerdict
         from evalkit.reporting import render_case

@@ -27,7 +27,7 @@ def add(
     Text is added to SUITE and nothing else in it changes; a suite that is not there is begun. The new case is only
     watched (`gate: false`) until you write what it expects.
     """
-    from evalkit.cli.project_root import find_root
+    from evalkit.cli.project import find_root
     from evalkit.repl.saving import AddOptions, add_cases
 
     if failing and case_id:

@@ -38,9 +38,7 @@ def bless(run: str, *, replies: bool, yes: bool, force: bool) -> None:
     Writes suites/NAME.baseline.json for each suite of RUN (a folder, a run id, or `last`): passes and trials of every
     case, with hashes, in a form whose diff is the review. Plays more rounds when a case has fewer than five.
     """
-    from evalkit.cli.config import load_config
-    from evalkit.cli.project_root import find_root
-    from evalkit.cli.run import make_project
+    from evalkit.cli.project import find_root, load_config, make_project
     from evalkit.errors import UsageError
     from evalkit.runner.blessing import prepare_blessing
     from evalkit.store import find_run

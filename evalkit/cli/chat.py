@@ -49,8 +49,7 @@ def chat(
     message is sent and the reply printed: exit code 0 answered, 3 no complete answer. Every chat is kept in
     reports/chat/.
     """
-    from evalkit.cli.config import load_config
-    from evalkit.cli.project_root import find_root
+    from evalkit.cli.project import find_root, load_config
     from evalkit.repl.options import ChatOptions
 
     root = find_root()

@@ -31,8 +31,7 @@ def check(ctx: click.Context, paths: tuple[Path, ...], form: Literal["text", "gi
     them is an error.
     """
     from evalkit.cli.problems import print_problems
-    from evalkit.cli.project_root import find_root
-    from evalkit.cli.repository import folder_in_repository
+    from evalkit.cli.project import find_root, folder_in_repository
     from evalkit.errors import ExitCode, NothingSelected
     from evalkit.suites.check import check_project
 

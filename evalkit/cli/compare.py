@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from evalkit.cli.options import Duration, Pair
+from evalkit.errors import EvalkitError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from evalkit.reporting.compare import CompareReport
@@ -46,23 +48,59 @@ def compare(ctx: click.Context, /, **options: Any) -> None:
     A is what was, B what is to be. Two prompt references (support@v3, support@main) are played side by side, case by
     case and trial by trial; two finished runs are compared as they are, without calls. Exits 1 when B is worse.
     """
-    from evalkit.cli.comparing import compare_prompts, compare_runs, names_a_run
-    from evalkit.cli.project_root import find_root
-    from evalkit.errors import UsageError
+    from evalkit.cli.project import find_root
 
     root = find_root()
-    runs = [names_a_run(options[side], root) for side in ("baseline", "candidate")]
-    if all(runs):
-        report = compare_runs(options["baseline"], options["candidate"], root, strict=options["strict"])
-    elif any(runs):
+    runs = [_names_a_run(options[side], root) for side in ("baseline", "candidate")]
+    if any(runs) and not all(runs):
         raise UsageError(
             f"compare: {options['baseline']!r} and {options['candidate']!r} are a run and a prompt; "
             "expected two prompts or two runs. To compare a prompt with a run: evalkit run -p PROMPT --against RUN."
         )
-    else:
-        report = compare_prompts(options, root, ("evalkit", *sys.argv[1:]))
+    report = _compare_runs(options, root) if all(runs) else _compare_prompts(options, root)
     _show(report, options)
     ctx.exit(report.exit_code)
+
+
+def _names_a_run(name: str, root: Path) -> bool:
+    """Whether a name on the command line means a finished run rather than a prompt."""
+    from evalkit.store import find_run
+
+    try:
+        find_run(name, root)
+    except EvalkitError:
+        return "/" in name or name == "last"
+    return True
+
+
+def _compare_runs(options: Mapping[str, Any], root: Path) -> CompareReport:
+    from evalkit.reporting.compare import report_comparison
+    from evalkit.runner.contrast import compare_runs
+    from evalkit.store import find_run
+
+    sides = compare_runs(find_run(options["baseline"], root), find_run(options["candidate"], root))
+    return report_comparison(sides.contrast, sides.compared, strict=options["strict"])
+
+
+def _compare_prompts(options: Mapping[str, Any], root: Path) -> CompareReport:
+    """Play both prompts and return the report; the records stay in a run folder of their own."""
+    from evalkit.cli.project import load_config, make_project
+    from evalkit.reporting.compare import report_comparison
+    from evalkit.runner import RunSettings
+    from evalkit.runner.contrast import compare_prompts
+
+    config = load_config(root)
+    asked = {name: options[name] for name in ("targets", "via", "keyword", "tags", "trials", "inputs", "jobs", "draw")}
+    limits = {"max_cost_usd": options["max_cost"], "max_time_s": options["max_time"]}
+    prompts = {"prompt": options["candidate"], "against_prompt": options["baseline"]}
+    settings = RunSettings.for_project(config, {**asked, **limits, **prompts})
+    project = make_project(root, config, quiet=options["quiet"])
+    sides = compare_prompts(project, settings, ("evalkit", *sys.argv[1:]))
+    report = report_comparison(sides.contrast, sides.compared, strict=options["strict"])
+    if sides.ended != "finished":
+        why = f"the run did not come to its end ({sides.ended or 'cut off'})"
+        report = replace(report, remarks=(why, *report.remarks), exit_code=report.exit_code or ExitCode.NO_VERDICT)
+    return replace(report, run=os.path.relpath(sides.folder) if sides.folder else "")
 
 
 def _show(report: CompareReport, options: Mapping[str, Any]) -> None:

@@ -52,7 +52,7 @@ def transcripts(file: Path, out: Path | None, prompt: str, model: str | None, su
 
 def _new_folder(run_id: str) -> Path:
     """Return the run's folder in the project, as short as it can be written from here."""
-    from evalkit.cli.project_root import find_root
+    from evalkit.cli.project import find_root
 
     folder: Path = find_root() / "reports" / run_id
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

@@ -33,7 +33,7 @@ def label(run: str, tags: tuple[str, ...], keyword: str | None) -> None:
     Shows one reply and one criterion at a time; what the judge said stays hidden. Answers are kept in
     suites/NAME.labels.jsonl at once, so stopping loses nothing and going on repeats nothing.
     """
-    from evalkit.cli.project_root import find_root
+    from evalkit.cli.project import find_root
     from evalkit.errors import UsageError
     from evalkit.judging import items_to_label
     from evalkit.store import RunReader, find_run

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.errors import NoVerdict, UsageError
+
 if TYPE_CHECKING:
     from evalkit.records import Request
     from evalkit.store import StoredSession
@@ -30,45 +32,31 @@ def replay(session: str, number: int | None, via: str | None, *, dry_run: bool) 
     """
     import orjson
 
+    from evalkit.cli.project import root_for
+    from evalkit.reporting.terminal import render_reply
     from evalkit.store import read_session
 
-    root = _root(session)
+    root = root_for(session)
     stored = read_session(session, root)
-    _refuse_hashed(stored, session)
+    if stored.hashed:
+        msg = (
+            f'{session}: this log keeps hashes instead of texts (content="hashed"), so nothing can be sent again; '
+            "rates and costs are in: evalkit report."
+        )
+        raise UsageError(msg)
     request = _pick(stored, session, number)
     if dry_run:
         click.echo(orjson.dumps(request.body))
         return
     again = asyncio.run(_send(request, stored, via, root))
-    click.echo(_shown("recorded", request))
-    click.echo(_shown("now", again))
+    click.echo(render_reply("recorded", request))
+    click.echo(render_reply("now", again))
     if again.failure is not None:
-        from evalkit.errors import NoVerdict
-
         raise NoVerdict(f"request {request.n} got no reply: {again.failure.kind}: {again.failure.message}")
 
 
-def _root(name: str) -> Path:
-    """Return the project's folder; a record given by its path needs none."""
-    from evalkit.cli.project_root import find_root
-
-    return Path.cwd() if Path(name.partition("#")[0]).exists() else find_root()
-
-
-def _refuse_hashed(stored: StoredSession, name: str) -> None:
-    from evalkit.errors import UsageError
-
-    if stored.hashed:
-        msg = (
-            f'{name}: this log keeps hashes instead of texts (content="hashed"), so nothing can be sent again; '
-            "rates and costs are in: evalkit report."
-        )
-        raise UsageError(msg)
-
-
 def _pick(stored: StoredSession, name: str, number: int | None) -> Request:
-    from evalkit.errors import UsageError
-
+    """Return the request with a number, or the last one."""
     requests = {request.n: request for request in stored.transcript.requests}
     if not requests:
         raise UsageError(f"{name}: no request in this session; nothing can be sent again.")
@@ -79,7 +67,7 @@ def _pick(stored: StoredSession, name: str, number: int | None) -> Request:
 
 
 async def _send(request: Request, stored: StoredSession, via: str | None, root: Path) -> Request:
-    from evalkit.cli.config import load_config
+    from evalkit.cli.project import load_config
     from evalkit.engine.requests import resend
     from evalkit.pricing import parse_prices, price_with
     from evalkit.source import open_source, require_credential, usual_source
@@ -92,10 +80,3 @@ async def _send(request: Request, stored: StoredSession, via: str | None, root: 
     async with open_source(via, platform) as source:
         click.echo(f"request {request.n} of {stored.transcript.session_id}, sent to: {via}", err=True)
         return await resend(request, memory, source.door, price_with(parse_prices(config.get("prices", []))))
-
-
-def _shown(title: str, request: Request) -> str:
-    """Return a reply as text: how it ended, what it said and called, what it took."""
-    from evalkit.reporting.terminal import render_reply
-
-    return render_reply(title, request)

@@ -1,8 +1,9 @@
-"""`evalkit report`: build the page of a finished run again, from its records alone."""
+"""`evalkit report`: build the page of a finished run again, from its records alone, or sum up a production log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def report(run: str, kind: str, out: Path | None, *, open_report: bool) -> None:
     RUN is a folder, a run id, a run.jsonl, or `last`; LOG is a file or a folder that ProductionLog wrote. Calls no
     model; the verdict is not this command's exit code.
     """
-    from evalkit.cli.report_log import is_log, report_log
+    from evalkit.cli.project import root_for
 
     if is_log(run):
         if kind not in ("html", "json"):
@@ -55,7 +56,7 @@ def report(run: str, kind: str, out: Path | None, *, open_report: bool) -> None:
         return
     from evalkit.store import RunReader, find_run
 
-    reader = RunReader(find_run(run, _root(run)))
+    reader = RunReader(find_run(run, root_for(run)))
     out = out or reader.folder / FILES[kind]
     _write(reader, kind, out)
     click.echo(str(out))
@@ -65,42 +66,56 @@ def report(run: str, kind: str, out: Path | None, *, open_report: bool) -> None:
 
 def _write(reader: RunReader, kind: str, out: Path) -> None:
     """Write one form of a run's report."""
-    from evalkit.analysis import analyse
-    from evalkit.cli.finish import information_below
-    from evalkit.cli.project_root import labels_of
-    from evalkit.gate import compare_run, judge
-    from evalkit.reporting import (
-        FinishedRun,
-        render_csv,
-        render_html,
-        render_job_summary,
-        render_junit,
-        render_summary,
-    )
+    from evalkit.cli.finish import information_below, read_finished, write_page
+    from evalkit.reporting import render_csv, render_job_summary, render_junit, render_summary
     from evalkit.reporting.atomic import replacing
 
-    analysis = analyse(reader, labels_of(suite.path for suite in reader.suites))
-    compared = compare_run(reader)
-    gate = judge(analysis.summary, compared)
+    finished = read_finished(reader)
     if kind == "html":
-        render_html(
-            analysis.summary, gate, (trial for trial in reader.trials() if trial.key.is_own), out, compared.told
-        )
+        write_page(finished, reader, out)
         return
-    information = information_below(reader.folder)
-    finished = FinishedRun(analysis.summary, gate, analysis.details, compared.told, information=information)
+    finished = replace(finished, information=information_below(reader.folder))
     contents: dict[str, Callable[[], bytes]] = {
-        "json": lambda: render_summary(analysis.summary, gate, compared.told, information),
-        "junit": lambda: render_junit(analysis.summary, gate, analysis.details),
+        "json": lambda: render_summary(finished.summary, finished.gate, finished.comparison, finished.information),
+        "junit": lambda: render_junit(finished.summary, finished.gate, finished.details),
         "md": lambda: render_job_summary(finished).encode("utf-8", "replace"),
-        "csv": lambda: render_csv(analysis.summary).encode("utf-8", "replace"),
+        "csv": lambda: render_csv(finished.summary).encode("utf-8", "replace"),
     }
     with replacing(out) as file:
         file.write(contents[kind]())
 
 
-def _root(run: str) -> Path:
-    """Return the project's folder; a run given by its path needs none."""
-    from evalkit.cli.project_root import find_root
+def is_log(name: str) -> bool:
+    """Tell whether a path is a production log: a file whose first line says so, or a folder of such files."""
+    from evalkit.store import RUN_FILE, read_lines, record_files
 
-    return Path.cwd() if Path(run).exists() else find_root()
+    path = Path(name)
+    if not path.exists() or path.name == RUN_FILE or (path / RUN_FILE).exists():
+        return False
+    for file in record_files(path):
+        _, first = next(read_lines(file), (0, {}))
+        if first.get("line") == "run":
+            return bool((first.get("settings") or {}).get("log"))
+    return False
+
+
+def report_log(path: Path, kind: str, out: Path | None) -> Path | None:
+    """Print a log's summary and write its page, or print (with `out`: write) it as JSON; return what was written."""
+    from evalkit.analysis.logs import summarise_logs
+    from evalkit.reporting.html.page import render_log_html
+    from evalkit.reporting.log_text import log_json, render_log
+    from evalkit.store import record_files
+
+    summary = summarise_logs(record_files(path))
+    if kind == "json" and out is None:
+        click.echo(log_json(summary))
+        return None
+    if out is None:
+        out = path / "report.html" if path.is_dir() else path.with_suffix(".html")
+    if kind == "json":
+        out.write_text(log_json(summary) + "\n", encoding="utf-8")
+    else:
+        click.echo(render_log(summary))
+        render_log_html(summary, out)
+    click.echo(str(out))
+    return out

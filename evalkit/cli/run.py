@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.changed import narrow_targets, narrow_versions
-from evalkit.cli.information import forecasts_of, run_with_versions
 from evalkit.cli.options import Duration, Pair
 from evalkit.errors import ExitCode
+from evalkit.wording import number, plural, usd
 
 if TYPE_CHECKING:
     from evalkit.runner import Project, RunSettings
+    from evalkit.runner.costs import SuiteForecast
 
 
 @click.command(
@@ -59,103 +60,63 @@ def run(ctx: click.Context, /, **options: Any) -> None:
 
     Without an argument every suite in suites/ runs.
     """
-    from evalkit.cli.ci_files import tell_unaffected
-    from evalkit.cli.config import load_config
-    from evalkit.cli.finish import finish_run
-    from evalkit.cli.project_root import find_root
+    from evalkit.cli.finish import finish_run, tell_unaffected, tell_unplayed
+    from evalkit.cli.project import find_root, load_config, make_project
     from evalkit.runner import Invocation, resume_run, start_run
-    from evalkit.runner.changed import find_affected
+    from evalkit.runner.changed import find_affected, folders_below, is_interrupted, play_affected
 
     root = find_root()
     config = load_config(root)
     project = make_project(root, config, quiet=options["quiet"])
-    versions: dict[str, tuple[str, ...]] = {}
+    finish = partial(finish_run, quiet=options["quiet"], open_report=options["open_report"], strict=options["strict"])
     if options["resume"]:
         _refuse_beside_resume(options)
-        folder = resume_run(project, options["resume"])
-    else:
-        if options["changed_since"] is not None:
-            affected = find_affected(root, options["changed_since"], options["prompt"])
-            versions = narrow_versions(options["targets"], affected, root)
-            options["targets"] = narrow_targets(options["targets"], affected, root)
-            if not options["targets"] and (not versions or options["watch"]):
-                tell_unaffected(affected.sentence, options["out"])
-                return
-            click.echo(affected.sentence, err=True)
-        settings = _settings(options, root, config)
-        if options["dry_run"]:
-            for each in forecasts_of(settings, versions) if versions else [settings]:
-                _tell_forecast(project, each, quiet=options["quiet"])
+        ctx.exit(_code_of(finish(resume_run(project, options["resume"])), options))
+    versions: Mapping[str, tuple[str, ...]] = {}
+    if options["changed_since"] is not None:
+        affected = find_affected(root, options["changed_since"], options["prompt"])
+        versions = affected.narrow_versions(options["targets"], root)
+        options["targets"] = affected.narrow_targets(options["targets"], root)
+        if not options["targets"] and (not versions or options["watch"]):
+            tell_unaffected(affected.sentence, options["out"])
             return
-        if options["watch"]:
-            ctx.exit(_watch(project, settings, options))
-        asked = Invocation(settings, options["out"], ("evalkit", *sys.argv[1:]))
-        if versions:
-            code = run_with_versions(project, asked, versions, options)
-            ctx.exit(_told_zero(code) if options["exit_zero"] else code)
-        folder = start_run(project, asked)
-    code = finish_run(folder, quiet=options["quiet"], open_report=options["open_report"], strict=options["strict"])
-    ctx.exit(_told_zero(code) if options["exit_zero"] else code)
+        click.echo(affected.sentence, err=True)
+    settings = _settings(options, root, config)
+    if options["dry_run"]:
+        gated = [settings] if settings.targets or not versions else []
+        for each in (*gated, *(replace(settings, prompt=ref, targets=some) for ref, some in versions.items())):
+            _tell_forecast(project, each, quiet=options["quiet"])
+        return
+    if options["watch"]:
+        ctx.exit(_watch(project, settings, options))
+    invocation = Invocation(settings, options["out"], ("evalkit", *sys.argv[1:]))
+    if not versions:
+        ctx.exit(_code_of(finish(start_run(project, invocation)), options))
+    folder, unplayed = play_affected(project, invocation, versions)
+    if folder is None:
+        tell_unplayed(unplayed)
+        return
+    code = finish(folder, unplayed=unplayed)
+    if code == ExitCode.PASSED and any(is_interrupted(each) for each in folders_below(folder)):
+        code = ExitCode.INTERRUPTED
+    ctx.exit(_code_of(code, options))
 
 
-def _tell_forecast(project: Project, settings: RunSettings, *, quiet: bool) -> None:
-    from evalkit.cli.dry_run import dry_run_lines
-    from evalkit.runner.costs import forecast_run
-
-    for line in dry_run_lines(forecast_run(project, settings), settings.via, cases=not quiet):
-        click.echo(line)
-
-
-def _watch(project: Project, settings: RunSettings, options: Mapping[str, Any]) -> int:
-    """Play until Ctrl-C; each run gets a folder of its own."""
-    from evalkit.cli.finish import finish_run
-    from evalkit.cli.watch import ask_before_paying, changes_of, watch
-    from evalkit.runner import Invocation, start_run
-    from evalkit.runner.changed import SuiteWatch
-    from evalkit.source import LIVE
-
-    if options["out"] or options["open_report"]:
-        raise click.UsageError("--watch makes a run of every change; leave out --out and --open.")
-
-    def play(wanted: RunSettings) -> tuple[Path, int]:
-        folder = start_run(project, Invocation(wanted, None, ("evalkit", *sys.argv[1:])))
-        return folder, finish_run(folder, quiet=options["quiet"], strict=options["strict"])
-
-    changes = changes_of(project.root)
-    allow = ask_before_paying(partial(_cost_in_words, project)) if settings.via == LIVE else _free
-    return watch(SuiteWatch(project.root), settings, play, allow, changes)
-
-
-def _cost_in_words(project: Project, settings: RunSettings) -> str:
-    from evalkit.cli.dry_run import cost_in_words
-    from evalkit.runner.costs import forecast_run
-
-    return cost_in_words(forecast_run(project, settings))
-
-
-def _free(settings: RunSettings) -> bool:
-    """A run that costs nothing may begin at once."""
-    del settings
-    return True
-
-
-def _told_zero(code: int) -> int:
-    """Return 0 for every verdict, and say what it stands for; an interruption is no verdict and stays."""
-    if code in (ExitCode.PASSED, ExitCode.INTERRUPTED):
+def _code_of(code: int, options: Mapping[str, Any]) -> int:
+    """Return the exit code, which `--exit-zero` makes 0 for every verdict; an interruption is no verdict and stays."""
+    if not options["exit_zero"] or code in (ExitCode.PASSED, ExitCode.INTERRUPTED):
         return code
     click.echo(f"exit code 0 because of --exit-zero; it would be {code}.", err=True)
     return ExitCode.PASSED
 
 
-def make_project(root: Path, config: Mapping[str, Any], *, quiet: bool) -> Project:
-    """Return the project with its prices and who hears of progress."""
-    from evalkit.cli.progress import LineProgress, NoProgress, QuietProgress
-    from evalkit.pricing import parse_prices, price_table, price_with
-    from evalkit.runner import Project
-
-    loud = LineProgress if sys.stderr.isatty() else QuietProgress
-    prices = parse_prices(config.get("prices", []))
-    return Project(root, price_with(prices), NoProgress if quiet else loud, price_table(prices))
+def _refuse_beside_resume(options: Mapping[str, Any]) -> None:
+    """A resumed run keeps its settings; options that would change them are a mistake."""
+    harmless = {"resume", "open_report", "quiet", "strict", "exit_zero"}
+    given = [name for name, value in options.items() if name not in harmless and value not in (None, (), False, 0)]
+    if given:
+        names = ", ".join(sorted(name.replace("_", "-") for name in given))
+        raise click.UsageError(f"--resume goes on with the run's own settings; leave out: {names}.")
 
 
 def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any]) -> RunSettings:
@@ -171,11 +132,51 @@ def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any])
     return RunSettings.for_project(config, asked)
 
 
-def _refuse_beside_resume(options: Mapping[str, Any]) -> None:
-    """A resumed run keeps its settings; options that would change them are a mistake."""
-    harmless = {"resume", "open_report", "quiet", "strict", "exit_zero"}
-    given = [name for name, value in options.items() if name not in harmless and value not in (None, (), False, 0)]
-    if given:
-        names = ", ".join(sorted(name.replace("_", "-") for name in given))
-        msg = f"--resume goes on with the run's own settings; leave out: {names}."
-        raise click.UsageError(msg)
+def _tell_forecast(project: Project, settings: RunSettings, *, quiet: bool) -> None:
+    """Print what a run would ask and cost: a line for each suite with its cases below, then the totals."""
+    from evalkit.runner.costs import forecast_run
+
+    suites = forecast_run(project, settings)
+    for suite in suites:
+        skipped = f", {number(suite.skipped)} skipped" if suite.skipped else ""
+        counted = f"{plural(len(suite.case_ids), 'case')}{skipped}, {plural(suite.trials, 'trial')}"
+        costs = cost_in_words([suite])
+        click.echo(f"{suite.path}   {suite.prompt_ref}, {suite.model}   {counted}, {costs}")
+        for case_id in () if quiet else suite.case_ids:
+            click.echo(f"  {case_id}")
+    real = "" if settings.via == "live" else f" if it were live; {settings.via} costs nothing"
+    trials = plural(sum(suite.trials for suite in suites), "trial")
+    click.echo(
+        f"dry run: {trials}, {cost_in_words(suites)}{real}. Judges are not counted, and a comparison with a baseline "
+        "may ask for more. Nothing was asked, and there is no verdict."
+    )
+
+
+def cost_in_words(suites: Sequence[SuiteForecast]) -> str:
+    """Return about how many requests that is, and what they cost."""
+    costs = [suite.cost_usd for suite in suites]
+    known = sum(cost for cost in costs if cost is not None)
+    total = "cost unknown" if None in costs else f"about {usd(known)}"
+    return f"about {plural(sum(suite.requests for suite in suites), 'request')}, {total}"
+
+
+def _watch(project: Project, settings: RunSettings, options: Mapping[str, Any]) -> int:
+    """Play until Ctrl-C; each run gets a folder of its own."""
+    from evalkit.cli.finish import finish_run
+    from evalkit.cli.watch import ask_before_paying, changes_of, watch
+    from evalkit.runner import Invocation, start_run
+    from evalkit.runner.changed import SuiteWatch
+    from evalkit.runner.costs import forecast_run
+    from evalkit.source import LIVE
+
+    if options["out"] or options["open_report"]:
+        raise click.UsageError("--watch makes a run of every change; leave out --out and --open.")
+
+    def play(wanted: RunSettings) -> tuple[Path, int]:
+        folder = start_run(project, Invocation(wanted, None, ("evalkit", *sys.argv[1:])))
+        return folder, finish_run(folder, quiet=options["quiet"], strict=options["strict"])
+
+    changes = changes_of(project.root)
+    ask = ask_before_paying(lambda wanted: cost_in_words(forecast_run(project, wanted)))
+    allow = ask if settings.via == LIVE else lambda _: True
+    return watch(SuiteWatch(project.root), settings, play, allow, changes)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evalkit.records import ComparedCase, Contrast, Counts, Decision, FirstDifference, Pair
+from evalkit.errors import ExitCode
+from evalkit.gate import Compared, decision_in_words, outlook_in_words, remarks
+from evalkit.records import ComparedCase, Contrast, Counts, Decision, FirstDifference, Pair, Verdict
 from evalkit.wording import duration, percent, plural, usd
 
 CASES_SHOWN = 12
@@ -38,6 +40,29 @@ class CompareReport:
     def difference_of(self, case: ComparedCase) -> FirstDifference | None:
         """Return where the conversations of a case part."""
         return next((each for each in self.contrast.differences if each.key == case.key), None)
+
+
+def report_comparison(contrast: Contrast, compared: Compared, *, strict: bool = False) -> CompareReport:
+    """Say in words what two sides came to; `strict` fails too when the comparison can't tell."""
+    notes = [baseline.note for baseline in compared.baselines if baseline.note]
+    for baseline in compared.baselines:
+        if baseline.use != "none":
+            kinds = (("only in the first", baseline.vanished), ("changed", baseline.changed), ("new", baseline.new))
+            notes += [f"{words}: {', '.join(ids)}" for words, ids in kinds if ids]
+    decision = compared.decision
+    if decision is None:
+        sentence = "nothing to compare: no case is the same on both sides"
+        return CompareReport(contrast, None, sentence, tuple(notes), ExitCode.NO_VERDICT)
+    told = remarks(decision)
+    if decision.verdict is Verdict.CANT_TELL and compared.outlook is not None:
+        told.insert(0, outlook_in_words(compared.outlook))
+    codes = {Verdict.WORSE: ExitCode.FAILED, Verdict.NO_VERDICT: ExitCode.NO_VERDICT}
+    if strict:
+        codes[Verdict.CANT_TELL] = ExitCode.FAILED
+    sentence = decision_in_words(decision, contrast.baseline_name)
+    if decision.verdict in (Verdict.WORSE, Verdict.BETTER, Verdict.NOT_WORSE):
+        sentence = f"{contrast.candidate_name} is {sentence}"
+    return CompareReport(contrast, decision, sentence, (*told, *notes), codes.get(decision.verdict, ExitCode.PASSED))
 
 
 def counts_in_words(counts: Counts) -> str:

@@ -69,6 +69,34 @@ class ChangeImpact:
         told = "; ".join(f"{suite} ({first_of(files, 3)})" for suite, files in self.suites.items())
         return f"{changed}; affected: {told or 'no suite'}{beside}."
 
+    def narrow_targets(self, targets: Sequence[str], root: Path) -> tuple[str, ...]:
+        """Return the targets that are affected, or every affected suite when none was named; empty when none is left.
+
+        A target that names no file stays, so that the run tells what is wrong with it.
+        """
+        suites = {(root / path).resolve(): path for path in self.suites}
+        if not targets:
+            return tuple(str(path) for path in suites)
+        return tuple(target for target in targets if _file_of(target, root) in (None, *suites))
+
+    def narrow_versions(self, targets: Sequence[str], root: Path) -> dict[str, tuple[str, ...]]:
+        """Return the versions that are measured for information, each with what was asked for of its suites."""
+        if not targets:
+            return {ref: tuple(str(root / path) for path in suites) for ref, suites in self.versions.items()}
+        chosen = {}
+        for ref, suites in self.versions.items():
+            files = {(root / path).resolve() for path in suites}
+            wanted = tuple(target for target in targets if _file_of(target, root) in files)
+            if wanted:
+                chosen[ref] = wanted
+        return chosen
+
+
+def _file_of(target: str, root: Path) -> Path | None:
+    """Return the suite that a target means, from here or from the project; None where there is no such file."""
+    name = target.partition("::")[0]
+    return next((path.resolve() for path in (Path(name), root / name) if path.is_file()), None)
+
 
 def find_affected(root: Path, revision: str, prompt: str | None = None) -> ChangeImpact:
     """Return the suites that a change since `revision` affects; `prompt` is the reference asked for instead of theirs.
@@ -209,7 +237,7 @@ class SuiteWatch:
 
     def look(self, settings: RunSettings) -> None:
         """Find the inputs of the suites asked for again; FileProblems or UsageError leave those of before."""
-        named = {self._file(target) for target in settings.targets}
+        named = {_file_of(target, self.root) for target in settings.targets}
         paths = [path for path in find_suites(self.root) if not named or path.resolve() in named]
         suites = load_suites(paths, self.root)
         self.inputs = {suite.path: inputs_of(suite, self.root, settings.prompt) for suite in suites}
@@ -243,11 +271,17 @@ class SuiteWatch:
         if not settings.targets:
             return tuple(str(self.root / suite) for suite in suites)
         files = {(self.root / suite).resolve() for suite in suites}
-        return tuple(target for target in settings.targets if self._file(target) in files)
+        return tuple(target for target in settings.targets if _file_of(target, self.root) in files)
 
-    def _file(self, target: str) -> Path:
-        name = target.partition("::")[0]
-        return next((path for path in (Path(name), self.root / name) if path.is_file()), Path(name)).resolve()
+
+def play_affected(
+    project: Project, invocation: Invocation, versions: Mapping[str, tuple[str, ...]]
+) -> tuple[Path | None, tuple[Information, ...]]:
+    """Play what is gated, if anything is, then the versions that are not live; returns what `play_versions` does."""
+    folder = start_run(project, invocation) if invocation.settings.targets else None
+    if folder is not None and is_interrupted(folder):
+        return folder, ()
+    return play_versions(project, invocation, versions, folder)
 
 
 def play_versions(

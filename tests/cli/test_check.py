@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from evalkit.cli.check import check
 from evalkit.cli.problems import render_github, render_text
-from evalkit.cli.project_root import find_root
+from evalkit.cli.project import find_root
 from evalkit.cli.schema import FORMATS, schema
 from evalkit.errors import UsageError
 from evalkit.records import Place, Problem, TrialKey, TrialStart, TurnStart

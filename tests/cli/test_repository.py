@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.cli.main import run_command
-from evalkit.cli.repository import folder_in_repository
+from evalkit.cli.project import folder_in_repository
 from evalkit.errors import ExitCode
 
 BROKEN = "prompt: support@v1\ncases:\n  - id: a\n    turns: [Hello?]\n    expect: {sayz: x}\n"
