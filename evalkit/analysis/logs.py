@@ -22,6 +22,7 @@ from evalkit.records import (
     RequestLine,
     RunHeader,
     RunLine,
+    Source,
     Times,
     ToolLine,
     TrialStart,
@@ -97,7 +98,7 @@ class _Reader:
     tools: Counter[bool] = field(default_factory=Counter)
     retries: int = 0
     hashed: bool = False
-    sources: dict[str, None] = field(default_factory=dict)
+    sources: dict[Source, None] = field(default_factory=dict)
     times: set[str] = field(default_factory=set)
 
     def take(self, line: RunLine) -> None:
@@ -105,7 +106,7 @@ class _Reader:
         match line:
             case RunHeader():
                 self.hashed = self.hashed or line.settings.get("content") == "hashed"
-                self.sources[f"{line.source.kind} {line.source.detail}".strip()] = None
+                self.sources[line.source] = None
             case PromptVersion():
                 self.refs[line.sha] = line.ref
             case TrialStart():

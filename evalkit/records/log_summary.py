@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalkit.records.run import Source
 from evalkit.records.summary import FailureSummary, Times
 
 
@@ -43,7 +44,7 @@ class LogSummary:
 
     files: int
     hashed: bool
-    sources: tuple[str, ...]
+    sources: tuple[Source, ...]
     first: str
     last: str
     sessions: int
@@ -66,6 +67,11 @@ class LogSummary:
     failures: tuple[FailureSummary, ...]
     prompts: tuple[PromptUse, ...]
     dearest: tuple[SessionCost, ...]
+
+    @property
+    def only_stand_in(self) -> bool:
+        """Whether every reply came from the stand-in, so that nothing was paid."""
+        return all(source.kind == "stand-in" for source in self.sources)
 
     @property
     def prompt_tokens(self) -> int:

@@ -9,6 +9,7 @@ import orjson
 from evalkit.records import Times
 from evalkit.records.log_summary import LogSummary
 from evalkit.reporting.safe_text import one_line, shorten_middle
+from evalkit.reporting.wording import log_source_in_words
 from evalkit.stats import share
 from evalkit.wording import duration, number, percent, plural, usd
 
@@ -17,7 +18,8 @@ ID_ROOM = 44
 
 def log_json(summary: LogSummary) -> str:
     """Return the summary as indented JSON."""
-    return orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode()
+    document = {**vars(summary), "sources": [log_source_in_words(source) for source in summary.sources]}
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
 
 
 def render_log(summary: LogSummary) -> str:
@@ -29,10 +31,11 @@ def render_log(summary: LogSummary) -> str:
 def _head(summary: LogSummary) -> str:
     kept = ", texts hashed" if summary.hashed else ""
     days = f"{_minute(summary.first)} to {_minute(summary.last)} UTC" if summary.first else "no time known"
+    sources = ", ".join(map(log_source_in_words, summary.sources)) or "unknown source"
     return (
         f"{plural(summary.sessions, 'session')}, {plural(summary.turns, 'turn')}, "
         f"{plural(summary.requests, 'request')} · {days}\n"
-        f"{', '.join(summary.sources) or 'unknown source'}, {plural(summary.files, 'file')}{kept}"
+        f"{sources}, {plural(summary.files, 'file')}{kept}"
     )
 
 
@@ -41,7 +44,7 @@ def _numbers(summary: LogSummary) -> str:
     cached = f"{percent(share(summary.read_tokens, summary.prompt_tokens))} from the cache"
     unknown = f" and {plural(summary.unknown, 'bill')} at an unknown price" if summary.unknown else ""
     each = summary.session_cost
-    money = "would cost" if all(source.startswith("stand-in") for source in summary.sources) else "cost"
+    money = "would cost" if summary.only_stand_in else "cost"
     rows = [
         (money, f"{usd(summary.cost_usd)}{unknown}; a session p50 {usd(each.p50)}, p95 {usd(each.p95)}"),
         ("first token", _times(summary.first_token)),

@@ -18,6 +18,7 @@ from evalkit.records import (
     RunEnd,
     RunVerdict,
     SideMoney,
+    Source,
     Summary,
     Tally,
     TrialOutcome,
@@ -159,6 +160,11 @@ def agreement_in_words(found: Agreement) -> str:
     weight = "may be enforced" if found.trusted else "advice only"
     agreement = f"agreement {found.agreed / found.labels:.2f}"
     return f"{plural(found.labels, 'label')}, {agreement}, {kappa}, {rates}, {judge}: {weight}"
+
+
+def log_source_in_words(source: Source) -> str:
+    """Return where the replies of a log came from: `live`, `live 127.0.0.1:4010`."""
+    return f"{source.kind} {source.detail}".strip()
 
 
 def source_in_words(summary: Summary) -> str:

@@ -127,7 +127,6 @@ def render_log_html(summary: LogSummary, out: Path) -> None:
     template = make_environment().get_template("log.html.j2")
     page = template.render(
         summary=summary,
-        only_stand_in=all(source.startswith("stand-in") for source in summary.sources),
         error_share=share(summary.failed, summary.requests),
         cached_share=share(summary.read_tokens, summary.prompt_tokens),
         drawn=_times(summary),
