@@ -7,42 +7,41 @@ from typing import Any
 import click
 
 FORMATS = ("suite", "prompt", "voice", "record", "summary")
+REFERENCE = "reference"
 
 
 @click.command(
     epilog="""\b
 Examples:
   evalkit schema suite > .schema/suite.json
-  evalkit schema voice > .schema/voice.json"""
+  evalkit schema voice > .schema/voice.json
+  evalkit schema reference > reference.md"""
 )
-@click.argument("name", type=click.Choice(FORMATS), metavar="|".join(FORMATS))
+@click.argument("name", type=click.Choice((*FORMATS, REFERENCE)), metavar="|".join((*FORMATS, REFERENCE)))
 def schema(name: str) -> None:
     """Print the JSON Schema of a file format.
 
     suite and voice are the files in suites/, prompt is the front matter of a prompt file, record is one line of a
-    run's run.jsonl, summary is its summary.json.
+    run's run.jsonl, summary is its summary.json. reference is a page in Markdown with every key of the files that
+    people write: what it takes, its default, its unit, an example.
     """
     import json
 
+    if name == REFERENCE:
+        from evalkit.reference import reference_page
+
+        click.echo(reference_page(), nl=False)
+        return
     click.echo(json.dumps(schema_of(name), ensure_ascii=False, indent=2))
 
 
 def schema_of(name: str) -> dict[str, Any]:
     """Return a format's JSON Schema (draft 2020-12)."""
-    from evalkit.yamlsource import json_schema
+    from evalkit.reference import file_formats
 
-    if name == "suite":
-        from evalkit.suites.format import SuiteFile
-
-        return json_schema(SuiteFile, "evalkit suite")
-    if name == "voice":
-        from evalkit.suites.voice import VoiceFile
-
-        return json_schema(VoiceFile, "evalkit brand voice")
-    if name == "prompt":
-        from evalkit.prompts.header import Header
-
-        return json_schema(Header, "evalkit prompt front matter")
+    for made in file_formats():
+        if made.name == name:
+            return made.schema()
     if name == "summary":
         from evalkit.reporting.summary_schema import summary_schema
 

@@ -114,12 +114,17 @@ class VoiceRule(ReplyGrader):
     level: Literal["error", "warning", "suggestion"] = Field(
         "warning",
         description="error fails the trial; warning (as in Vale the default) is counted, suggestion only shown.",
+        examples=["error"],
     )
     description: Text = Field("", description="Why the rule exists.", examples=["Customers read it as a brush-off."])
     link: Text = Field("", description="Where it is written down.", examples=["https://example.com/voice#apology"])
     action: Action | None = Field(None, description="What could be written instead.", examples=[{"name": "remove"}])
-    good: list[Text] = Field([], description="Texts that keep the rule; `evalkit check` tries them.")
-    bad: list[Text] = Field([], description="Texts that break the rule; `evalkit check` tries them.")
+    good: list[Text] = Field(
+        [], description="Texts that keep the rule; `evalkit check` tries them.", examples=[["It is on its way."]]
+    )
+    bad: list[Text] = Field(
+        [], description="Texts that break the rule; `evalkit check` tries them.", examples=[["Rest assured."]]
+    )
     skip_turns: SkipJsonSchema[list[int]] = Field([], description="Turns in which a case switches the rule off.")
 
     def label(self) -> str:
@@ -197,7 +202,9 @@ class ScopedRule(VoiceRule):
         "~ leaves out, & joins.",
         examples=["sentence"],
     )
-    ignorecase: Flag = Field(True, description="Whether upper and lower case are the same (Vale's default is false).")
+    ignorecase: Flag = Field(
+        True, description="Whether upper and lower case are the same (Vale's default is false).", examples=[False]
+    )
 
     def blocks(self, reply: str) -> Sequence[Block]:
         """Return the parts of a reply that the scope speaks of."""

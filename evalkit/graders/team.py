@@ -38,7 +38,7 @@ class TeamGrader(FileModel):
     )
     with_: JsonMap = Field({}, alias="with", description="Its keys.", examples=[{"words": 3}])
     level: Literal["error", "warning"] = Field(
-        "error", description="error fails the trial; warning is counted and shown."
+        "error", description="error fails the trial; warning is counted and shown.", examples=["warning"]
     )
 
     def made(self) -> Grader:

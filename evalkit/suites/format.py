@@ -203,6 +203,7 @@ class JudgeFile(FileModel):
     enforce: Flag = Field(
         False,
         description="Whether a no fails a trial; takes 50 labels and agreement 0.85 on each criterion (evalkit label).",
+        examples=[True],
     )
     votes: Count = Field(
         1, ge=1, le=MOST_VOTES, description="How often each question is asked at most; the majority decides.",
@@ -334,7 +335,10 @@ class CaseFile(FileModel):
     history: list[HistoryEntry] = Field(
         [], description="Messages before the first turn.", examples=[[{"user": "Hello"}, {"assistant": "Hello."}]]
     )
-    tools: Fixtures = Field({}, description="What tools answer here, before the suite's answers.")
+    tools: Fixtures = Field(
+        {}, description="What tools answer here, before the suite's answers.",
+        examples=[{"lookup_order": [{"error": "timeout"}]}],
+    )  # fmt: skip
     budget: BudgetFile | None = Field(None, description="Limits of a trial here.", examples=[{"requests": 5}])
     expect: Expect | None = Field(None, description="About the whole conversation.", examples=[{"tools": "none"}])
     trials: Count | None = Field(

@@ -94,12 +94,16 @@ class VoiceFile(FileModel):
     extends: list[Annotated[Literal[PACKS], BeforeValidator(_known_pack)]] = Field(  # type: ignore[valid-type]
         [],
         description="Ready-made rules that hold too; a rule of this file with the same id replaces one of them.",
-        examples=[["builtin/persona", "builtin/emoji"]],
+        examples=[["builtin/persona", "builtin/promises"]],
     )
     without: list[Text] = Field(
         [], description="Ids of ready-made rules that do not hold.", examples=[["persona-human"]]
     )
-    rules: list[AnyRule] = Field([], description="The rules.")
+    rules: list[AnyRule] = Field(
+        [],
+        description="The rules.",
+        examples=[[{"id": "calm", "extends": "existence", "tokens": ["rest assured"], "message": "Says '%s'"}]],
+    )
 
     @model_validator(mode="after")
     def _without_what(self) -> VoiceFile:

@@ -101,9 +101,30 @@ class _Schema(GenerateJsonSchema):
         return made
 
 
+# A limit on a value that is converted first or may be left out keeps pydantic's own name, which no editor knows.
+_LIMIT_NAMES = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_LENGTH_NAMES = {"array": ("minItems", "maxItems"), "object": ("minProperties", "maxProperties")}
+
+
+def _with_limits(schema: Any) -> Any:
+    """Return a schema in which all limits have the names of JSON Schema."""
+    if isinstance(schema, list):
+        return [_with_limits(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    fewest, most = _LENGTH_NAMES.get(str(schema.get("type")), ("minLength", "maxLength"))
+    names = {**_LIMIT_NAMES, "min_length": fewest, "max_length": most}
+    is_schema = "type" in schema or "anyOf" in schema or "description" in schema
+    renamed = {
+        names.get(key, key) if is_schema and isinstance(value, int | float) else key: value
+        for key, value in schema.items()
+    }
+    return {key: value if key in {"examples", "default"} else _with_limits(value) for key, value in renamed.items()}
+
+
 def json_schema(model: type[FileModel], title: str) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a file format."""
-    made = model.model_json_schema(mode="validation", schema_generator=_Schema)
+    made = _with_limits(model.model_json_schema(mode="validation", schema_generator=_Schema))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": title}
 
 
