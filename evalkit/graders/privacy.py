@@ -46,10 +46,13 @@ class Links(VoiceRule):
         return tuple(host.lower().removeprefix("www.") for host in self.allow)
 
     def judge_reply(self, reply: str, turn: int) -> Finding:
-        found = [at for at in _links(reply) if not self._is_allowed(_host(reply[slice(*at)]))]
+        found = [at for at in _links(reply) if not self._is_allowed(reply[slice(*at)])]
         return self.held(reply, turn, found, f"links only to {', '.join(self._hosts) or 'nowhere'}")
 
-    def _is_allowed(self, host: str) -> bool:
+    def _is_allowed(self, link: str) -> bool:
+        # What stands before an @ is a user name, however much it looks like a host: `tandle.example@evil.test`.
+        found = _HOST.match(link)
+        host = found.group(1).lower().removeprefix("www.") if found else ""
         return any(host == one or host.endswith(f".{one}") for one in self._hosts)
 
 
@@ -61,11 +64,6 @@ def _links(reply: str) -> Iterator[Range]:
         if match.start() >= end and text:
             end = match.start() + len(text)
             yield match.start(), end
-
-
-def _host(link: str) -> str:
-    found = _HOST.match(link)
-    return found.group(1).lower().removeprefix("www.") if found else ""
 
 
 class Leak(VoiceRule):

@@ -21,6 +21,7 @@ from evalkit.reading.patterns import any_of, find_all, matches_somewhere
 from evalkit.reading.readability import COMPARISONS, GRADES, counts, evaluate, formula_fault, parse_condition
 from evalkit.reading.sentences import Range, count_words, count_words_in, sentences, trimmed, words
 from evalkit.records import Finding, Span, Transcript, TrialVerdict, Turn
+from evalkit.wording import plural
 from evalkit.yamlsource import Count, Flag, Number, Text, ValuePath, did_you_mean, refusal
 
 _WORD = re.compile(r"[^\W_*][^\s]*")
@@ -110,6 +111,7 @@ class Capitalization(Excepting):
         rights = []
         for index, token in enumerate(tokens):
             word = re.split(r"[-'’]", token, maxsplit=1)[0]
+            # Capitals throughout are an abbreviation, and stand anywhere; so does a word after an indicator.
             is_free = word == word.upper() or (index and tokens[index - 1].endswith(tuple(self.indicators)))
             if is_free or (word and self._excepts(word)):
                 rights.append(True)
@@ -150,18 +152,18 @@ class Length(VoiceRule):
         observed: list[str] = []
         ranges: list[Range] = []
         if self.max_words is not None and number > self.max_words:
-            observed.append(f"{number} words")
+            observed.append(plural(number, "word"))
             counted = words(reply)
             ranges.append((counted[self.max_words][0], counted[-1][1]))
         if self.min_words is not None and number < self.min_words:
-            observed.append(f"{number} words")
+            observed.append(plural(number, "word"))
         if self.max_sentence_words is not None:
             in_each = [(found, count_words_in(reply, found)) for found in sentences(reply)]
             too_long = [(found, count) for found, count in in_each if count > self.max_sentence_words]
             ranges += [found for found, _ in too_long]
-            observed += [f"a sentence of {count} words" for _, count in too_long]
+            observed += [f"a sentence of {plural(count, 'word')}" for _, count in too_long]
         if not observed:
-            return Finding(TrialVerdict.PASSED, f"{number} words", self._limits, turn=turn)
+            return Finding(TrialVerdict.PASSED, plural(number, "word"), self._limits, turn=turn)
         shown = joined(observed)
         spans = to_spans(tuple(sorted(ranges)), turn)
         return Finding(TrialVerdict.FAILED, shown, self._limits, spans, turn, self.said(shown))
@@ -169,11 +171,11 @@ class Length(VoiceRule):
     @cached_property
     def _limits(self) -> str:
         limits = (
-            (self.max_words, "at most {} words"),
-            (self.min_words, "at least {} words"),
-            (self.max_sentence_words, "at most {} words a sentence"),
+            (self.max_words, "at most {}"),
+            (self.min_words, "at least {}"),
+            (self.max_sentence_words, "at most {} a sentence"),
         )
-        return ", ".join(text.format(limit) for limit, text in limits if limit is not None)
+        return ", ".join(text.format(plural(limit, "word")) for limit, text in limits if limit is not None)
 
 
 class LanguageRule(VoiceRule):
@@ -235,15 +237,11 @@ class Metric(_Measured):
             raise refusal(f"{self.condition!r} is no condition; expected a comparison such as '> 8'.", "condition")
         return self
 
-    @cached_property
-    def _broken_when(self) -> tuple[str, float]:
-        return parse_condition(self.condition) or (">", float("inf"))
-
     def judge_reply(self, reply: str, turn: int) -> Finding:
         value = evaluate(self.formula, counts(reply))
         if value is None:
             return not_measured("the reply has no word to compute with", turn)
-        operation, limit = self._broken_when
+        operation, limit = parse_condition(self.condition) or (">", float("inf"))
         holds = not COMPARISONS[operation](value, limit)
         return self.measured(reply, turn, value, f"not {operation} {limit:g}", holds=holds)
 

@@ -28,9 +28,11 @@ from evalkit.reading.patterns import (
 )
 from evalkit.reading.sentences import Range, sentences
 from evalkit.records import Finding, Span, TrialVerdict
+from evalkit.wording import plural
 from evalkit.yamlsource import Count, Flag, Text, ValuePath, refusal
 
 _PHRASE = re.compile(r"[\w\s%.'’-]*")
+"""A preferred wording that is no regular expression; a full stop in one is meant as it stands."""
 
 
 class Existence(Excepting):
@@ -173,6 +175,7 @@ class Occurrence(ScopedRule):
         wrong: list[Range] = []
         counts: list[int] = []
         broken = False
+        # Told are the counts of the parts that break the rule; of a reply that keeps it, the last part's.
         for block in self.blocks(reply):
             found = [at for at in find_all(self.token, block.text, ignore_case=self.ignorecase) if at[0] < at[1]]
             if (self.min is not None and len(found) < self.min) or (self.max is not None and len(found) > self.max):
@@ -181,7 +184,7 @@ class Occurrence(ScopedRule):
                 wrong += [block.shifted(at) for at in found]
             elif not broken:
                 counts = [len(found)]
-        observed = joined(f"{count} times" for count in counts) or "0 times"
+        observed = joined(plural(count, "time") for count in counts) or "0 times"
         if not broken:
             return Finding(TrialVerdict.PASSED, observed, expected, turn=turn)
         note = joined((self.said(str(count)) for count in counts), "\n")
@@ -226,6 +229,7 @@ class Repetition(Excepting):
             if same and before and repeats > self.max:
                 both = (before[0], at[1])
                 inner = text[slice(*both)]
+                # A sentence may begin with the word that ended the one before it.
                 if "\n" not in inner and len(sentences(inner)) <= 1 and not self.is_excepted(text, both):
                     yield both
                     repeats = 0
@@ -300,6 +304,7 @@ class Conditional(ConversationRule, Excepting):
         yield from super().patterns()
 
     def judge_replies(self, replies: Sequence[tuple[int, str]]) -> Finding:
+        # Without a group there is no name to remember: `second` must then stand where `first` does.
         captures = uncaptured(self.second) != self.second
         known: set[str] = set()
         spans: list[Span] = []
@@ -318,5 +323,5 @@ class Conditional(ConversationRule, Excepting):
         expected = "introduced before it is used"
         if not spans:
             return Finding(TrialVerdict.PASSED, "kept", expected)
-        note = joined((self.said(text) for text in texts), "\n")
+        note = "\n".join(self.said(text) for text in dict.fromkeys(texts))
         return Finding(TrialVerdict.FAILED, quoted_all(texts), expected, tuple(spans), spans[0].turn, note)

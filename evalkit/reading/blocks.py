@@ -38,6 +38,14 @@ class Block:
         """Return a range of this text as one of the reply."""
         return found[0] + self.start, found[1] + self.start
 
+    def part(self, found: Range) -> Block:
+        """Return a range of this text as a block of its own."""
+        return Block(self.start + found[0], self.text[slice(*found)], self.kind)
+
+    def is_a(self, kind: str) -> bool:
+        """Return whether it is of a kind, or of one that is a detail of it: `heading.h2` is a heading."""
+        return self.kind == kind or self.kind.startswith(f"{kind}.")
+
 
 @lru_cache(maxsize=256)
 def scoped(reply: str, scope: str | tuple[str, ...]) -> tuple[Block, ...]:
@@ -63,22 +71,12 @@ def _one_scope(reply: str, scope: str) -> Sequence[Block]:
     parts = [part.strip() for part in scope.split("&")]
     blocks = prose(reply)
     if "sentence" in parts:
-        blocks = tuple(_sentences(blocks))
+        blocks = tuple([block.part(found) for block in blocks for found in sentences(block.text)])
     for part in parts:
         wanted = part.removeprefix("~")
         if wanted not in ("text", "sentence"):
-            blocks = tuple(block for block in blocks if _is(block, wanted) != part.startswith("~"))
+            blocks = tuple([block for block in blocks if block.is_a(wanted) != part.startswith("~")])
     return blocks
-
-
-def _is(block: Block, kind: str) -> bool:
-    return block.kind == kind or block.kind.startswith(f"{kind}.")
-
-
-def _sentences(blocks: Sequence[Block]) -> Iterator[Block]:
-    for block in blocks:
-        for start, end in sentences(block.text):
-            yield Block(block.start + start, block.text[start:end], block.kind)
 
 
 @lru_cache(maxsize=256)
@@ -107,7 +105,7 @@ def _line_blocks(line: str, start: int, following: str) -> Iterator[Block]:
             for cell in re.finditer(r"[^|]+", line):
                 if cell.group().strip():
                     yield _block(start + cell.start(), cell.group(), kind)
-    elif line.lstrip()[:1].isalpha():
+    elif line.lstrip()[:1].isalpha():  # most lines: neither of the patterns below can match
         yield _block(start, line, "paragraph")
     else:
         kind, found = "list", _LIST.match(line)

@@ -20,6 +20,8 @@ MATCH_SECONDS = 0.5
 
 _INTERCHANGEABLE = ("'’‘ʼ", '"“”„', "-‐‑–")
 _CLASS_OF = {char: f"[{chars}]" for chars in _INTERCHANGEABLE for char in chars}
+# Of a pattern as text: flags at its start, groups that capture (what is escaped or in a class is no group), and what
+# makes it more than a phrase.
 _FLAGS = re.compile(r"\(\?([a-zA-Z]+)\)")
 _GROUP = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\((?!\?)", re.DOTALL)
 _META = frozenset("\\^$.|?*+()[]{}")

@@ -18,6 +18,7 @@ from evalkit.reading.blocks import prose
 from evalkit.reading.sentences import sentences
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+# A syllable is a run of vowels; endings that are written and not spoken (`make`, `asked`) have none.
 _VOWELS = re.compile(r"[aeiouyáéíóúäöüàèìòùâêîôû]+")
 _SILENT = re.compile(r"(?:[^laeiouy]e|[^td]ed|[^sxzcg]es)$")
 _HEADINGS = re.compile(r"heading\.(h[1-6])")

@@ -109,6 +109,7 @@ def _ends_sentence(line: str, start: int, stop: re.Match[str]) -> bool:
     if first.islower():
         return False
     before = line[max(start, stop.start() - _NEAR) : stop.start()].rsplit(None, 1)
+    # An ellipsis before a capital ends a sentence; one full stop does unless a short form stands before it.
     if not before or not marks.startswith(".") or marks.startswith(".."):
         return True
     return not _is_abbreviation(before[-1].lstrip(_OPENING), next_is_digit=first.isdigit())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.graders.matching import ExpectedCall, aligned, matches_value, unmet_entry
+from evalkit.graders.matching import CHOICE_KEYS, ExpectedCall, aligned, matches_value, unmet_entry
 from evalkit.records import ToolCall, Transcript, TrialVerdict, Turn
 from tests.graders.build import broken_off, call, called, finding, request, verdict
 
@@ -16,11 +16,12 @@ PASSED, FAILED, NOT_MEASURED = TrialVerdict.PASSED, TrialVerdict.FAILED, TrialVe
 
 names = st.sampled_from(["look", "book"])
 plain_text = st.text(max_size=5).filter(lambda text: not text.startswith("/"))
+keys = plain_text.filter(lambda text: text not in CHOICE_KEYS)
 scalars = st.none() | st.booleans() | st.integers(-2, 2) | st.floats(-2, 2) | plain_text
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(plain_text, inner, max_size=3), max_leaves=8
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=8
 )
-arguments = st.dictionaries(plain_text, values, max_size=3)
+arguments = st.dictionaries(keys, values, max_size=3)
 small_calls = st.builds(call, names, st.fixed_dictionaries({"n": st.integers(0, 1)}))
 
 
