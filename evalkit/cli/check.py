@@ -10,7 +10,7 @@ import click
 from evalkit.wording import plural
 
 if TYPE_CHECKING:
-    from evalkit.suites.check import Checked
+    from evalkit.suites.check import CheckResult
 
 
 @click.command(
@@ -45,7 +45,7 @@ def check(ctx: click.Context, paths: tuple[Path, ...], form: Literal["text", "gi
     ctx.exit(ExitCode.WRONG_INPUT if checked.errors else ExitCode.PASSED)
 
 
-def summary(checked: Checked) -> str:
+def summary(checked: CheckResult) -> str:
     """Return the last line: what was checked and what was found."""
     what = ", ".join(
         part

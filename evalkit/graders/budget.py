@@ -13,7 +13,7 @@ from pydantic import Field
 
 from evalkit.graders.findings import limit_finding, not_measured
 from evalkit.graders.grader import Grader
-from evalkit.graders.replies import Judged, complete_turns
+from evalkit.graders.replies import JudgedTurns, complete_turns
 from evalkit.records import Finding, Level, Request, Transcript
 from evalkit.yamlsource import Count, Flag, Number
 
@@ -24,7 +24,7 @@ class _Budget(Grader):
     form: ClassVar[str] = "${:.4f}"
     """How the value and its limit are shown."""
 
-    def at_most(self, value: float, judged: Judged, turn: int | None, worst: int | None = None) -> Finding:
+    def at_most(self, value: float, judged: JudgedTurns, turn: int | None, worst: int | None = None) -> Finding:
         """Return the finding for a value held against the limit; `worst` is the turn that it was found in."""
         limit = getattr(self, self.key())
         observed, expected = self.form.format(value), f"at most {self.form.format(limit)}"

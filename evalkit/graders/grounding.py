@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 
 from evalkit.graders.evidence import Evidence, day_today
 from evalkit.graders.grader import ReplyGrader
-from evalkit.graders.kept import once_per_transcript
+from evalkit.graders.replies import once_per_transcript
 from evalkit.graders.text import to_spans
 from evalkit.reading.facts import Fact, facts_in, names_in
 from evalkit.records import Finding, Transcript, TrialVerdict, Turn

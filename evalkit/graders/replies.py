@@ -1,22 +1,57 @@
-"""Which turns of a transcript a grader may judge, and why the others can't be. Knows records only."""
+"""Which turns of a transcript a grader may judge, and why the others can't be; worked out once for each transcript.
+
+What `once_per_transcript` keeps lives as long as the transcript. It must not hold the transcript itself (its turns are
+fine), or neither would ever be dropped.
+"""
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import TypeVar
 
-from evalkit.graders.kept import once_per_transcript
 from evalkit.records import Transcript, Turn
+
+Made = TypeVar("Made")
+
+
+def once_per_transcript(make: Callable[[Transcript], Made]) -> Callable[[Transcript], Made]:
+    """Decorate a pure function of a transcript so that it runs once for each.
+
+    Transcripts hold dicts and have no hash, so the same one is told by being the same object.
+    """
+    kept: dict[int, tuple[weakref.ref[Transcript], Made]] = {}
+
+    @wraps(make)
+    def once(transcript: Transcript) -> Made:
+        key = id(transcript)
+        found = kept.get(key)
+        if found is not None and found[0]() is transcript:
+            return found[1]
+        made = make(transcript)
+        kept[key] = (weakref.ref(transcript, lambda gone: _drop(kept, key, gone)), made)
+        return made
+
+    return once
+
+
+def _drop(kept: dict[int, tuple[weakref.ref[Transcript], Made]], key: int, gone: weakref.ref[Transcript]) -> None:
+    """Forget a transcript, unless its place in memory is another one's by now."""
+    if key in kept and kept[key][0] is gone:
+        del kept[key]
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedTurns:
     """The turns to judge; `missing` says why something that should be judged can't be, or is empty."""
 
     turns: tuple[Turn, ...]
     missing: str = ""
 
 
-def complete_turns(transcript: Transcript, turn: int | None) -> Judged:
+def complete_turns(transcript: Transcript, turn: int | None) -> JudgedTurns:
     """Return the complete turns an assertion speaks of: turn number `turn`, or all of them for None.
 
     A last user message that nobody answered (a recorded conversation often ends with "thanks, bye") is no turn to
@@ -26,7 +61,7 @@ def complete_turns(transcript: Transcript, turn: int | None) -> Judged:
 
 
 @once_per_transcript
-def _all_turns(transcript: Transcript) -> Judged:
+def _all_turns(transcript: Transcript) -> JudgedTurns:
     turns, missing = [], ""
     for position, candidate in enumerate(transcript.turns, start=1):
         is_closing_message = not candidate.requests and position == len(transcript.turns)
@@ -38,10 +73,10 @@ def _all_turns(transcript: Transcript) -> Judged:
             turns.append(candidate)
     if not turns and not missing:
         missing = "the conversation has no reply"
-    return Judged(tuple(turns), missing)
+    return JudgedTurns(tuple(turns), missing)
 
 
-def replied_turns(transcript: Transcript, turn: int | None) -> Judged:
+def replied_turns(transcript: Transcript, turn: int | None) -> JudgedTurns:
     """Return the complete turns whose reply can be read, as `complete_turns` does.
 
     A turn that ends with a tool's result and without a word (a recording that stops at a hand-over) has no reply yet:
@@ -53,27 +88,27 @@ def replied_turns(transcript: Transcript, turn: int | None) -> Judged:
 
 
 @once_per_transcript
-def _all_replied(transcript: Transcript) -> Judged:
+def _all_replied(transcript: Transcript) -> JudgedTurns:
     return _replied(_all_turns(transcript))
 
 
-def _replied(judged: Judged) -> Judged:
+def _replied(judged: JudgedTurns) -> JudgedTurns:
     """Leave out turns that stop at a tool's result."""
     kept = tuple(candidate for candidate in judged.turns if not _stops_at_a_tool(candidate))
     if kept or judged.missing:
-        return Judged(kept, judged.missing)
-    return Judged((), f"turn {judged.turns[-1].n} ends with a tool result, before a reply")
+        return JudgedTurns(kept, judged.missing)
+    return JudgedTurns((), f"turn {judged.turns[-1].n} ends with a tool result, before a reply")
 
 
-def _one_turn(transcript: Transcript, turn: int) -> Judged:
+def _one_turn(transcript: Transcript, turn: int) -> JudgedTurns:
     found = next((candidate for candidate in transcript.turns if candidate.n == turn), None)
     if found is None:
-        return Judged((), f"turn {turn} was never reached")
+        return JudgedTurns((), f"turn {turn} was never reached")
     if found.failure:
-        return Judged((), f"turn {turn} is incomplete: {found.failure.kind}")
+        return JudgedTurns((), f"turn {turn} is incomplete: {found.failure.kind}")
     if not found.requests:
-        return Judged((), f"turn {turn} has no reply")
-    return Judged((found,))
+        return JudgedTurns((), f"turn {turn} has no reply")
+    return JudgedTurns((found,))
 
 
 def _stops_at_a_tool(turn: Turn) -> bool:

@@ -21,7 +21,7 @@ from evalkit.repl.tools import BROKEN
 from evalkit.store import find_run
 from evalkit.suites import Suite, load_suite
 from evalkit.suites.fixture_tools import NO_FIXTURE, FixtureTools, outcome_of
-from evalkit.suites.writing import Appended, NewCase, NewFixture, NewTurn, append_cases, case_id_of, new_suite_text
+from evalkit.suites.writing import Addition, NewCase, NewFixture, NewTurn, append_cases, case_id_of, new_suite_text
 
 NOT_A_RESULT = frozenset({"invalid input", NO_FIXTURE})
 
@@ -54,7 +54,7 @@ class AddOptions:
     failing: bool = False
 
 
-def add_cases(options: AddOptions) -> Appended:
+def add_cases(options: AddOptions) -> Addition:
     """Add recorded conversations to a suite as cases and return what was added.
 
     Raises UsageError, FileProblems, and NothingSelected when no trial of a run failed.
@@ -102,7 +102,7 @@ def _setting_for(options: AddOptions, ref: str | None) -> Setting:
     return load_setting(name.partition("@")[0], options.root, given=options.inputs)
 
 
-def save_cases(setting: Setting, drafts: Sequence[CaseDraft], suite_name: str) -> Appended:
+def save_cases(setting: Setting, drafts: Sequence[CaseDraft], suite_name: str) -> Addition:
     """Add conversations to a suite as cases; a suite that is not there is begun. UsageError, FileProblems."""
     if not drafts or not all(draft.turns for draft in drafts):
         raise UsageError("nothing was said yet; there is no conversation to keep.")

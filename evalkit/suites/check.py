@@ -21,7 +21,7 @@ PROMPTS = "prompts"
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What was checked, and every problem in order of place."""
 
     suites: int
@@ -50,7 +50,7 @@ class _Targets:
     prompts: list[str] = field(default_factory=list)
 
 
-def check_project(root: Path, paths: Sequence[Path] = ()) -> Checked:
+def check_project(root: Path, paths: Sequence[Path] = ()) -> CheckResult:
     """Check suites, voice files and prompts: those named (a folder means all in it), or all of the project.
 
     Raises UsageError for a path that is none of them.
@@ -112,7 +112,7 @@ class _Checker:
         self._problems: list[Problem] = []
         self._prompts: dict[str, PromptSource] = {}
 
-    def run(self) -> Checked:
+    def run(self) -> CheckResult:
         """Check everything."""
         suites = self._read_suites(self._targets.suites)
         for suite in suites:
@@ -124,7 +124,7 @@ class _Checker:
         for ref in dict.fromkeys(self._targets.prompts):
             self._check_prompt(ref, inputs.get(ref.partition("@")[0], {}))
         self._check_current()
-        return Checked(
+        return CheckResult(
             suites=len(self._targets.suites),
             cases=sum(len(suite.cases) for suite in suites),
             voices=len(self._targets.voices),

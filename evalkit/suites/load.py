@@ -1,7 +1,8 @@
 """Suite files to suites: read, checked as far as the files alone allow, compiled.
 
-Every problem of every file is found before anything is raised. Must not render prompts (`check.py` compares a suite
-with its prompt) and must not run anything.
+Every problem of every file is found before anything is raised. A judge is advice until people's labels show that it can
+be trusted, criterion by criterion: that is checked here too. Must not render prompts (`check.py` compares a suite with
+its prompt) and must not run anything.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalkit.errors import FileProblems
-from evalkit.graders.judge import JudgeRule
+from evalkit.graders.judge import Criterion
+from evalkit.graders.judge_question import WORDING
+from evalkit.labels import AGREEMENT_FLOOR, LABELS_FLOOR, labels_file, measure_agreement, read_labels
 from evalkit.records import Place, Problem
 from evalkit.suites.cases import CaseContext, compile_case
 from evalkit.suites.fixtures import compile_fixtures
-from evalkit.suites.format import CaseFile, GateFile, SuiteFile
-from evalkit.suites.judge import check_enforced, criteria_of, judge_settings
+from evalkit.suites.format import CaseFile, GateFile, JudgeFile, SuiteFile
 from evalkit.suites.requirements import Compiler
 from evalkit.suites.values import Case, Gate, JudgeSettings, Suite
-from evalkit.suites.voice import FileRule, Voice, load_voice
+from evalkit.suites.voice import Voice, load_voice
 from evalkit.yamlsource import Source, check_schema, load_yaml, parse_yaml, raise_problems, read_below, seconds_of
 
 FOLDER = "suites"
@@ -168,7 +170,7 @@ class _Loader:
             message = f"min_pass {head.min_pass} is more than trials {head.trials}; no case could pass."
             compiler.problem(("min_pass",), message)
         if voice is not None:
-            voice = replace(voice, rules=tuple(_put_to_judge(rule, compiler.judge) for rule in voice.rules))
+            voice = voice.put_to(compiler.judge)
         context = CaseContext(compiler, head, compile_fixtures(compiler, head.tools, ("tools",)), (), voice)
         context = replace(context, expect=context.expected(head.expect, ("expect",)))
         first: dict[str, int] = {}
@@ -212,13 +214,6 @@ class _Loader:
         first.setdefault(case_id, index)
 
 
-def _put_to_judge(rule: FileRule, judge: JudgeSettings) -> FileRule:
-    """Return a rule with who answers it, if it is a judge's to answer."""
-    if not isinstance(rule.grader, JudgeRule):
-        return rule
-    return replace(rule, grader=rule.grader.put_to(judge.model, judge.votes, enforced=judge.enforce))
-
-
 def _gate(gate: GateFile | None) -> Gate:
     if gate is None:
         return Gate()
@@ -235,3 +230,38 @@ def _gate(gate: GateFile | None) -> Gate:
         gate.resolve,
         gate.max_trials,
     )
+
+
+def judge_settings(file: JudgeFile | None) -> JudgeSettings:
+    """Return a suite's judge, with what is left out filled in."""
+    file = file or JudgeFile.model_validate({})
+    return JudgeSettings(file.model, file.votes, file.enforce, WORDING)
+
+
+def criteria_of(cases: Iterable[Case]) -> tuple[str, ...]:
+    """Return every statement that a judge answers in these cases, once, in order."""
+    graders = (one.grader for case in cases for one in case.requirements)
+    return tuple(dict.fromkeys(one.criterion for one in graders if isinstance(one, Criterion)))
+
+
+def check_enforced(source: Source, root: Path, settings: JudgeSettings, cases: Iterable[Case]) -> list[Problem]:
+    """Return a problem for each criterion that is enforced although labels don't show that its judge can be trusted."""
+    if not settings.enforce:
+        return []
+    path = ("judge", "enforce")
+    try:
+        labels = read_labels(root, labels_file(source.file))
+    except FileProblems as error:
+        return list(error.problems)
+    problems = []
+    for criterion in criteria_of(cases):
+        found = measure_agreement(labels, criterion, settings.model, settings.wording)
+        if not found.trusted:
+            rate = "" if found.agreement is None else f" and agreement {found.agreement:.2f}"
+            message = (
+                f"{settings.model!r} has {found.labels} labels{rate} on {criterion!r}; enforcing a judge needs "
+                f"{LABELS_FLOOR} labels and agreement {AGREEMENT_FLOOR:.2f} for this model and this wording. "
+                "Label its answers with evalkit label, or leave `enforce` out."
+            )
+            problems.append(source.problem(path, message))
+    return problems

@@ -7,7 +7,7 @@ Vale's and our own for chats. Knows where each rule stands and where it is switc
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from importlib.resources import files
 from operator import or_
@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from evalkit.graders import Requirement
+from evalkit.graders.judge import JudgeRule
 from evalkit.graders.registry import graders_of
 from evalkit.graders.rule import VoiceRule
 from evalkit.records import JsonObject, Place, Problem, TrialVerdict
-from evalkit.suites.values import Suite
+from evalkit.suites.values import JudgeSettings, Suite
 from evalkit.yamlsource import (
     FileModel,
     Source,
@@ -148,6 +149,16 @@ class Voice:
     def ids(self) -> tuple[str, ...]:
         """The ids of all rules."""
         return tuple(rule.id for rule in self.rules)
+
+    def put_to(self, judge: JudgeSettings) -> Voice:
+        """Return the rules with who answers those that a judge does."""
+        rules = (
+            replace(rule, grader=rule.grader.put_to(judge.model, judge.votes, enforced=judge.enforce))
+            if isinstance(rule.grader, JudgeRule)
+            else rule
+            for rule in self.rules
+        )
+        return replace(self, rules=tuple(rules))
 
     def described(self) -> Mapping[str, JsonObject]:
         """Return what reports say of each rule."""

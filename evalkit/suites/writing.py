@@ -31,7 +31,7 @@ STEP = 2
 
 
 @dataclass(frozen=True)
-class Appended:
+class Addition:
     """What was added: the file's name, its lines from `first` to `last`, and their text."""
 
     file: str
@@ -43,7 +43,7 @@ class Appended:
         return f"{self.file}:{self.first}-{self.last} added"
 
 
-def append_cases(path: Path, root: Path, make: Callable[[Suite | None], Sequence[NewCase]], new_suite: str) -> Appended:
+def append_cases(path: Path, root: Path, make: Callable[[Suite | None], Sequence[NewCase]], new_suite: str) -> Addition:
     """Add cases to a suite file and return what was added.
 
     `make` gets the suite as it is (None for a file that is not there, which begins with the text `new_suite`) and gives
@@ -72,7 +72,7 @@ def append_cases(path: Path, root: Path, make: Callable[[Suite | None], Sequence
     whole = before + gap + added + after
     _write(path, root, whole, bom=bom, known=suite)
     first = len(re.findall(r"\r\n|\r|\n", before + gap)) + (2 if suite else 1)
-    return Appended(file, first, first + len(lines) - (2 if suite else 1), "\n".join(lines).strip("\n"))
+    return Addition(file, first, first + len(lines) - (2 if suite else 1), "\n".join(lines).strip("\n"))
 
 
 def new_suite_text(prompt_ref: str, inputs: Sequence[tuple[str, str]], voice: str) -> str:

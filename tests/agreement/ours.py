@@ -12,7 +12,7 @@ from evalkit.importing.chat_format import parse_conversation
 from evalkit.importing.sessions import to_transcript
 from evalkit.records import PromptVersion, Transcript, TrialVerdict
 from evalkit.suites.format import Expect
-from evalkit.suites.judge import judge_settings
+from evalkit.suites.load import judge_settings
 from evalkit.suites.requirements import Compiler
 from evalkit.yamlsource import SourceText, check_schema, parse_yaml
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from evalkit.graders.kept import once_per_transcript
+from evalkit.graders.replies import once_per_transcript
 from evalkit.records import Transcript
 from tests.graders.build import said
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evalkit.graders.matching import without_choices
 from evalkit.suites.format import Expect
-from evalkit.suites.judge import judge_settings
+from evalkit.suites.load import judge_settings
 from evalkit.suites.requirements import Compiler
 from evalkit.yamlsource import SourceText, check_schema, parse_yaml
 
