@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from evalkit.graders.findings import AnyLimits, Limits, as_limits
 from evalkit.graders.grader import Fault
 from evalkit.graders.text import AnyWanted, TextGrader, to_spans
-from evalkit.reading.sentences import Range, count_words, words
-from evalkit.reading.units import UNITS, is_blank, letters, numbered_headings, parts_between, sections
+from evalkit.reading.sentences import Range, count_words, running_sentences, words
+from evalkit.reading.units import UNITS, is_blank, letters, numbered_headings, paragraphs, parts_between, sections
 from evalkit.records import Finding, Span, TrialVerdict
 from evalkit.yamlsource import Count, FileModel, Flag, Text, ValuePath, refusal
 
@@ -39,6 +39,29 @@ class MaxWords(TextGrader):
         found = words(reply)
         beyond = Span(turn, found[self.max_words][0], found[-1][1])
         return Finding(TrialVerdict.FAILED, f"{len(found)} words", expected, (beyond,), turn)
+
+
+class MaxSentencesPerParagraph(TextGrader):
+    """Limit the sentences of each paragraph; a paragraph with more is marked. Paragraphs stand between empty lines.
+
+    Why: on a phone a long paragraph is a wall. Example: `max_sentences_per_paragraph: 3`. Instead of a limit on the
+    whole reply, use `count: {sentences: ...}`.
+    """
+
+    kind = "max_sentences_per_paragraph"
+    max_sentences_per_paragraph: Count = Field(ge=1, description="No paragraph has more sentences.", examples=[3])
+
+    def label(self) -> str:
+        return f"max_sentences_per_paragraph {self.max_sentences_per_paragraph}"
+
+    def judge_reply(self, reply: str, turn: int) -> Finding:
+        limit = self.max_sentences_per_paragraph
+        counted = [(part, len(running_sentences(reply[slice(*part)]))) for part in paragraphs(reply)]
+        longest = max(number for _, number in counted)
+        too_long = tuple(part for part, number in counted if number > limit)
+        observed, expected = f"a paragraph of {longest} sentences", f"at most {limit} a paragraph"
+        verdict = TrialVerdict.FAILED if too_long else TrialVerdict.PASSED
+        return Finding(verdict, observed, expected, to_spans(too_long, turn), turn)
 
 
 class LetterCount(Limits):

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from evalkit.errors import EvalkitError
 from evalkit.graders import budget, cache, outcome, sequence, tools
-from evalkit.graders.counts import CountUnits, MaxWords
+from evalkit.graders.counts import CountUnits, MaxSentencesPerParagraph, MaxWords
 from evalkit.graders.form import Format, Language, LetterCase, Paragraph, Postscript
 from evalkit.graders.grader import Grader, Requirement
 from evalkit.graders.grounding import Grounded
@@ -34,6 +34,7 @@ GRADERS: tuple[type[Grader], ...] = (
     StartsWith,
     EndsWith,
     MaxWords,
+    MaxSentencesPerParagraph,
     CountUnits,
     Format,
     LetterCase,

@@ -58,6 +58,16 @@ def test_a_count_names_its_limits_and_marks_what_is_too_much() -> None:
     assert [("- a\n- b")[span.start : span.end] for span in found.spans] == ["- b"]
 
 
+def test_a_paragraph_has_few_sentences() -> None:
+    """The limit is of each paragraph by itself; the one that is too long is marked."""
+    reply = "One. Two.\n\nOne. Two. Three."
+    asked = assertion("max_sentences_per_paragraph", {"max_sentences_per_paragraph": 2})
+    found = grade_text(asked, reply)
+    assert (found.verdict, found.observed) == (FAILED, "a paragraph of 3 sentences")
+    assert [reply[span.start : span.end] for span in found.spans] == ["One. Two. Three."]
+    assert grade_text(asked, "One. Two.\n\nOne. Two.").verdict is PASSED
+
+
 @pytest.mark.parametrize(
     ("reply", "distinct", "expected"),
     [("a***b", True, PASSED), ("a***a", True, FAILED), ("a***a", False, PASSED), ("***a***b***", True, PASSED)],

@@ -18,6 +18,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "says_any": {"says_any": ["ord", "/l.?te/"]},
     "never_says": {"never_says": ["/sorr(y|ies)/"]},
     "max_words": {"max_words": 4},
+    "max_sentences_per_paragraph": {"max_sentences_per_paragraph": 1},
     "tools.none": {},
     "tools.calls": {"calls": [{"look": {"n": 1}}, "book"]},
     "tools.never": {"never": ["book"]},
