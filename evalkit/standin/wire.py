@@ -67,7 +67,7 @@ class Line:
             return
         started = False
         for number, step in enumerate(steps):
-            if self._transport.is_closing():
+            if self._transport.is_closing():  # uvicorn drops what is sent after that in silence
                 await self._close()
                 return
             if isinstance(step, Send) and not started:

@@ -72,6 +72,8 @@ class _Builder:
 
 def read_prompt(request: JsonObject, model: Model, scope: str = "") -> Prompt:
     """Lay a valid request out as cache positions; `scope` keeps workspaces apart."""
+    # A change of the format loses the whole prompt, so it belongs to the root. Other settings are mixed in where
+    # the API renders them: a change of one loses only what comes after.
     config = request.get("output_config") or {}
     root = orjson.dumps([scope, model.id, config.get("format")])
     builder = _Builder(model, blake2b(root, digest_size=16).digest())
@@ -115,7 +117,7 @@ def _add_messages(builder: _Builder, messages: Sequence[JsonObject]) -> None:
         if role != last_role:
             builder.tokens += MESSAGE_OVERHEAD_TOKENS
             last_kind = ""
-        prefix = b"" if role == last_role else role.encode()
+        prefix = b"" if role == last_role else role.encode()  # messages of one role are one turn to the model
         for block in as_blocks(message["content"]):
             kind = block["type"]
             if index < forgotten and kind in {"thinking", "redacted_thinking"}:

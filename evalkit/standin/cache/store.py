@@ -66,6 +66,7 @@ class PromptCache:
             return CacheUse(prompt.total_tokens, started_at=now)
         with self._lock:
             hit = self._longest_hit(prompt.positions, markers, now)
+            # reading keeps alive what was read, and what earlier markers of the same prompt left on the way there
             self._refresh(prompt.positions, [*(m for m in markers if m <= hit), hit], now)
         return _split(prompt, markers, hit, now)
 
@@ -82,6 +83,7 @@ class PromptCache:
         for marker in reversed(markers):
             oldest_step = positions[marker].step - LOOK_BACK_STEPS
             for index in range(marker, -1, -1):
+                # runs of calls and of results are one step: a turn with thirty tools does not use the look-back up
                 if positions[index].step <= oldest_step:
                     break
                 entry = self._entries.get(positions[index].digest)

@@ -101,6 +101,7 @@ def block_of(reply: Reply, due: DueCompaction) -> JsonObject | None:
 def behind_block(request: JsonObject, block: JsonObject) -> JsonObject:
     """Return what the model sees once the block is there: the block, and the turn that is open."""
     messages: Sequence[JsonObject] = request["messages"]
+    # The model still needs the user's open question and the tool results that answer it; all before is in the block.
     start = next((i for i in range(len(messages) - 1, -1, -1) if _begins_turn(messages[i])), len(messages))
     return {**request, "messages": [{"role": "assistant", "content": [block]}, *messages[start:]]}
 

@@ -89,6 +89,7 @@ def apply_edits(request: JsonObject, model: Model, workspace: str = "") -> Edite
             continue
         shortened = read_prompt(shorter, model, workspace)
         cleared = prompt.total_tokens - shortened.total_tokens
+        # Clearing breaks the cached prefix: `clear_at_least` is how a client says what that has to be worth.
         if cleared < max(1, (edit.get("clear_at_least") or {}).get("value", 0)):
             continue
         applied.append({"type": edit["type"], "cleared_input_tokens": cleared, **counted})

@@ -50,7 +50,7 @@ def merge_turns(messages: Sequence[JsonObject]) -> list[Turn]:
     turns: list[Turn] = []
     for index, message in enumerate(messages):
         role, content = message["role"], message["content"]
-        if role == "system":
+        if role == "system":  # stands between turns and splits none
             continue
         blocks = ({"type": "text", "text": content},) if isinstance(content, str) else tuple(content)
         places = tuple(f"messages.{index}.content.{position}" for position in range(len(blocks)))

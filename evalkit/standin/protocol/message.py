@@ -98,6 +98,7 @@ def _apply_limits(reply: Reply, call: Call) -> Cut:
     if reply.cut_input_after is not None:
         return cut_input(content, reply.cut_input_after)
     cut = stop_at_sequence(Cut(content, reply.stop_reason), call.request.get("stop_sequences") or ())
+    # The newer models accept more `max_tokens` than there is room for and stop at the window, with a reason of its own.
     room = call.model.context_tokens - call.prompt_tokens
     if limit <= room:
         return stop_at_limit(cut, limit, call.model)
@@ -197,7 +198,7 @@ def stop_at_sequence(cut: Cut, sequences: Sequence[str]) -> Cut:
 
 def stop_at_limit(cut: Cut, limit: int, model: Model) -> Cut:
     """End the content where `limit` output tokens are used up."""
-    left = limit - 1
+    left = limit - 1  # the end of the turn is billed as a token
     for index, block in enumerate(cut.content):
         cost = count_block(block, model)
         if cost <= left:

@@ -106,7 +106,7 @@ class RateLimiter:
         headers: list[tuple[bytes, bytes]] = []
         for name, bucket in shown:
             left = max(0, int(bucket.level(now)))
-            remaining = left if name == "requests" else round(left, -3)
+            remaining = left if name == "requests" else round(left, -3)  # the API rounds tokens to thousands
             prefix = b"anthropic-ratelimit-" + name.encode()
             headers.append((prefix + b"-limit", b"%d" % bucket.limit))
             headers.append((prefix + b"-remaining", b"%d" % remaining))

@@ -8,13 +8,14 @@ remembering anything (platform.claude.com, preserved thinking, read November 202
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
+from evalkit.standin.cache import as_blocks
 from evalkit.standin.errors import bad_request
 from evalkit.standin.models import Model
 from evalkit.standin.reply import JsonObject
@@ -53,6 +54,7 @@ def check_thinking_blocks(
         if isinstance(entry, str):
             continue
         maker, prefix, before = _read_signature(entry)
+        # The signature names the block before it, so that a block taken out of the middle is noticed like an edit.
         if maker != model.id:  # another model's thinking is dropped without a word
             drops.add((entry.message, entry.block))
             continue
@@ -84,11 +86,11 @@ def sign_thinking(request: JsonObject, model: Model) -> str:
 
 def _walk(request: JsonObject) -> Iterator[ThinkingBlock | str]:
     """Yield each thinking block, then the digest of the whole prompt without thinking, tool choice and markers."""
-    head = orjson.dumps([_plain(request.get("tools") or []), _plain(_blocks(request.get("system")))])
+    head = orjson.dumps([_plain(request.get("tools") or []), _plain(as_blocks(request.get("system")))])
     digest = blake2b(head, digest_size=12)
     role = ""
     for index, message in enumerate(request["messages"]):
-        for position, block in enumerate(_blocks(message["content"])):
+        for position, block in enumerate(as_blocks(message["content"])):
             if block["type"] in _THINKING:
                 signature = block.get("signature") or block.get("data") or ""
                 yield ThinkingBlock(
@@ -123,10 +125,6 @@ def _without(request: JsonObject, drops: set[tuple[int, int]]) -> JsonObject:
 
 def _short(signature: str) -> str:
     return blake2b(signature.encode(), digest_size=6).hexdigest() if signature else ""
-
-
-def _blocks(content: Any) -> Sequence[JsonObject]:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content or []
 
 
 def _plain(value: Any) -> Any:

@@ -48,6 +48,7 @@ def check_tools(tools: Sequence[Any]) -> None:
         _check_encoded(encoded)
 
 
+# A run sends the same tools with every request, and strict schemas take longer to check than all the rest.
 @lru_cache(maxsize=64)
 def _check_encoded(encoded: bytes) -> None:
     _check_all(orjson.loads(encoded))
