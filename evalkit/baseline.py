@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,90 +21,25 @@ from evalkit.analysis import ArmTrials
 from evalkit.errors import UsageError
 from evalkit.records import (
     Arm,
+    Baseline,
+    BaselineCase,
     BaselineRecord,
     CaseRecord,
-    Counts,
+    Conditions,
     JsonObject,
+    Origin,
     PromptVersion,
     Source,
-    StoredCase,
     SuiteRecord,
 )
+from evalkit.records.baseline import BASELINE_VERSION
 from evalkit.stats import mean
 
-BASELINE_VERSION = 1
 LEAST_ROUNDS = 5
 """Fewer stored rounds can't show much: 3 of 3 against 0 of 3 is chance in one of twenty."""
 FRESH_DAYS = 14
 """After this many days a live baseline is played again: models and judges behind an unchanged name drift."""
 _SHA = 16
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What trials were made under beside the prompt's text: other conditions, other trials.
-
-    `params_sha` and `judge_sha` are short hashes, `judge_sha` empty without a judge. `evalkit` is set for the stand-in
-    only, whose behaviour is part of evalkit.
-    """
-
-    source: str
-    model: str
-    params_sha: str
-    judge_sha: str = ""
-    evalkit: str = ""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the entry of a case comes from that was kept from an earlier baseline; `blessed` is its own day."""
-
-    prompt_ref: str
-    prompt_sha: str
-    source: str
-    blessed: str
-    commit: str = ""
-
-
-@dataclass(frozen=True)
-class BlessedCase:
-    """One case of a baseline: its short hash, its trials, and what one of them cost and said on average.
-
-    `broken` counts, by rule, the trials in which it broke. `origin` is set where the entry is older than its baseline.
-    """
-
-    sha: str
-    passed: int
-    trials: int
-    errors: int = 0
-    cost_usd: float | None = None
-    output_tokens: float | None = None
-    broken: Mapping[str, int] = field(default_factory=dict)
-    origin: Origin | None = None
-
-    @property
-    def stored(self) -> StoredCase:
-        """The case as a run's record holds it."""
-        counts = Counts(self.passed, self.trials - self.passed, self.errors)
-        prompt_sha = self.origin.prompt_sha if self.origin else ""
-        return StoredCase(counts, self.cost_usd, self.output_tokens, dict(self.broken), prompt_sha)
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """The baseline of one suite. `blessed` is a day, `rounds` the fewest trials of a case, `rules` broken ones."""
-
-    suite: str
-    blessed: str
-    prompt_ref: str
-    prompt_sha: str
-    conditions: Conditions
-    rounds: int
-    commit: str = ""
-    cost_usd: float | None = None
-    rules: Mapping[str, int] = field(default_factory=dict)
-    cases: Mapping[str, BlessedCase] = field(default_factory=dict)
-    baseline_version: int = BASELINE_VERSION
 
 
 def baseline_name(suite_path: str) -> str:
@@ -120,11 +55,12 @@ def replies_name(suite_path: str) -> str:
 def conditions_of(prompt: PromptVersion, source: Source, judge: JsonObject, evalkit: str) -> Conditions:
     """Return the conditions of trials with this prompt version from this source."""
     return Conditions(
-        source.name,
+        source.kind,
         prompt.model,
         short_sha({"params": dict(prompt.params), "memory": dict(prompt.memory)}),
         short_sha(dict(judge)) if judge else "",
         evalkit if source.kind == "stand-in" else "",
+        "" if source.kind == "stand-in" else source.detail,
     )
 
 
@@ -184,7 +120,7 @@ def render_baseline(baseline: Baseline) -> str:
     return "{\n" + "\n".join(lines) + '\n "cases": {\n' + body + "\n }\n}\n"
 
 
-def _case_json(case: BlessedCase) -> dict[str, Any]:
+def _case_json(case: BaselineCase) -> dict[str, Any]:
     told = {"sha": case.sha, "passed": case.passed, "trials": case.trials}
     known = {
         "errors": case.errors or None,
@@ -211,7 +147,7 @@ def make_baseline(
         key = (case.suite, case.case_id)
         of_case = (Arm.CANDIDATE, key)
         outcomes, usage = arms.outcomes(*of_case), arms.usage.get(of_case)
-        blessed[case.case_id] = BlessedCase(
+        blessed[case.case_id] = BaselineCase(
             case.sha[:_SHA],
             passed=outcomes.count(True),
             trials=outcomes.count(True) + outcomes.count(False),
@@ -245,7 +181,7 @@ def why_not_kept(old: Baseline, new: Baseline, case_id: str) -> str:
 
 def keep_entries(new: Baseline, old: Baseline, kept: Collection[str]) -> Baseline:
     """Return the new baseline with the old entries of some cases, each with its own prompt, source and day."""
-    origin = Origin(old.prompt_ref, old.prompt_sha, old.conditions.source, old.blessed, old.commit)
+    origin = Origin(old.prompt_ref, old.prompt_sha, old.conditions.source_name, old.blessed, old.commit)
     entries = {key: replace(old.cases[key], origin=old.cases[key].origin or origin) for key in kept}
     cases = {**new.cases, **entries}
     rules = Counter[str]()
@@ -268,7 +204,7 @@ def match_baseline(
         key: case
         for key, case in baseline.cases.items()
         if known.get(key) == case.sha and case.trials
-        if case.origin is None or case.origin.source == baseline.conditions.source
+        if case.origin is None or case.origin.source == baseline.conditions.source_name
     }
     record = BaselineRecord(
         suite=baseline.suite,
@@ -277,13 +213,14 @@ def match_baseline(
         prompt_ref=baseline.prompt_ref,
         prompt_sha=baseline.prompt_sha,
         blessed=baseline.blessed,
-        cases=_stored_cases(baseline, same),
+        cases=dict(sorted(same.items())),
         new=tuple(sorted(key for key in known if key not in baseline.cases)),
         changed=tuple(sorted(key for key in known if key in baseline.cases and key not in same)),
         vanished=tuple(sorted(key for key in baseline.cases if key not in known)),
         rules=dict(baseline.rules),
         commit=baseline.commit,
         conditions={key: value for key, value in vars(baseline.conditions).items() if value},
+        broken_by_case=any(case.broken for case in baseline.cases.values()) or not baseline.rules,
     )
     foreign = _foreign(baseline.conditions, now, name)
     if foreign or not same:
@@ -293,18 +230,11 @@ def match_baseline(
     return replace(record, use="fresh", note=old) if old else record
 
 
-def _stored_cases(baseline: Baseline, same: Mapping[str, BlessedCase]) -> dict[str, StoredCase]:
-    """Return cases as records hold them; which rules broke where is unknown in files that have the sum only."""
-    told = any(case.broken for case in baseline.cases.values()) or not baseline.rules
-    stored = {key: case.stored for key, case in sorted(same.items())}
-    return stored if told else {key: replace(case, broken=None) for key, case in stored.items()}
-
-
 def _foreign(then: Conditions, now: Conditions, name: str) -> str:
-    if then.source != now.source:
-        via = "live" if now.source.startswith("live") else "stand-in"
+    if then.source_name != now.source_name:
+        via = "live" if now.source == "live" else "stand-in"
         return (
-            f"{name} was taken from another source ({then.source}, not {now.source}); "
+            f"{name} was taken from another source ({then.source_name}, not {now.source_name}); "
             f"take one from this: evalkit run --via {via} && evalkit bless"
         )
     if then.judge_sha != now.judge_sha:

@@ -188,4 +188,4 @@ def _is_blessed(root: Path, suite: str, via: str) -> bool:
 
     name = baseline_name(suite)
     found = load_baseline(root / name, name) if (root / name).is_file() else None
-    return found is not None and found.conditions.source.partition(",")[0] == via
+    return found is not None and found.conditions.source == via

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 MINUS = "\N{MINUS SIGN}"
+METRIC_WORDS = {"cost_usd": "cost", "output_tokens": "tokens written", "total_ms": "time"}
+"""What people call the metrics that a comparison has by their field."""
 
 
 def number(value: float) -> str:

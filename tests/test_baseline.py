@@ -9,32 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.baseline import (
-    Baseline,
-    BlessedCase,
-    Conditions,
-    baseline_name,
-    load_baseline,
-    match_baseline,
-    render_baseline,
-)
+from evalkit.baseline import baseline_name, load_baseline, match_baseline, render_baseline
 from evalkit.errors import UsageError
+from evalkit.records import Baseline, BaselineCase, Conditions
 from tests.made_up_run import SUITE, case
 
 CONDITIONS = Conditions("live", "claude-sonnet-5-5", "ab" * 8)
 TODAY = date(2026, 11, 22)
-COUNTS = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda c: BlessedCase("c" * 16, c[0], c[0] + c[1]))
+COUNTS = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda c: BaselineCase("c" * 16, c[0], c[0] + c[1]))
 
 
 def baseline(**changes: object) -> Baseline:
     """A baseline of two cases."""
-    cases = {"a": BlessedCase("f" * 16, 5, 5), "b": BlessedCase("e" * 16, 4, 5, cost_usd=0.00123)}
+    cases = {"a": BaselineCase("f" * 16, 5, 5), "b": BaselineCase("e" * 16, 4, 5, cost_usd=0.00123)}
     values = {"suite": SUITE, "blessed": "2026-11-20", "prompt_ref": "support@v2", "prompt_sha": "d" * 64}
     return Baseline(**{**values, "conditions": CONDITIONS, "rounds": 5, "cases": cases, **changes})  # type: ignore[arg-type]
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=30), COUNTS, max_size=8), st.text(max_size=20))
-def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, cases: dict[str, BlessedCase], ref: str) -> None:  # fmt: skip  # noqa: E501
+def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, cases: dict[str, BaselineCase], ref: str) -> None:  # fmt: skip  # noqa: E501
     """Any ids, counts and names survive the file, and the same baseline is always the same bytes."""
     made = baseline(cases=cases, prompt_ref=ref)
     path = tmp_path_factory.getbasetemp() / "x.baseline.json"
@@ -47,7 +40,7 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
 def test_one_changed_case_is_one_changed_line() -> None:
     """The diff of two baselines shows the case that changed, and nothing else."""
     before = render_baseline(baseline()).splitlines()
-    changed = {**baseline().cases, "b": BlessedCase("e" * 16, 3, 5, cost_usd=0.00123)}
+    changed = {**baseline().cases, "b": BaselineCase("e" * 16, 3, 5, cost_usd=0.00123)}
     after = render_baseline(baseline(cases=changed)).splitlines()
 
     assert [line for line in after if line not in before] == [next(line for line in after if '"b"' in line)]
@@ -55,7 +48,7 @@ def test_one_changed_case_is_one_changed_line() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"baseline_version": 99}', render_baseline(baseline(cases={"a": BlessedCase("f" * 16, 7, 5)}))],
+    ["", "[]", "{}", '{"baseline_version": 99}', render_baseline(baseline(cases={"a": BaselineCase("f" * 16, 7, 5)}))],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, text: str) -> None:
     """What is no baseline, is newer, or counts more passes than trials ends with one line that says what to do."""
@@ -94,7 +87,7 @@ def test_stored_trials_count_only_under_the_same_conditions(now: Conditions, use
 def test_changed_new_and_vanished_cases_are_told_apart() -> None:
     """A changed case is not compared, a new one is listed, one that is gone is listed too."""
     cases = [case("a", sha="0" * 64), case("c", sha="1" * 64)]
-    found = match_baseline(baseline(cases={**baseline().cases, "c": BlessedCase("1" * 16, 5, 5)}), "x", cases, CONDITIONS, TODAY)  # fmt: skip  # noqa: E501
+    found = match_baseline(baseline(cases={**baseline().cases, "c": BaselineCase("1" * 16, 5, 5)}), "x", cases, CONDITIONS, TODAY)  # fmt: skip  # noqa: E501
 
     assert (found.changed, found.new, found.vanished) == (("a",), (), ("b",))
     assert set(found.cases) == {"c"}
@@ -106,12 +99,12 @@ def test_changed_new_and_vanished_cases_are_told_apart() -> None:
 def test_which_rules_broke_is_told_by_case_or_not_at_all() -> None:
     """A file with rules by case tells them; of one that has only their sum it is unknown, never none."""
 
-    def matched(**changes: object) -> list[object]:
+    def matched(**changes: object) -> tuple[list[object], bool]:
         record = case("a", sha="f" * 64)
         found = match_baseline(baseline(**changes), "b", [record], CONDITIONS, TODAY)
-        return [stored.broken for stored in found.cases.values()]
+        return [stored.broken for stored in found.cases.values()], found.broken_by_case
 
-    cases = {"a": BlessedCase("f" * 16, 5, 5, broken={"says": 1})}
-    assert matched(cases=cases, rules={"says": 1}) == [{"says": 1}]
-    assert matched(rules={}) == [{}]
-    assert matched(rules={"says": 1}) == [None]
+    cases = {"a": BaselineCase("f" * 16, 5, 5, broken={"says": 1})}
+    assert matched(cases=cases, rules={"says": 1}) == ([{"says": 1}], True)
+    assert matched(rules={}) == ([{}], True)
+    assert matched(rules={"says": 1})[1] is False

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evalkit.analysis import collect_arms
 from evalkit.gate.breakdown import compare_rules, compare_tags
-from evalkit.records import Arm, BaselineRecord, CaseChange, ComparedCase, Counts, StoredCase, Trial
+from evalkit.records import Arm, BaselineCase, BaselineRecord, CaseChange, ComparedCase, Counts, Trial
 from evalkit.stats import Stratum, benjamini_hochberg, breadth_p
 from tests.made_up_run import FAILED, NOT_MEASURED, PASSED, SUITE, case, score, trial, voice
 
@@ -84,8 +84,19 @@ def test_rules_against_a_stored_baseline() -> None:
     arms = collect_arms(checked(Arm.CANDIDATE, FAILED, FAILED, PASSED))
 
     def stored(broken: dict[str, int] | None) -> tuple[BaselineRecord, ...]:
-        kept = {"a": StoredCase(Counts(5), broken=broken)}
-        return (BaselineRecord(SUITE, "b", "stored", "support@v1", "x", cases=kept, rules={"voice/brief": 1}),)
+        kept = {"a": BaselineCase("", 5, 5, broken=broken or {})}
+        return (
+            BaselineRecord(
+                SUITE,
+                "b",
+                "stored",
+                "support@v1",
+                "x",
+                cases=kept,
+                rules={"voice/brief": 1},
+                broken_by_case=broken is not None,
+            ),
+        )
 
     (change, says) = compare_rules([BOTH[0]], stored({"voice/brief": 1}), arms)
     assert (change.name, change.baseline, change.candidate) == ("voice/brief", Counts(4, 1), Counts(1, 2))

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.baseline import Baseline, Conditions, render_baseline
+from evalkit.baseline import render_baseline
+from evalkit.records import Baseline, Conditions
 from evalkit.store import RunReader
 from tests.runner.project import make_project
 

@@ -14,7 +14,7 @@ import click
 from evalkit.wording import plural
 
 if TYPE_CHECKING:
-    from evalkit.baseline import Baseline
+    from evalkit.records import Baseline
     from evalkit.runner.blessing import Blessing
 
 KEYS = "[a]ccept  [s]kip  [q]uit"
@@ -130,7 +130,7 @@ def changes(blessing: Blessing) -> Iterator[str]:
     """Yield what a blessing changes, a line for each suite and each case that differs."""
     for name, new, old in blessing.baselines:
         size = f"{plural(len(new.cases), 'case')} × {plural(new.rounds, 'round')}"
-        yield f"{name}   {new.prompt_ref} ({new.prompt_sha[:7]})   {size}   {new.conditions.source}"
+        yield f"{name}   {new.prompt_ref} ({new.prompt_sha[:7]})   {size}   {new.conditions.source_name}"
         if old is None:
             yield f"  new baseline, pass rate {_rate(new):.2f}"
             continue

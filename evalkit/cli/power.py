@@ -72,7 +72,7 @@ def _read_counts(targets: tuple[str, ...], root: Path, trials: int | None) -> _K
         for case in gated:
             blessed = baseline.cases.get(case.case_id)
             if blessed is not None and blessed.trials:
-                counts.append(blessed.stored.counts)
+                counts.append(blessed.counts)
                 rounds.append(trials or case.trials)
                 costs += [blessed.cost_usd] if blessed.cost_usd is not None else []
     if not counts:

@@ -43,7 +43,7 @@ def schema_of(name: str) -> dict[str, Any]:
         if made.name == name:
             return made.schema()
     if name == "summary":
-        from evalkit.reporting.summary_schema import summary_schema
+        from evalkit.reporting.summary import summary_schema
 
         return summary_schema()
     return _record_schema()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from evalkit.errors import ExitCode
 from evalkit.gate.power import Outlook, outlook_in_words
-from evalkit.gate.words import decision_in_words, remarks
+from evalkit.gate.words import decision_in_words, information_in_words, remarks, why_in_words
 from evalkit.records import (
     BaselineRecord,
     CaseSummary,
@@ -23,10 +23,12 @@ from evalkit.records import (
     RateChange,
     RunComparison,
     RunVerdict,
+    Statement,
     SuiteComparison,
     SuiteSummary,
     Summary,
     Tally,
+    Topic,
     Verdict,
 )
 from evalkit.wording import either, first_of, plural
@@ -59,8 +61,8 @@ _EXIT_CODES = {
 class _Grounds:
     """What speaks against a pass: proven failures, and what could not be decided."""
 
-    failures: tuple[str, ...]
-    open_questions: tuple[str, ...]
+    failures: tuple[Statement, ...]
+    open_questions: tuple[Statement, ...]
 
 
 @dataclass(frozen=True)
@@ -143,48 +145,55 @@ def judge(summary: Summary, compared: Compared | None = None, *, strict: bool = 
     )
     verdict = _verdict(summary, grounds)
     reasons = grounds.failures + grounds.open_questions
-    sentence = _sentence(summary, verdict, reasons, compared)
-    result = GateResult(_EXIT_CODES[verdict], verdict, sentence, reasons, _notes(compared))
-    return as_information(result, summary.suites) if summary.header.settings.get("information") else result
+    sentence, notes = _sentence(summary, verdict, reasons, compared), _notes(compared)
+    if summary.header.settings.get("information") and verdict is not RunVerdict.INTERRUPTED:
+        return GateResult(ExitCode.PASSED, RunVerdict.INFORMATION, sentence, reasons, notes, would_be=verdict)
+    return GateResult(_EXIT_CODES[verdict], verdict, sentence, reasons, notes)
 
 
-def _worse(compared: Compared, *, strict: bool) -> list[str]:
+def _worse(compared: Compared, *, strict: bool) -> list[Statement]:
     decision = compared.decision
-    if decision is None:
+    if decision is None or decision.verdict not in ((Verdict.WORSE, Verdict.CANT_TELL) if strict else (Verdict.WORSE,)):
         return []
-    failing = (Verdict.WORSE, Verdict.CANT_TELL) if strict else (Verdict.WORSE,)
-    return [decision_in_words(decision, compared.name)] if decision.verdict in failing else []
+    return [Statement(Topic.COMPARISON, decision_in_words(decision, compared.name))]
 
 
-def _incomparable(compared: Compared) -> list[str]:
+def _incomparable(compared: Compared) -> list[Statement]:
     """What keeps a comparison that was asked for from being made."""
-    reasons = [baseline.note for baseline in compared.baselines if baseline.use == "none" and baseline.required]
+    missing = [baseline.note for baseline in compared.baselines if baseline.use == "none" and baseline.required]
+    reasons = [Statement(Topic.BASELINE, note) for note in missing]
     if compared.decision is not None and compared.decision.verdict is Verdict.NO_VERDICT:
-        reasons.append(decision_in_words(compared.decision, compared.name))
+        reasons.append(Statement(Topic.COMPARISON, decision_in_words(compared.decision, compared.name)))
     return reasons
 
 
-def _notes(compared: Compared) -> tuple[str, ...]:
+def _notes(compared: Compared) -> tuple[Statement, ...]:
     """What a reader should know of the comparison beside the verdict."""
-    told = [b for b in compared.baselines if b.note and not (b.use == "none" and b.required)]
-    notes = [f"{b.suite}: {b.note}" for b in told if b.prompt_ref]
-    missing = [b.name for b in told if not b.prompt_ref]
-    if missing and not notes and len(missing) == len(compared.baselines):
-        notes.append("no baseline yet: evalkit bless makes this run the baseline")
-    elif missing:
-        notes.append(f"no baseline: {first_of(missing, NAMED_CASES)}; evalkit bless makes one")
-    for words, pick in (("gone since", "vanished"), ("changed since, not compared", "changed"), ("new", "new")):
-        for baseline in compared.baselines:
-            ids = getattr(baseline, pick)
-            if ids and baseline.use != "none":
-                notes.append(f"{baseline.suite}: {words} {baseline.name}: {first_of(ids, NAMED_CASES)}")
-    notes = [*compared.promises, *notes]
+    promises = [Statement(Topic.PROMISE, words) for words in compared.promises]
+    notes = [*promises, *(Statement(Topic.BASELINE, words) for words in _about_baselines(compared.baselines))]
     if compared.decision is None:
         return tuple(notes)
     notes = [*remarks(compared.decision), *notes]
     if compared.outlook is not None and compared.decision.verdict is Verdict.CANT_TELL:
-        notes.insert(0, outlook_in_words(compared.outlook))
+        notes.insert(0, Statement(Topic.OUTLOOK, outlook_in_words(compared.outlook)))
     return tuple(notes)
+
+
+def _about_baselines(baselines: Sequence[BaselineRecord]) -> list[str]:
+    """Say which baselines are missing or not used as stored, and which cases they do not share with the run."""
+    told = [b for b in baselines if b.note and not (b.use == "none" and b.required)]
+    notes = [f"{b.suite}: {b.note}" for b in told if b.prompt_ref]
+    missing = [b.name for b in told if not b.prompt_ref]
+    if missing and not notes and len(missing) == len(baselines):
+        notes.append("no baseline yet: evalkit bless makes this run the baseline")
+    elif missing:
+        notes.append(f"no baseline: {first_of(missing, NAMED_CASES)}; evalkit bless makes one")
+    for words, pick in (("gone since", "vanished"), ("changed since, not compared", "changed"), ("new", "new")):
+        for baseline in baselines:
+            ids = getattr(baseline, pick)
+            if ids and baseline.use != "none":
+                notes.append(f"{baseline.suite}: {words} {baseline.name}: {first_of(ids, NAMED_CASES)}")
+    return notes
 
 
 def _verdict(summary: Summary, grounds: _Grounds) -> RunVerdict:
@@ -195,53 +204,58 @@ def _verdict(summary: Summary, grounds: _Grounds) -> RunVerdict:
     return RunVerdict.NO_VERDICT if grounds.open_questions else RunVerdict.PASSED
 
 
-def _critical_failures(gated: Iterable[CaseSummary]) -> list[str]:
+def _critical_failures(gated: Iterable[CaseSummary]) -> list[Statement]:
     failed = [case for case in gated if case.critical and case.verdict is CaseVerdict.FAIL]
+    if not failed:
+        return []
     fail = either(len(failed), "fails", "fail")
-    return [f"{plural(len(failed), 'critical case')} {fail} ({_names(failed)})"] if failed else []
+    return [Statement(Topic.CRITICAL, f"{plural(len(failed), 'critical case')} {fail} ({_names(failed)})")]
 
 
-def _suite_failures(suites: Iterable[_GatedSuite]) -> list[str]:
+def _suite_failures(suites: Iterable[_GatedSuite]) -> list[Statement]:
     reasons = []
     for suite in suites:
         if suite.cases and suite.at_best / len(suite.cases) < suite.pass_rate:
             rate = f"{suite.at_best / len(suite.cases):.2f} ({suite.at_best} of {len(suite.cases)})"
             known = "" if suite.at_best == suite.at_worst else "at most "
             failing = _names(suite.having(CaseVerdict.FAIL))
-            reasons.append(f"{suite.path}: pass rate {known}{rate} is below {suite.pass_rate:.2f} ({failing})")
+            words = f"{suite.path}: pass rate {known}{rate} is below {suite.pass_rate:.2f} ({failing})"
+            reasons.append(Statement(Topic.PASS_RATE, words))
         if suite.cost_limit is not None and suite.cost_usd is not None and suite.cost_usd > suite.cost_limit:
-            reasons.append(f"{suite.path}: cost ${suite.cost_usd:.4f} is above ${suite.cost_limit:.2f}")
+            words = f"{suite.path}: cost ${suite.cost_usd:.4f} is above ${suite.cost_limit:.2f}"
+            reasons.append(Statement(Topic.COST, words))
     return reasons
 
 
-def _undecided_suites(suites: Iterable[_GatedSuite]) -> list[str]:
+def _undecided_suites(suites: Iterable[_GatedSuite]) -> list[Statement]:
     reasons = []
     for suite in suites:
         measured = any(case.passed or case.failed for case in suite.cases)
         if measured and suite.at_worst / len(suite.cases) < suite.pass_rate <= suite.at_best / len(suite.cases):
             unmeasured = suite.having(CaseVerdict.NOT_MEASURED)
-            reasons.append(
-                f"{suite.path}: whether the pass rate reaches {suite.pass_rate:.2f} depends on"
-                f" {plural(len(unmeasured), 'case')} not measured ({_names(unmeasured)})"
-            )
+            open_cases = f"{plural(len(unmeasured), 'case')} not measured ({_names(unmeasured)})"
+            words = f"{suite.path}: whether the pass rate reaches {suite.pass_rate:.2f} depends on {open_cases}"
+            reasons.append(Statement(Topic.PASS_RATE, words))
         if suite.cost_limit is not None and suite.cost_usd is None:
-            reasons.append(f"{suite.path}: the cost is unknown, so the cost limit can't be checked")
+            words = f"{suite.path}: the cost is unknown, so the cost limit can't be checked"
+            reasons.append(Statement(Topic.COST, words))
     return reasons
 
 
-def _early_end(summary: Summary) -> list[str]:
+def _early_end(summary: Summary) -> list[Statement]:
     done = f"after {summary.trials_recorded} of {summary.trials_planned} trials"
     if summary.end is None:
-        return [f"the run never came to its end ({done})"]
+        return [Statement(Topic.END, f"the run never came to its end ({done})")]
     if summary.end.reason == "finished":
         return []
-    return [f"{_END_WORDS[summary.end.reason]} {done}"]
+    return [Statement(Topic.END, f"{_END_WORDS[summary.end.reason]} {done}")]
 
 
-def _unmeasured(gated: Sequence[CaseSummary]) -> list[str]:
+def _unmeasured(gated: Sequence[CaseSummary]) -> list[Statement]:
     """What was not measured and matters: nothing at all, a whole suite, a critical case, too many trials."""
     if not any(case.passed or case.failed for case in gated):
-        return ["nothing was measured"] if gated else ["no case that the gate counts was run"]
+        words = "nothing was measured" if gated else "no case that the gate counts was run"
+        return [Statement(Topic.UNMEASURED, words)]
     measured = {case.suite for case in gated if case.passed or case.failed}
     suites = dict.fromkeys(case.suite for case in gated)
     reasons = [f"{suite}: nothing was measured" for suite in suites if suite not in measured]
@@ -252,15 +266,23 @@ def _unmeasured(gated: Sequence[CaseSummary]) -> list[str]:
     missing = sum(case.not_measured for case in gated)
     if missing > NOT_MEASURED_LIMIT * trials:
         reasons.append(f"{missing} of {trials} trials not measured, more than {NOT_MEASURED_LIMIT * 100:.0f} %")
-    return reasons
+    return [Statement(Topic.UNMEASURED, words) for words in reasons]
 
 
-def _sentence(summary: Summary, verdict: RunVerdict, reasons: Sequence[str], compared: Compared) -> str:
-    head = verdict.value.capitalize()
+def _sentence(summary: Summary, verdict: RunVerdict, reasons: Sequence[Statement], compared: Compared) -> str:
+    """Return the verdict in a sentence: the first reason, how the cases stand, the comparison, where replies came from.
+
+    Of a run for information it says first what the version would come to.
+    """
     why = why_in_words(reasons)
     told = decision_in_words(compared.decision, compared.name) if compared.decision else ""
-    parts = [part for part in (why, _counts(summary), "" if told in reasons else told, _source(summary)) if part]
-    return f"{head}: " + "; ".join(parts) + "."
+    if any(reason.topic is Topic.COMPARISON for reason in reasons):
+        told = ""
+    rest = [part for part in (_counts(summary), told, _source(summary)) if part]
+    if summary.header.settings.get("information") and verdict is not RunVerdict.INTERRUPTED:
+        found = information_in_words(summary.suites, verdict, reasons)
+        return f"{found} (for information); " + "; ".join(rest) + "."
+    return f"{verdict.value.capitalize()}: " + "; ".join([*([why] if why else []), *rest]) + "."
 
 
 def _counts(summary: Summary) -> str:
@@ -323,24 +345,3 @@ def _gated_suite(path: str, suite: SuiteSummary | None, cases: Iterable[CaseSumm
 
 def _names(cases: Sequence[CaseSummary]) -> str:
     return first_of((case.case_id for case in cases), NAMED_CASES)
-
-
-def why_in_words(reasons: Sequence[str]) -> str:
-    """Return the first reason, and how many more there are."""
-    return first_of(reasons, 1)
-
-
-def as_information(result: GateResult, suites: Iterable[SuiteSummary]) -> GateResult:
-    """Return a result that tells the same and ends with 0; an interrupted run stays interrupted."""
-    if result.verdict is RunVerdict.INTERRUPTED:
-        return result
-    refs = ", ".join(dict.fromkeys(suite.record.prompt_ref for suite in suites)) or "nothing"
-    why = why_in_words(result.reasons)
-    found = {
-        RunVerdict.PASSED: "it would pass",
-        RunVerdict.NO_VERDICT: f"no verdict, {why}",
-        RunVerdict.NOTHING_SELECTED: "no case was selected",
-    }.get(result.verdict, why)
-    rest = result.sentence.removeprefix(f"{result.verdict.value.capitalize()}: ").removeprefix(f"{why}; ")
-    sentence = f"{refs}, not live yet: {found} (for information); {rest}"
-    return GateResult(ExitCode.PASSED, RunVerdict.INFORMATION, sentence, result.reasons, result.notes)

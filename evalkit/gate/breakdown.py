@@ -107,7 +107,7 @@ def _trials(baseline: BaselineRecord, arms: ArmTrials) -> tuple[StageTrials, ...
     if baseline.use == "stored":
         stored = [case.counts for case in baseline.cases.values()]
         total = Counts(sum(c.passed for c in stored), sum(c.failed for c in stored), sum(c.errors for c in stored))
-        found.append(StageTrials(None, Arm.BASELINE, total))
+        found.append(StageTrials("stored", Arm.BASELINE, total))
     for stage in Stage:
         for arm in Arm:
             counts = Counts(*(arms.played[baseline.suite, stage, arm, outcome] for outcome in (True, False, None)))
@@ -140,16 +140,17 @@ def compare_rules(
     baseline that does not know which cases those were is left out.
     """
     found: dict[str, list[Stratum]] = {}
-    stored = {(b.suite, case_id): case for b in baselines if b.use == "stored" for case_id, case in b.cases.items()}
+    records = {baseline.suite: baseline for baseline in baselines if baseline.use == "stored"}
     for case in compared:
         now = _held(arms, Arm.CANDIDATE, case.key)
         before = _held(arms, Arm.BASELINE, case.key)
-        kept = stored.get(case.key)
-        if kept is not None:
-            if kept.broken is None:
+        record = records.get(case.suite)
+        if record is not None and case.case_id in record.cases:
+            if not record.broken_by_case:
                 continue
-            valid = kept.counts.valid
-            before = {rule: Counts(valid - kept.broken.get(rule, 0), kept.broken.get(rule, 0)) for rule in now}
+            stored = record.cases[case.case_id]
+            broken = {rule: stored.broken.get(rule, 0) for rule in now}
+            before = {rule: Counts(stored.trials - count, count) for rule, count in broken.items()}
         for rule in now.keys() & before.keys():
             if now[rule].valid and before[rule].valid:
                 stratum = Stratum(before[rule].passed, before[rule].valid, now[rule].passed, now[rule].valid)

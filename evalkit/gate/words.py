@@ -5,14 +5,25 @@ Knows how numbers of a comparison read; nothing of screens, colours or files.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from evalkit.records import CaseKey, Decision, Ground, Interval, LookName, MetricChange, Verdict
+from evalkit.records import (
+    CaseKey,
+    Decision,
+    Ground,
+    Interval,
+    LookName,
+    MetricChange,
+    RunVerdict,
+    Statement,
+    SuiteSummary,
+    Topic,
+    Verdict,
+)
 from evalkit.stats import rate_shown_by
-from evalkit.wording import first_of, percent_change, plural, points
+from evalkit.wording import METRIC_WORDS, first_of, percent_change, plural, points
 
 NAMED = 3
-METRIC_WORDS = {"cost_usd": "cost", "output_tokens": "tokens written", "total_ms": "time"}
 
 
 def interval_in_words(interval: Interval) -> str:
@@ -68,22 +79,37 @@ def _delta(decision: Decision) -> str:
     return interval_in_words(decision.delta)
 
 
-def remarks(decision: Decision) -> list[str]:
+def why_in_words(reasons: Sequence[Statement]) -> str:
+    """Return the first reason, and how many more there are; nothing without one."""
+    return first_of((reason.words for reason in reasons), 1)
+
+
+def information_in_words(suites: Iterable[SuiteSummary], would_be: RunVerdict, reasons: Sequence[Statement]) -> str:
+    """Return what a version that is not live would come to: `support@v4, not live yet: it would pass`."""
+    refs = ", ".join(dict.fromkeys(suite.record.prompt_ref for suite in suites)) or "nothing"
+    why = why_in_words(reasons)
+    found = {RunVerdict.PASSED: "it would pass", RunVerdict.NO_VERDICT: f"no verdict, {why}"}.get(would_be, why)
+    return f"{refs}, not live yet: {found}"
+
+
+def remarks(decision: Decision) -> list[Statement]:
     """Return what else a reader should know, most important first, a sentence each."""
-    told = [*_how_proven(decision), *_doubts(decision)]
+    told = [Statement(Topic.PROOF, words) for words in _how_proven(decision)]
+    told += [Statement(Topic.DOUBT, words) for words in _doubts(decision)]
     if decision.accepted:
         accepted = f"{plural(len(decision.accepted), 'case')} clearly worse and accepted by max_regressions"
-        told.append(f"{accepted} ({_names(decision.accepted)})")
+        told.append(Statement(Topic.COMPARISON, f"{accepted} ({_names(decision.accepted)})"))
     if decision.suspects:
-        told.append(f"looked worse and may be chance: {_names([case.key for case in decision.suspects])}")
+        named = _names([case.key for case in decision.suspects])
+        told.append(Statement(Topic.SUSPECTS, f"looked worse and may be chance: {named}"))
     if decision.delta_beyond is not None:
         clusters = f"for new cases like these ({decision.delta_beyond.clusters} clusters)"
-        told.append(f"{clusters}: {interval_in_words(decision.delta_beyond)}")
+        told.append(Statement(Topic.COMPARISON, f"{clusters}: {interval_in_words(decision.delta_beyond)}"))
     if decision.must_pass_clean:
         shown = f"prove a pass rate of {(rate_shown_by(decision.must_pass_clean) or 0) * 100:.0f} % at least"
-        told.append(f"critical cases: {plural(decision.must_pass_clean, 'clean trial')} of each {shown}")
-    told += [_metric(metric) for metric in decision.metrics]
-    return told
+        clean = f"critical cases: {plural(decision.must_pass_clean, 'clean trial')} of each {shown}"
+        told.append(Statement(Topic.PROMISE, clean))
+    return [*told, *(Statement(Topic.METRIC, _metric(metric)) for metric in decision.metrics)]
 
 
 def _how_proven(decision: Decision) -> list[str]:

@@ -1,13 +1,21 @@
 """The value types that everything else passes around; no behaviour, no I/O."""
 
-from evalkit.records.comparison import (
+from evalkit.records.baseline import (
     Arm,
+    Baseline,
+    BaselineCase,
     BaselineRecord,
     BaselineUse,
+    Conditions,
+    Counts,
+    Origin,
+    SourceKind,
+    Stage,
+)
+from evalkit.records.comparison import (
     CaseChange,
     ComparedCase,
     Contrast,
-    Counts,
     Decision,
     FirstDifference,
     Flips,
@@ -20,9 +28,7 @@ from evalkit.records.comparison import (
     PromptChange,
     RateChange,
     RunComparison,
-    Stage,
     StageTrials,
-    StoredCase,
     SuiteComparison,
     Verdict,
 )
@@ -39,7 +45,6 @@ from evalkit.records.run import (
     ScoreLine,
     SimulatedLine,
     Source,
-    SourceKind,
     SuiteRecord,
     ToolLine,
     Trial,
@@ -65,14 +70,11 @@ from evalkit.records.summary import (
     CriterionSummary,
     Details,
     FailureSummary,
-    GateResult,
-    Information,
     KindCost,
     ModelMoney,
     Money,
     PassRate,
     RuleSummary,
-    RunVerdict,
     SideMoney,
     SuiteSummary,
     Summary,
@@ -96,6 +98,7 @@ from evalkit.records.transcript import (
     Turn,
     Usage,
 )
+from evalkit.records.verdict import GateResult, Information, RunVerdict, Statement, Topic
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -103,6 +106,8 @@ __all__ = [
     "Arm",
     "Assertion",
     "Attempt",
+    "Baseline",
+    "BaselineCase",
     "BaselineRecord",
     "BaselineUse",
     "CacheSummary",
@@ -112,6 +117,7 @@ __all__ = [
     "CaseSummary",
     "CaseVerdict",
     "ComparedCase",
+    "Conditions",
     "Contrast",
     "Counts",
     "CriterionSummary",
@@ -137,6 +143,7 @@ __all__ = [
     "MetricChange",
     "ModelMoney",
     "Money",
+    "Origin",
     "Pair",
     "PassRate",
     "Place",
@@ -163,7 +170,7 @@ __all__ = [
     "Span",
     "Stage",
     "StageTrials",
-    "StoredCase",
+    "Statement",
     "SuiteComparison",
     "SuiteRecord",
     "SuiteSummary",
@@ -174,6 +181,7 @@ __all__ = [
     "TokenKind",
     "ToolCall",
     "ToolLine",
+    "Topic",
     "Transcript",
     "Trial",
     "TrialEnd",

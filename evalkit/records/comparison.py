@@ -1,99 +1,19 @@
-"""A comparison from end to end: the two arms, what a suite was compared with, the decision, and what explains it.
+"""What comes of comparing a candidate with its baseline: looks at the data, the verdict, and what explains it.
 
-The counts of a case, what is stored of it, what both arms come to, and a run's verdict are one family, whoever stores
-or shows them. Frozen value types that the gate and the analysis fill. Differences and shares are -1 to 1, p values
-one-sided against "the candidate is worse". None means that nothing is known.
+Frozen value types that the gate and the analysis fill and the reports show; what carries a `Key` is published in
+summary.json. Differences and shares are -1 to 1, p values one-sided against "the candidate is worse". None means that
+nothing is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal
 
+from evalkit.records.baseline import Arm, BaselineRecord, Counts, Stage
 from evalkit.records.project import CaseKey
-
-
-class Arm(StrEnum):
-    """The two sides of a comparison."""
-
-    BASELINE = "baseline"
-    CANDIDATE = "candidate"
-
-
-class Stage(StrEnum):
-    """Why a trial was played: a suite's own round, one more round, a closer look at a suspect, a check of the store,
-    or one more trial of a critical case.
-
-    Rounds count for rates and differences; the others were chosen because of what was seen before and do not.
-    """
-
-    ROUND = "round"
-    MORE = "more"
-    CONFIRM = "confirm"
-    DRIFT = "drift"
-    MUST_PASS = "must-pass"
-
-
-class Counts(NamedTuple):
-    """Trials of one case in one arm; `errors` came to no verdict and count on neither side."""
-
-    passed: int = 0
-    failed: int = 0
-    errors: int = 0
-
-    @property
-    def valid(self) -> int:
-        """Trials that passed or failed."""
-        return self.passed + self.failed
-
-
-BaselineUse = Literal["stored", "fresh", "none"]
-"""Stored trials count; they do not and the old version is played now; or there is nothing to compare with."""
-
-
-@dataclass(frozen=True)
-class StoredCase:
-    """What is stored of one case: its trials, and what one trial cost and said on average (None when unknown).
-
-    `broken` counts, by rule, the trials in which it broke; None when only the sum over all cases was stored.
-    `prompt_sha` is set where they were played with another prompt version than the rest of the baseline.
-    """
-
-    counts: Counts
-    cost_usd: float | None = None
-    output_tokens: float | None = None
-    broken: Mapping[str, int] | None = None
-    prompt_sha: str = ""
-
-
-@dataclass(frozen=True)
-class BaselineRecord:
-    """The baseline of one suite in a run, written before the first trial, so that the verdict can be told again.
-
-    `name` is how people call it: a file, a run, a prompt reference. `cases` holds those that are comparable, `new` the
-    cases that are not in the baseline or were changed since, `vanished` those of the baseline that are gone. `note`
-    says why the stored trials are not used, with what mends it. `required` marks a suite that asks for the comparison:
-    without one there is no verdict. `commit` and `conditions` (source, model, hashes of parameters and judge) are those
-    of its trials, empty where they were not stored.
-    """
-
-    suite: str
-    name: str
-    use: BaselineUse
-    prompt_ref: str = ""
-    prompt_sha: str = ""
-    blessed: str = ""
-    note: str = ""
-    required: bool = False
-    cases: Mapping[str, StoredCase] = field(default_factory=dict)
-    new: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    vanished: tuple[str, ...] = ()
-    rules: Mapping[str, int] = field(default_factory=dict)
-    commit: str = ""
-    conditions: Mapping[str, str] = field(default_factory=dict)
+from evalkit.records.published import FLAT, Key
 
 
 class Verdict(StrEnum):
@@ -133,15 +53,15 @@ class LookName(StrEnum):
 class Look:
     """One test of the data: both statistics, the level it was held to, and whether it was significant."""
 
-    name: LookName
-    cases: int
+    name: Annotated[LookName, Key("Which look it was.", "suspects side by side")]
+    cases: Annotated[int, Key("Cases it looked at.", 5)]
     breadth: float
     breaks: float
-    p: float
-    level: float
+    p: Annotated[float, Key("Chance of such trials without a change.", 0.0004)]
+    level: Annotated[float, Key("The level it was held to.", 0.015)]
 
     @property
-    def red(self) -> bool:
+    def red(self) -> Annotated[bool, Key("Whether chance does not explain what it saw.", True)]:
         """Whether chance does not explain what was seen."""
         return self.p <= self.level
 
@@ -153,11 +73,13 @@ class Interval:
     `clusters` is how many groups of cases it rests on when it speaks of new cases like these.
     """
 
-    value: float
-    low: float
-    high: float
+    value: Annotated[float, Key("The estimate.", -0.071)]
+    low: Annotated[float, Key("The lower bound.", -0.11)]
+    high: Annotated[float, Key("The upper bound.", -0.032)]
     se: float
-    clusters: int | None = None
+    clusters: Annotated[
+        int | None, Key("Groups of cases it rests on; null when it speaks of these very cases.", None)
+    ] = None
 
 
 class CaseChange(StrEnum):
@@ -177,17 +99,31 @@ class ComparedCase:
     """
 
     key: CaseKey
-    change: CaseChange
-    baseline: Counts
-    candidate: Counts
-    confirm_baseline: Counts | None = None
-    confirm_candidate: Counts | None = None
-    p: float | None = None
-    adjusted_p: float | None = None
-    critical: bool = False
+    change: Annotated[CaseChange, Key("What its trials say.", "clearly worse")]
+    baseline: Annotated[Counts, Key("Rounds of the baseline.", {"passed": 5, "failed": 0, "not_measured": 0})]
+    candidate: Annotated[Counts, Key("Rounds of the candidate.", {"passed": 1, "failed": 2, "not_measured": 0})]
+    confirm_baseline: Annotated[
+        Counts | None, Key("The baseline in the closer look; null without one.", None, "baseline_again")
+    ] = None
+    confirm_candidate: Annotated[
+        Counts | None, Key("The candidate in the closer look; null without one.", None, "candidate_again")
+    ] = None
+    p: Annotated[float | None, Key("Chance of such rounds of this case without a change.", 0.107)] = None
+    adjusted_p: Annotated[float | None, Key("The same over all cases looked at, which names a case.", 0.003)] = None
+    critical: Annotated[bool, Key("Whether any failed trial of it is a failure.", True)] = False
 
     @property
-    def difference(self) -> float | None:
+    def suite(self) -> Annotated[str, Key("Its suite.", "suites/returns.yaml")]:
+        """The suite's path."""
+        return self.key[0]
+
+    @property
+    def case_id(self) -> Annotated[str, Key("Its id.", "lookup-keeps-failing")]:
+        """The case's id within its suite."""
+        return self.key[1]
+
+    @property
+    def difference(self) -> Annotated[float | None, Key("Pass rate now minus before, over the rounds.", -0.667)]:
         """The candidate's pass rate minus the baseline's, over the rounds; None when an arm has no valid trial."""
         if not self.baseline.valid or not self.candidate.valid:
             return None
@@ -202,19 +138,19 @@ class MetricChange:
     interval's lower end is above it, `near` that the estimate is.
     """
 
-    metric: str
-    ratio: Interval
-    totals: float | None
-    cases: int
-    limit: float | None = None
+    metric: Annotated[str, Key("cost_usd, output_tokens or total_ms.", "cost_usd")]
+    ratio: Annotated[Interval, Key("Mean ratio of now to before over the cases; 1 is no change.", {"value": 1.17})]
+    totals: Annotated[float | None, Key("Ratio of the sums, which is what the bill shows.", 1.15)]
+    cases: Annotated[int, Key("Cases that have it on both sides.", 112)]
+    limit: Annotated[float | None, Key("Largest increase the suites allow; null for a report only.", 0.1)] = None
 
     @property
-    def over(self) -> bool:
+    def over(self) -> Annotated[bool, Key("Proven to be above the limit.", True)]:
         """Whether the increase is proven to be too large."""
         return self.limit is not None and self.ratio.low > 1 + self.limit
 
     @property
-    def near(self) -> bool:
+    def near(self) -> Annotated[bool, Key("Above the limit, and not proven.", False)]:
         """Whether the estimate is above the limit and the interval is not."""
         return self.limit is not None and not self.over and self.ratio.value > 1 + self.limit
 
@@ -229,27 +165,35 @@ class Decision:
     allows. `calls` counts the trials asked for.
     """
 
-    verdict: Verdict
-    grounds: tuple[Ground, ...]
-    looks: tuple[Look, ...]
-    overall_p: float | None
-    delta: Interval | None
-    delta_beyond: Interval | None
-    cases: tuple[ComparedCase, ...]
-    margin: float
-    fresh: bool
-    stale: bool = False
-    trade_off: bool = False
-    fragile: bool = False
-    more_errors: bool = False
-    problem: str = ""
-    must_pass_failed: tuple[CaseKey, ...] = ()
-    must_pass_clean: int | None = None
-    accepted: tuple[CaseKey, ...] = ()
-    unplayed: tuple[str, ...] = ()
-    detectable: float | None = None
-    calls: int = 0
-    metrics: tuple[MetricChange, ...] = ()
+    verdict: Annotated[Verdict, Key("The verdict of the comparison, over all suites.", "worse")]
+    grounds: Annotated[tuple[Ground, ...], Key("What makes it worse.", ["side by side"])]
+    looks: Annotated[tuple[Look, ...], Key("The tests, in the order in which they were made.", [])]
+    overall_p: Annotated[float | None, Key("Chance of such trials without a change, over all looks.", 0.0013, "p")]
+    delta: Annotated[Interval | None, Key("Difference of the mean pass rates, -1 to 1; null for one case.", None)]
+    delta_beyond: Annotated[Interval | None, Key("The same for new cases like these, by clusters.", None)]
+    cases: Annotated[tuple[ComparedCase, ...], Key("Every compared case, the strongest evidence first.", [])]
+    margin: Annotated[float, Key("The fall that counts as one.", 0.05)]
+    fresh: Annotated[bool, Key("Whether both sides were played in this run.", False)]
+    stale: Annotated[bool, Key("Whether the baseline itself scores lower today than when it was stored.", False)] = (
+        False
+    )
+    trade_off: Annotated[bool, Key("Worse although the mean rose: some cases broke, others improved.", False)] = False
+    fragile: Annotated[bool, Key("Whether trials without a verdict could turn it around.", False)] = False
+    more_errors: Annotated[bool, Key("Whether the candidate ends without a verdict more often.", False)] = False
+    problem: Annotated[str, Key("Why there is no verdict; empty when there is one.", "")] = ""
+    must_pass_failed: Annotated[
+        tuple[CaseKey, ...], Key("Critical cases that failed a trial.", [["suites/returns.yaml", "legal-threat"]])
+    ] = ()
+    must_pass_clean: Annotated[
+        int | None, Key("Fewest clean trials of a critical case; null when one failed or there is none.", 5)
+    ] = None
+    accepted: Annotated[
+        tuple[CaseKey, ...], Key("Cases clearly worse and tolerated by their suite's max_regressions.", [])
+    ] = ()
+    unplayed: Annotated[tuple[str, ...], Key("Stages that were left out.", ["more rounds"], "not_played")] = ()
+    detectable: Annotated[float | None, Key("Drop everywhere that such trials see in four of five runs.", 0.043)] = None
+    calls: Annotated[int, Key("Trials that the comparison needed in this run.", 160, "trials_asked")] = 0
+    metrics: Annotated[tuple[MetricChange, ...], Key("Cost, tokens written and time of a case.", [])] = ()
 
     @property
     def clearly_worse(self) -> tuple[ComparedCase, ...]:
@@ -264,11 +208,14 @@ class Decision:
 
 @dataclass(frozen=True)
 class StageTrials:
-    """Trials of one arm in one stage; no stage are those that were stored with the baseline, not played in this run."""
+    """Trials of one arm in one stage; `stored` are those of the baseline's file, not played in this run."""
 
-    stage: Stage | None
-    arm: Arm
-    counts: Counts
+    stage: Annotated[
+        Stage | Literal["stored"],
+        Key("stored: with the baseline; round, more: all cases; confirm: suspects; drift: baseline today.", "confirm"),
+    ]
+    arm: Annotated[Arm, Key("The side.", "candidate")]
+    counts: Annotated[Counts, FLAT]
 
 
 @dataclass(frozen=True)
@@ -280,12 +227,17 @@ class SuiteComparison:
     the number of suites.
     """
 
-    baseline: BaselineRecord
-    verdict: Verdict
-    cases: int
-    p: float | None
-    delta: Interval | None
-    trials: tuple[StageTrials, ...] = ()
+    baseline: Annotated[BaselineRecord, Key("What it was compared with.", {"name": "suites/returns.baseline.json"})]
+    verdict: Annotated[Verdict, Key("Its verdict.", "worse")]
+    cases: Annotated[int, Key("Cases that both sides have.", 21)]
+    p: Annotated[float | None, Key("Chance of such trials without a change; adjusted for the number of suites.", 0.002)]
+    delta: Annotated[Interval | None, Key("Difference of the mean pass rates, -1 to 1; null for one case.", None)]
+    trials: Annotated[tuple[StageTrials, ...], Key("Trials by stage and arm.", [{"stage": "round"}])] = ()
+
+    @property
+    def suite(self) -> Annotated[str, Key("The suite.", "suites/returns.yaml")]:
+        """The suite's path."""
+        return self.baseline.suite
 
 
 @dataclass(frozen=True)
@@ -296,14 +248,18 @@ class RateChange:
     and one-sided for "worse", `q` Benjamini-Hochberg's over all tags, or all rules.
     """
 
-    name: str
-    cases: int
-    baseline: Counts
-    candidate: Counts
-    baseline_interval: tuple[float, float] | None
-    candidate_interval: tuple[float, float] | None
-    p: float
-    q: float
+    name: Annotated[str, Key("The tag or the rule.", "voice/brief")]
+    cases: Annotated[int, Key("Cases that have it on both sides.", 14)]
+    baseline: Annotated[Counts, Key("Trials of the baseline in which it held or not.", {"passed": 70})]
+    candidate: Annotated[Counts, Key("Trials of the candidate in which it held or not.", {"passed": 31})]
+    baseline_interval: Annotated[
+        tuple[float, float] | None, Key("95 % Wilson interval over the cases; null below ten.", [0.78, 1.0])
+    ]
+    candidate_interval: Annotated[
+        tuple[float, float] | None, Key("95 % Wilson interval over the cases; null below ten.", [0.48, 0.92])
+    ]
+    p: Annotated[float, Key("Chance of such trials without a change, exact, one-sided for worse.", 0.003)]
+    q: Annotated[float, Key("Benjamini-Hochberg: share of chance findings up to this one. Does not gate.", 0.04)]
 
 
 @dataclass(frozen=True)
@@ -314,15 +270,15 @@ class RunComparison:
     likeliest falls first.
     """
 
-    name: str
-    sentence: str
-    decision: Decision | None
-    suites: tuple[SuiteComparison, ...]
-    tags: tuple[RateChange, ...] = ()
-    rules: tuple[RateChange, ...] = ()
+    name: Annotated[str, Key("What it was compared with.", "suites/returns.baseline.json")]
+    sentence: Annotated[str, Key("The verdict in words.", "not worse than main: a drop above 3.1 points is excluded")]
+    decision: Annotated[Decision | None, Key("The decision about the whole; null with nothing to compare.", None)]
+    suites: Annotated[tuple[SuiteComparison, ...], Key("Each suite's part in it.", [])]
+    tags: Annotated[tuple[RateChange, ...], Key("Pass rates by tag; diagnostic, does not gate.", [])] = ()
+    rules: Annotated[tuple[RateChange, ...], Key("How often each rule held; diagnostic, does not gate.", [])] = ()
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Annotated[Verdict, Key("The verdict in a word.", "worse")]:
         """The verdict of the whole."""
         return self.decision.verdict if self.decision else Verdict.NO_VERDICT
 

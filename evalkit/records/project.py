@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from posixpath import normpath
-from typing import Literal
+from typing import Annotated, Literal
 
+from evalkit.records.published import Key
 from evalkit.records.transcript import JsonObject
 
 CaseKey = tuple[str, str]
@@ -55,10 +56,10 @@ class PromptVersion:
     `files` maps each source file to the SHA-256 of its bytes; `text` is the rendered system prompt as one string.
     """
 
-    sha: str
-    ref: str
-    description: str
-    model: str
+    sha: Annotated[str, Key("SHA-256 of the prompt with model, parameters and tools.", "3f9c1a20")]
+    ref: Annotated[str, Key("How people name it.", "support@v4")]
+    description: Annotated[str, Key("Its description.", "Returns and shipping")]
+    model: Annotated[str, Key("The model it is for.", "claude-sonnet-5-5")]
     params: JsonObject
     system: tuple[JsonObject, ...]
     tools: tuple[JsonObject, ...]

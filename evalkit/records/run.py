@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from evalkit.records.comparison import Arm, BaselineRecord, Stage
+from evalkit.records.baseline import Arm, BaselineRecord, SourceKind, Stage
 from evalkit.records.project import Place, PromptVersion
+from evalkit.records.published import Key
 from evalkit.records.score import Assertion, TrialScore
 from evalkit.records.transcript import JsonObject, Judgement, Request, SimulatedMessage, ToolCall, Transcript
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
-SourceKind = Literal["live", "stand-in", "replayed", "imported"]
 EndReason = Literal["finished", "interrupted", "max_cost", "max_time", "fail_fast", "crashed"]
 
 
@@ -46,9 +46,9 @@ class Source:
 class RunHeader:
     """The first line of a run: enough to repeat it. `started` is RFC 3339 UTC, `versions` maps package to version."""
 
-    run_id: str
-    started: str
-    source: Source
+    run_id: Annotated[str, Key("The run.", "20261122-071455-7c1e")]
+    started: Annotated[str, Key("When it began, RFC 3339 UTC.", "2026-11-22T07:14:55Z")]
+    source: Annotated[Source, Key("Where replies came from.", {"kind": "live", "detail": ""})]
     command: tuple[str, ...] = ()
     settings: JsonObject = field(default_factory=dict)
     versions: JsonObject = field(default_factory=dict)
@@ -65,13 +65,13 @@ class SuiteRecord:
     `judge` is empty without judge criteria, else it holds `model`, `votes`, `enforce` and `wording`.
     """
 
-    path: str
-    sha: str
+    path: Annotated[str, Key("Its file in the project.", "suites/returns.yaml")]
+    sha: Annotated[str, Key("SHA-256 of the file.", "5a1f09c2")]
     description: str
-    prompt_ref: str
-    prompt_sha: str
-    trials: int
-    gate: JsonObject = field(default_factory=dict)
+    prompt_ref: Annotated[str, Key("The prompt version it was played with.", "support@v4")]
+    prompt_sha: Annotated[str, Key("SHA-256 of that prompt with model, parameters and tools.", "3f9c1a20")]
+    trials: Annotated[int, Key("Trials of a case that does not say how many.", 3)]
+    gate: Annotated[JsonObject, Key("Its limits.", {"pass_rate": 0.95})] = field(default_factory=dict)
     rules: JsonObject = field(default_factory=dict)
     judge: JsonObject = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""What a run comes to: the numbers that the gate judges and the reports show, and the verdict.
+"""What a run comes to: the numbers that the gate judges and the reports show.
 
 Frozen value types that the analysis fills; no arithmetic beyond counting what they hold. Costs are USD, times
 milliseconds, shares 0 to 1. None means that nothing is known, and is never to be shown as 0.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from evalkit.records.project import CaseKey, Place, PromptVersion
+from evalkit.records.published import FLAT, Key
 from evalkit.records.run import RunEnd, RunHeader, SuiteRecord, Trial
 from evalkit.records.score import Agreement, CaseVerdict, Level, TrialVerdict
 
@@ -81,7 +81,7 @@ class CaseSummary:
     trial_rate: PassRate | None = None
 
     @property
-    def flaky(self) -> bool:
+    def flaky(self) -> Annotated[bool, Key("Whether it passed once and failed once.", False)]:
         """Whether the same conversation passed once and failed once."""
         return self.passed > 0 and self.failed > 0
 
@@ -91,17 +91,17 @@ class CaseSummary:
         return self.suite, self.case_id
 
     @property
-    def passed(self) -> int:
+    def passed(self) -> Annotated[int, Key("Trials that passed.", 3)]:
         """Trials that passed."""
         return self._count(TrialVerdict.PASSED)
 
     @property
-    def failed(self) -> int:
+    def failed(self) -> Annotated[int, Key("Trials that failed.", 0)]:
         """Trials that failed."""
         return self._count(TrialVerdict.FAILED)
 
     @property
-    def not_measured(self) -> int:
+    def not_measured(self) -> Annotated[int, Key("Trials that were planned and came to no verdict.", 0)]:
         """Trials that were planned and came to no verdict."""
         return self._count(TrialVerdict.NOT_MEASURED)
 
@@ -130,9 +130,9 @@ class Tally:
 class SuiteSummary:
     """One suite: its record, its cases by verdict, and what it cost (None when a price is unknown)."""
 
-    record: SuiteRecord
-    tally: Tally
-    cost_usd: float | None
+    record: Annotated[SuiteRecord, FLAT]
+    tally: Annotated[Tally, Key("Its cases by verdict.", {"passing": 8, "unstable": 1}, "cases_by_verdict")]
+    cost_usd: Annotated[float | None, Key("What it cost; null when a price is unknown.", 0.24)]
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class SideMoney:
     models: tuple[ModelMoney, ...]
 
     @property
-    def cost_usd(self) -> float | None:
+    def cost_usd(self) -> Annotated[float | None, Key("Dollars together; null when a price is unknown.", 0.02)]:
         """Dollars together; None when a price is unknown."""
         costs = [model.cost_usd for model in self.models]
         known = [cost for cost in costs if cost is not None]
@@ -251,9 +251,9 @@ class CacheSummary:
 class Times:
     """A distribution of times; `values` are at most 200 of the `n`, evenly spaced in rank, in rising order."""
 
-    n: int
-    p50: float | None
-    p95: float | None
+    n: Annotated[int, Key("How many were measured.", 27)]
+    p50: Annotated[float | None, Key("The median; null without any.", 410.0)]
+    p95: Annotated[float | None, Key("The 95th percentile; null without any.", 1100.0)]
     values: tuple[float, ...] = ()
 
 
@@ -289,79 +289,73 @@ class Summary:
     """
 
     header: RunHeader
-    end: RunEnd | None
-    suites: tuple[SuiteSummary, ...]
-    prompts: tuple[PromptVersion, ...]
-    cases: tuple[CaseSummary, ...]
-    tally: Tally
-    rules: tuple[RuleSummary, ...]
-    tags: tuple[TagSummary, ...]
-    money: Money
-    cache: CacheSummary
-    first_token: Times
-    whole_reply: Times
-    turns: tuple[TurnSummary, ...]
-    requests: int
-    retries: int
-    failures: tuple[FailureSummary, ...]
-    cached: int = 0
-    cached_usd: float = 0.0
-    side_money: tuple[SideMoney, ...] = ()
-    criteria: tuple[CriterionSummary, ...] = ()
-    trial_rate: PassRate | None = None
+    end: Annotated[
+        RunEnd | None,
+        Key(
+            "Why and when the run ended; null when it never did.",
+            {"reason": "finished", "ended": "2026-11-22T07:15:43Z", "elapsed_s": 48.2, "notes": []},
+        ),
+    ]
+    suites: Annotated[
+        tuple[SuiteSummary, ...],
+        Key("The suites as they were measured.", [{"path": "suites/returns.yaml", "prompt_ref": "support@v4"}]),
+    ]
+    prompts: Annotated[
+        tuple[PromptVersion, ...], Key("The prompt versions.", [{"ref": "support@v4", "model": "claude-sonnet-5-5"}])
+    ]
+    cases: Annotated[
+        tuple[CaseSummary, ...],
+        Key("Every case over its trials.", [{"case_id": "legal-threat", "verdict": "pass", "passed": 3}]),
+    ]
+    tally: Annotated[Tally, Key("Cases by verdict.", {"passing": 8, "unstable": 1}, "cases_by_verdict")]
+    rules: Annotated[
+        tuple[RuleSummary, ...],
+        Key("How often each rule broke.", [{"name": "voice/brief", "level": "warning", "broken": 2, "measured": 27}]),
+    ]
+    tags: Annotated[tuple[TagSummary, ...], Key("Pass rate by tag.", [{"tag": "shipping", "passed": 4, "cases": 5}])]
+    money: Annotated[Money, Key("What the conversations cost.", {"cost_usd": 0.24, "unknown": 0})]
+    cache: Annotated[
+        CacheSummary, Key("Share of input that was read from the cache.", {"read_share": 0.86, "later_share": 0.97})
+    ]
+    first_token: Annotated[
+        Times, Key("Time to the first token, per turn.", {"n": 27, "p50": 410.0, "p95": 1100.0}, "first_token_ms")
+    ]
+    whole_reply: Annotated[
+        Times, Key("Time of the whole reply, per turn.", {"n": 27, "p50": 2900.0, "p95": 7400.0}, "whole_reply_ms")
+    ]
+    turns: Annotated[
+        tuple[TurnSummary, ...], Key("Tokens by number of the turn.", [{"turn": 1, "trials": 27, "input_tokens": 5508}])
+    ]
+    requests: Annotated[int, Key("Requests with their last try.", 61)]
+    retries: Annotated[int, Key("Tries that failed and were followed by another.", 0)]
+    failures: Annotated[
+        tuple[FailureSummary, ...],
+        Key("Failed tries by kind.", [{"kind": "overloaded_error", "retried": 2, "final": 0}]),
+    ]
+    cached: Annotated[int, Key("Replies that were found in the response cache.", 0, "cached_replies")] = 0
+    cached_usd: Annotated[float, Key("What those would have cost.", 0.0)] = 0.0
+    side_money: Annotated[
+        tuple[SideMoney, ...],
+        Key("What models beside the conversations cost.", [{"purpose": "judge", "cost_usd": 0.02}]),
+    ] = ()
+    criteria: Annotated[
+        tuple[CriterionSummary, ...],
+        Key("What judges said, by criterion.", [{"criterion": "offers a way on", "yes": 26, "no": 1}]),
+    ] = ()
+    trial_rate: Annotated[
+        PassRate | None, Key("How often single trials passed.", {"passed": 25, "trials": 27, "cases": 9})
+    ] = None
 
     @property
-    def trials_planned(self) -> int:
+    def trials_planned(self) -> Annotated[int, Key("Trials that were to be played.", 27)]:
         """Trials that were to be run, skipped cases left out."""
         return sum(len(case.trials) for case in self.cases if case.skip is None)
 
     @property
-    def trials_recorded(self) -> int:
+    def trials_recorded(self) -> Annotated[int, Key("Trials that were.", 27)]:
         """Trials that finished, measured or not."""
         return sum(outcome.recorded for case in self.cases if case.skip is None for outcome in case.trials)
 
 
 Details = Mapping[CaseKey, Trial]
 """For cases that did not pass, the trial that shows why: the first failed one, else the first not measured."""
-
-
-class RunVerdict(StrEnum):
-    """The verdict of a run."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    NO_VERDICT = "no verdict"
-    NOTHING_SELECTED = "nothing selected"
-    INFORMATION = "for information"
-    INTERRUPTED = "interrupted"
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """What the gate says: the exit code, one sentence to paste into a chat, and the reasons, worst first.
-
-    `notes` are what a reader should know of the comparison with a baseline beside the verdict.
-
-    `exit_code` is an `errors.ExitCode`; it stands here as a number because this floor is below the errors.
-    """
-
-    exit_code: int
-    verdict: RunVerdict
-    sentence: str
-    reasons: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Information:
-    """One version that was measured for information only.
-
-    `sentence` begins with its reference and says what came of it, `run` is the folder of its own records, below that of
-    the run it stands beside; empty when it could not be played.
-    """
-
-    prompt_ref: str
-    sentence: str
-    reasons: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    run: str = ""

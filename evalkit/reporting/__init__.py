@@ -6,7 +6,7 @@ from evalkit.reporting.finished_run import FinishedRun, Links
 from evalkit.reporting.html import render_html
 from evalkit.reporting.junit import render_junit
 from evalkit.reporting.markdown import render_comment, render_information, render_job_summary, render_unaffected
-from evalkit.reporting.summary_json import render_summary, write_summary
+from evalkit.reporting.summary import render_summary, write_summary
 from evalkit.reporting.terminal import Screen, render_case, render_run
 
 __all__ = [

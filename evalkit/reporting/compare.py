@@ -53,7 +53,7 @@ def report_comparison(contrast: Contrast, compared: Compared, *, strict: bool = 
     if decision is None:
         sentence = "nothing to compare: no case is the same on both sides"
         return CompareReport(contrast, None, sentence, tuple(notes), ExitCode.NO_VERDICT)
-    told = remarks(decision)
+    told = [remark.words for remark in remarks(decision)]
     if decision.verdict is Verdict.CANT_TELL and compared.outlook is not None:
         told.insert(0, outlook_in_words(compared.outlook))
     codes = {Verdict.WORSE: ExitCode.FAILED, Verdict.NO_VERDICT: ExitCode.NO_VERDICT}

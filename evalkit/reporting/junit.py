@@ -107,7 +107,7 @@ def _gate(suite: Element, gate: GateResult) -> None:
         return
     kind = "failure" if gate.verdict is RunVerdict.FAILED else "error"
     told = SubElement(element, kind, message=_text(gate.sentence), type=gate.verdict.value)
-    told.text = _long("\n".join(gate.reasons))
+    told.text = _long("\n".join(reason.words for reason in gate.reasons))
 
 
 def _count(suite: Element) -> None:

@@ -32,7 +32,7 @@ from evalkit.reporting.wording import (
     tally_in_words,
     trials_in_words,
 )
-from evalkit.wording import duration, number, percent, plural
+from evalkit.wording import and_more, duration, number, percent, plural
 
 MARKER = "<!-- evalkit -->"
 REPORT_URL = "REPORT_URL"
@@ -78,7 +78,7 @@ def render_information(information: Sequence[Information]) -> str:
     lines = []
     for each in information:
         lines.append(f"ℹ️ {plain(each.sentence, 600)}")
-        lines += [f"– {plain(reason, 300)}" for reason in each.reasons[1:REASONS_SHOWN]]
+        lines += [f"– {plain(reason.words, 300)}" for reason in each.reasons[1:REASONS_SHOWN]]
     return "  \n".join(lines)
 
 
@@ -124,8 +124,8 @@ def _bytes(text: str) -> int:
 def headline(run: FinishedRun) -> str:
     """Return the first line: a mark, the verdict, and the first reason."""
     verdict, source = run.gate.verdict, run.summary.header.source.kind
-    why = run.gate.reasons[0] if run.gate.reasons else ""
-    more = f" and {len(run.gate.reasons) - 1} more" if len(run.gate.reasons) > 1 else ""
+    why = run.gate.reasons[0].words if run.gate.reasons else ""
+    more = and_more(len(run.gate.reasons), 1)
     match verdict:
         case RunVerdict.PASSED:
             return _NOT_ASKED.get(source, "✅ Evals passed")
@@ -135,7 +135,10 @@ def headline(run: FinishedRun) -> str:
         case RunVerdict.NOTHING_SELECTED:
             return "➖ No case was selected"
         case RunVerdict.INFORMATION:
-            return f"ℹ️ {plain(run.gate.sentence.partition(' (for information)')[0], 300)} (for information)"
+            from evalkit.gate.words import information_in_words  # the gate loads pandas, which not every report needs
+
+            found = information_in_words(run.summary.suites, run.gate.would_be or verdict, run.gate.reasons)
+            return f"ℹ️ {plain(found, 300)} (for information)"
         case _:
             return f"⚠️ No verdict: {plain(why, 300) or verdict.value}{more}"
 
@@ -150,7 +153,7 @@ def head(run: FinishedRun) -> str:
     facts = [f"**{plain(tally_in_words(summary.tally))}**", plain(money_in_words(summary))]
     facts += [f"[open the report]({run.links.report})"] if run.links.report else []
     lines.append(" · ".join(facts))
-    reasons = [f"- {plain(reason, 300)}" for reason in run.gate.reasons[1:8]]
+    reasons = [f"- {plain(reason.words, 300)}" for reason in run.gate.reasons[1:8]]
     return "  \n".join(lines) + ("\n\n" + "\n".join(reasons) if reasons else "")
 
 

@@ -291,9 +291,9 @@ def _verdict(gate: GateResult) -> Iterator[Text]:
     yield Text(f"{RUN_SYMBOLS[gate.verdict]} {one_line(gate.sentence)}", style=style)
     if len(gate.reasons) > 1:
         for reason in gate.reasons:
-            yield Text(f"  - {one_line(reason)}")
+            yield Text(f"  - {one_line(reason.words)}")
     for note in gate.notes:
-        yield Text(f"  {one_line(note)}", style="dim")
+        yield Text(f"  {one_line(note.words)}", style="dim")
 
 
 def render_reply(title: str, request: Request) -> str:

@@ -12,17 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalkit.analysis import ArmTrials
-from evalkit.baseline import (
-    LEAST_ROUNDS,
-    Baseline,
-    baseline_name,
-    conditions_of,
-    load_baseline,
-    make_baseline,
-    with_rules,
-)
+from evalkit.baseline import LEAST_ROUNDS, baseline_name, conditions_of, load_baseline, make_baseline, with_rules
 from evalkit.errors import UsageError
-from evalkit.records import Arm, PromptVersion, SuiteRecord
+from evalkit.records import Arm, Baseline, PromptVersion, SuiteRecord
 from evalkit.runner.opponents import source_of_replies
 from evalkit.runner.plan import make_plan
 from evalkit.runner.project import Invocation, Project

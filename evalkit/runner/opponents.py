@@ -11,11 +11,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalkit.analysis import ArmTrials, collect_arms
-from evalkit.baseline import Baseline, baseline_name, conditions_of, load_baseline, make_baseline, match_baseline
+from evalkit.baseline import baseline_name, conditions_of, load_baseline, make_baseline, match_baseline
 from evalkit.distribution import installed_version
 from evalkit.errors import EvalkitError
 from evalkit.prompts import find_version, load_prompt
-from evalkit.records import Arm, BaselineRecord, CaseKey, CaseRecord, PromptVersion, RunHeader, Source, SuiteRecord
+from evalkit.records import (
+    Arm,
+    Baseline,
+    BaselineRecord,
+    CaseKey,
+    CaseRecord,
+    PromptVersion,
+    RunHeader,
+    Source,
+    SuiteRecord,
+)
 from evalkit.runner.plan import Plan
 from evalkit.runner.settings import RunSettings
 from evalkit.store import REPORTS, RUN_FILE, RunReader, find_run
@@ -165,10 +175,10 @@ def recorded_opponents(reader: RunReader) -> OldVersions:
     known = [record for record in reader.baselines if record.prompt_sha in reader.prompts]
     prompts = {record.suite: reader.prompts[record.prompt_sha] for record in known}
     of_cases = {
-        (record.suite, case_id): reader.prompts.get(case.prompt_sha)
+        (record.suite, case_id): reader.prompts.get(case.origin.prompt_sha)
         for record in reader.baselines
         for case_id, case in record.cases.items()
-        if case.prompt_sha
+        if case.origin
     }
     return OldVersions(tuple(reader.baselines), prompts, of_cases)
 

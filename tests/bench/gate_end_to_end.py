@@ -90,7 +90,7 @@ def play(drawn: Drawn) -> Came:
         trials = sum(line.startswith(b'{"line":"score"') for line in (folder / "run.jsonl").open("rb"))
         shutil.rmtree(folder)
     compared = told["comparison"]
-    by_test = any(look["red"] for look in compared["looks"])
+    by_test = any(look["red"] for look in compared["decision"]["looks"])
     return Came(drawn.prompt, code, compared["verdict"], by_test, int(told["requests"]), trials)
 
 
@@ -100,7 +100,7 @@ def ask_fixed(root: Path, suites: Sequence[str]) -> tuple[int, int]:
     with chdir(root):
         evalkit("run", *suites, "--via", "stand-in", "--trials", str(ROUNDS), "-o", "reports/fixed")
         told = json.loads(Path("reports/fixed/summary.json").read_text("utf-8"))
-    return 2 * int(told["requests"]), 2 * int(told["trials"]["recorded"])
+    return 2 * int(told["requests"]), 2 * int(told["trials_recorded"])
 
 
 def print_row(name: str, came: Sequence[Came], fixed: tuple[int, int]) -> None:

@@ -372,7 +372,8 @@ def test_power_says_what_is_seen_and_what_more_would_buy(project: Sample) -> Non
 
 def test_an_old_live_baseline_is_stale() -> None:
     """Two weeks make a live baseline stale, and never one of the stand-in."""
-    from evalkit.baseline import Baseline, BlessedCase, Conditions, match_baseline
+    from evalkit.baseline import match_baseline
+    from evalkit.records import Baseline, BaselineCase, Conditions
     from tests.made_up_run import case
 
     today = datetime.now(UTC).date()
@@ -380,6 +381,6 @@ def test_an_old_live_baseline_is_stale() -> None:
     record = case("a", sha="f" * 64)
     for source, version, use in (("live", "", "fresh"), ("stand-in", "1", "stored")):
         conditions = Conditions(source, "m", "p", "", version)
-        cases = {"a": BlessedCase("f" * 16, 5, 5)}
+        cases = {"a": BaselineCase("f" * 16, 5, 5)}
         baseline = Baseline(record.suite, old, "support@v1", "x", conditions, 5, cases=cases)
         assert match_baseline(baseline, "b", [record], conditions, today).use == use

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from evalkit.gate import compare_run
-from evalkit.reporting.summary_schema import summary_schema
+from evalkit.reporting.summary import summary_schema
 from evalkit.store import RunReader, find_run
 from tests.cli.sample import BASELINE, SUITE, Sample, make_sample
 
@@ -35,27 +35,27 @@ def test_a_run_without_a_baseline_says_what_was_missing(blessed: Sample) -> None
     """There is a comparison without a verdict, and it names the file that was looked for."""
     told = summary(blessed, "first")["comparison"]
 
-    assert (told["verdict"], told["p"], told["cases"]) == ("no verdict", None, [])
+    assert (told["verdict"], told["decision"]) == ("no verdict", None)
     assert told["suites"][0]["baseline"]["use"] == "none"
-    assert BASELINE in told["problem"]
+    assert BASELINE in told["suites"][0]["baseline"]["note"]
 
 
 def test_a_compared_run_holds_the_whole_comparison(blessed: Sample) -> None:
     """Verdict, difference, looks, named cases, trials, baseline and metrics are those of the decision."""
     told = summary(blessed, "weak")
-    comparison = told["comparison"]
+    comparison, decided = told["comparison"], told["comparison"]["decision"]
     decision = compare_run(RunReader(find_run("reports/weak", blessed.root))).decision
     assert decision is not None
     assert decision.delta is not None
 
     assert comparison["verdict"] == decision.verdict == "worse"
-    assert comparison["sentence"] in told["reasons"]
-    assert comparison["delta"]["value"] == decision.delta.value
-    assert [look["name"] for look in comparison["looks"]] == [look.name for look in decision.looks]
-    named = [case["case_id"] for case in comparison["cases"] if case["confirmed"]]
+    assert comparison["sentence"] in [reason["words"] for reason in told["reasons"]]
+    assert decided["delta"]["value"] == decision.delta.value
+    assert [look["name"] for look in decided["looks"]] == [look.name for look in decision.looks]
+    named = [case["case_id"] for case in decided["cases"] if case["change"] == "clearly worse"]
     assert named == [case.key[1] for case in decision.clearly_worse]
     assert named
-    assert {metric["metric"] for metric in comparison["metrics"]} >= {"cost_usd", "output_tokens"}
+    assert {metric["metric"] for metric in decided["metrics"]} >= {"cost_usd", "output_tokens"}
     assert told["notes"]
 
 
@@ -89,7 +89,7 @@ def test_compared_prompts_leave_a_run_with_the_comparison_in_it(blessed: Sample)
     told = summary(blessed, folder)["comparison"]
 
     assert told["verdict"] == json.loads(done.out)["verdict"]
-    assert told["fresh"]
+    assert told["decision"]["fresh"]
     assert {(each["stage"], each["arm"]) for each in told["suites"][0]["trials"]} >= {
         ("round", "baseline"),
         ("round", "candidate"),

@@ -10,11 +10,11 @@ from evalkit.gate import Opponents, compare_recorded
 from evalkit.gate.breakdown import compare_suites
 from evalkit.records import (
     Arm,
+    BaselineCase,
     BaselineRecord,
     Counts,
     Decision,
     Stage,
-    StoredCase,
     SuiteComparison,
     Trial,
     TrialScore,
@@ -28,7 +28,7 @@ IDS = [f"c{n}" for n in range(8)]
 
 def baseline(path: str, use: str = "stored") -> BaselineRecord:
     """A baseline in which every case always passed."""
-    kept = {case_id: StoredCase(Counts(5)) for case_id in IDS} if use == "stored" else {}
+    kept = {case_id: BaselineCase("", 5, 5) for case_id in IDS} if use == "stored" else {}
     return BaselineRecord(path, f"{path}.baseline", use, "support@v1", "x", cases=kept)  # type: ignore[arg-type]
 
 
@@ -68,7 +68,7 @@ def test_trials_are_counted_by_stage_and_arm() -> None:
     _, (part,) = told({LAMPS: ("c1",)})
 
     assert [(each.stage, each.arm, each.counts) for each in part.trials] == [
-        (None, Arm.BASELINE, Counts(40)),
+        ("stored", Arm.BASELINE, Counts(40)),
         (Stage.ROUND, Arm.CANDIDATE, Counts(35, 5)),
         (Stage.DRIFT, Arm.BASELINE, Counts(8)),
     ]

@@ -9,13 +9,12 @@ from evalkit.gate import Opponents, compare_recorded, gate_settings
 from evalkit.gate.recorded import tell_broken, tell_promises
 from evalkit.records import (
     Arm,
+    BaselineCase,
     BaselineRecord,
     CaseRecord,
-    Counts,
     Decision,
     Ground,
     Stage,
-    StoredCase,
     Trial,
     TrialVerdict,
     Verdict,
@@ -27,7 +26,7 @@ CASES = [case(f"c{n}", trials=5) for n in range(6)]
 
 def stored(cost_usd: float | None = 0.001) -> BaselineRecord:
     """A baseline in which every case always passed."""
-    kept = {record.case_id: StoredCase(Counts(5), cost_usd, 60.0) for record in CASES}
+    kept = {record.case_id: BaselineCase("", 5, 5, 0, cost_usd, 60.0) for record in CASES}
     return BaselineRecord(SUITE, "suites/lamps.baseline.json", "stored", "support@v1", "x", cases=kept)
 
 

@@ -70,7 +70,7 @@ def test_remarks_name_evidence_and_doubts() -> None:
     doubtful = replace(
         WORSE, fragile=True, more_errors=True, unplayed=("more rounds",), accepted=(BROKEN.key,), metrics=(metric,)
     )
-    told = "; ".join(remarks(doubtful))
+    told = "; ".join(remark.words for remark in remarks(doubtful))
 
     for words in (
         "0.67 %",

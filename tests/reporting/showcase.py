@@ -13,13 +13,12 @@ from evalkit.gate import Compared, Opponents, compare_finished
 from evalkit.gate.breakdown import compare_rules, compare_suites, compare_tags
 from evalkit.records import (
     Attempt,
+    BaselineCase,
     BaselineRecord,
     CaseRecord,
-    Counts,
     Failure,
     Level,
     Place,
-    StoredCase,
     Trial,
 )
 from tests.made_up_run import (
@@ -71,7 +70,7 @@ def showcase(**changes: Any) -> MadeUpRun:
 
 def against_passing(run: MadeUpRun, rounds: int = 5) -> Compared:
     """How a run stands beside baselines in which every case always passed."""
-    stored = StoredCase(Counts(rounds), cost_usd=0.001, output_tokens=60.0, broken={})
+    stored = BaselineCase("", rounds, rounds, cost_usd=0.001, output_tokens=60.0)
     baselines = []
     for record in run.suites:
         ids = [case.case_id for case in run.cases if case.suite == record.path and case.skip is None]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evalkit.analysis import analyse
 from evalkit.gate import judge
-from evalkit.records import Source
+from evalkit.records import Source, Statement, Topic
 from evalkit.reporting import FinishedRun, Links, render_comment, render_job_summary
 from evalkit.reporting.markdown import COMMENT_LIMIT, MARKER, REPORT_URL, SUMMARY_LIMIT, render_unaffected
 from evalkit.reporting.safe_text import code, plain
@@ -105,7 +105,7 @@ def test_it_stays_within_githubs_limits(text: str) -> None:
 def test_nothing_a_model_says_acts_on_github(text: str) -> None:
     """Outside code spans there is no mention, reference, link, foreign HTML or table bar from a reply or a name."""
     run = finished(long_run(text, 1))
-    run = replace(run, gate=replace(run.gate, reasons=(text, text)))
+    run = replace(run, gate=replace(run.gate, reasons=(Statement(Topic.COST, text),) * 2))
     left = outside_code(render_comment(run))
     assert not re.search(r"@\w|#\d|GH-\d|://\w|www\.\w", left)
     assert set(re.findall(r"<(/?\w+)", left)) <= {"details", "/details", "summary", "/summary", "sub", "/sub"}

@@ -77,7 +77,7 @@ def test_every_note_is_told_once(tmp_path: Path) -> None:
     notes = judge(summarise(run), compared).notes
     page = page_of(run, compared, tmp_path)
 
-    assert any(note.startswith("cost a case") for note in notes)
+    assert any(note.words.startswith("cost a case") for note in notes)
     assert "gone since suites/lamps.baseline.json: lost-case" in section(page)
     assert section(page).count("cost a case") == 1
 

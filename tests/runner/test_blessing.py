@@ -36,4 +36,4 @@ def test_one_source_is_topped_up_to_five_rounds(tmp_path: Path, monkeypatch: pyt
         use(monkeypatch, server)
         ((_, made, _),) = prepare_blessing(project, run(project, via="live")).baselines
     assert (made.rounds, made.cases["a"].passed) == (5, 5)
-    assert made.conditions.source.startswith("live, 127.0.0.1")
+    assert made.conditions.source_name.startswith("live, 127.0.0.1")

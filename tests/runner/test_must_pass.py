@@ -56,7 +56,7 @@ def test_critical_cases_get_five_trials_unless_they_say_otherwise(project: Proje
     assert compared.decision is not None
     assert compared.decision.must_pass_clean == 1
     words = "c00: a pass rate of 90 % is not yet shown by 5 clean trials; 29 clean trials would"
-    assert words in judge(analyse(RunReader(folder)).summary, compared).notes
+    assert words in [note.words for note in judge(analyse(RunReader(folder)).summary, compared).notes]
 
 
 def test_without_a_comparison_nothing_is_added_and_the_promise_is_told(project: Project) -> None:
@@ -78,8 +78,10 @@ def test_a_further_trial_that_fails_makes_the_run_red(project: Project) -> None:
 
     gate = judge(analyse(RunReader(folder)).summary, compare_run(RunReader(folder)))
     assert gate.verdict is RunVerdict.FAILED
-    assert "1 critical case failed (c98)" in gate.reasons[0]
-    assert any(note.startswith("c98 failed in trial 1 of the comparison (must-pass): says") for note in gate.notes)
+    assert "1 critical case failed (c98)" in gate.reasons[0].words
+    assert any(
+        note.words.startswith("c98 failed in trial 1 of the comparison (must-pass): says") for note in gate.notes
+    )
     assert failed_in(folder) == ("suites/a.yaml::c98",)
 
 

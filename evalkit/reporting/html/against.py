@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from evalkit.records import (
     Arm,
@@ -15,26 +16,26 @@ from evalkit.records import (
     CaseKey,
     ComparedCase,
     Counts,
-    Decision,
     Interval,
     MetricChange,
     RateChange,
     RunComparison,
     Stage,
+    Statement,
     SuiteComparison,
+    Topic,
 )
-from evalkit.wording import percent_change, plural, points
+from evalkit.wording import METRIC_WORDS, percent_change, plural, points
 
 Q_TOLD = 0.1
-_STAGE_WORDS: dict[Stage | None, str] = {
-    None: "stored with the baseline",
+_STAGE_WORDS: dict[Stage | Literal["stored"], str] = {
+    "stored": "stored with the baseline",
     Stage.ROUND: "rounds over all cases",
     Stage.MORE: "more rounds over all cases",
     Stage.CONFIRM: "suspects again, side by side",
     Stage.DRIFT: "the baseline as it is today",
     Stage.MUST_PASS: "critical cases, more trials",
 }
-_METRIC_WORDS = {"cost_usd": "cost", "output_tokens": "tokens written", "total_ms": "time"}
 _REACH = 0.1
 """The drawing of a difference shows at least this much on both sides of zero."""
 
@@ -94,7 +95,7 @@ class AgainstView:
         return sum(change.q <= Q_TOLD for _, changes in self.rates for change in changes)
 
 
-def view_against(told: RunComparison | None, notes: Sequence[str]) -> AgainstView | None:
+def view_against(told: RunComparison | None, notes: Sequence[Statement]) -> AgainstView | None:
     """Return the section about a comparison; None when nothing was compared."""
     if told is None or told.decision is None:
         return None
@@ -111,7 +112,7 @@ def view_against(told: RunComparison | None, notes: Sequence[str]) -> AgainstVie
         rose=tuple(sorted(rose, key=lambda case: -(case.difference or 0))),
         trials=tuple(_trials(told.suites)),
         metrics=tuple(_metric(metric) for metric in decision.metrics),
-        notes=tuple(_without_told(notes, decision)),
+        notes=tuple(note.words for note in notes if note.topic not in (Topic.METRIC, Topic.SUSPECTS)),
         cases=len(decision.cases),
         rates=(("Rule", _moved(told.rules)), ("Tag", _moved(told.tags))),
     )
@@ -171,12 +172,12 @@ def _baseline(record: BaselineRecord) -> str:
 
 def _trials(suites: Iterable[SuiteComparison]) -> Iterable[tuple[str, str, str]]:
     """Yield each stage that was played with the passes of both arms, over all suites."""
-    sums: dict[tuple[Stage | None, Arm], Counts] = {}
+    sums: dict[tuple[Stage | Literal["stored"], Arm], Counts] = {}
     for suite in suites:
         for trials in suite.trials:
             known = sums.get((trials.stage, trials.arm), Counts())
             sums[trials.stage, trials.arm] = Counts(*(a + b for a, b in zip(known, trials.counts, strict=True)))
-    for stage in (None, *Stage):
+    for stage in ("stored", *Stage):
         if any((stage, arm) in sums for arm in Arm):
             told = [_passed(sums.get((stage, arm))) for arm in Arm]
             yield _STAGE_WORDS[stage], told[0], told[1]
@@ -198,7 +199,7 @@ def _metric(metric: MetricChange) -> tuple[str, str, str]:
         limit += ": proven to be more"
     elif metric.near:
         limit += ": above it, not proven"
-    name = f"{_METRIC_WORDS.get(metric.metric, metric.metric)} a case"
+    name = f"{METRIC_WORDS.get(metric.metric, metric.metric)} a case"
     return f"{name}, {plural(metric.cases, 'case')}", change, limit
 
 
@@ -209,11 +210,3 @@ def _moved(changes: Iterable[RateChange]) -> tuple[RateChange, ...]:
         for change in changes
         if change.baseline.passed * change.candidate.valid != change.candidate.passed * change.baseline.valid
     )
-
-
-def _without_told(notes: Iterable[str], decision: Decision) -> Iterable[str]:
-    """Yield the notes but those of metrics and suspects, which have places of their own in the section."""
-    names = tuple(f"{_METRIC_WORDS[metric.metric]} a case " for metric in decision.metrics)
-    for note in notes:
-        if not note.startswith((*names, "looked worse and may be chance: ")):
-            yield note
