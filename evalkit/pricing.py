@@ -28,7 +28,6 @@ _BATCH_FACTOR = Decimal("0.5")
 
 _CLAUDE_NAME = re.compile(r"(?:^|[./:])(claude-[^/]+)$")
 _DATE_OR_LATEST = re.compile(r"-(?:\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
-_RATE_KEYS = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
 
 
 @dataclass(frozen=True)
@@ -47,27 +46,25 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Price:
-    """A price of the project's own, in dollars per million tokens, valid from the day `since` (always, when None)."""
+class Rates:
+    """Dollars per million tokens, by kind of token."""
 
-    model: str
     input: Decimal
     output: Decimal
     cache_write_5m: Decimal
     cache_write_1h: Decimal
     cache_read: Decimal
-    since: date | None = None
+
+
+_RATE_KEYS = tuple(field.name for field in fields(Rates))
 
 
 @dataclass(frozen=True)
-class _Rates:
-    """Dollars per million tokens of one request."""
+class Price(Rates):
+    """A price of the project's own, valid from the day `since` (always, when None)."""
 
-    input: Decimal
-    output: Decimal
-    cache_write_5m: Decimal
-    cache_write_1h: Decimal
-    cache_read: Decimal
+    model: str
+    since: date | None = None
 
 
 def cost_of(
@@ -132,7 +129,8 @@ def parse_prices(tables: Sequence[Mapping[str, Any]], file: str = "pyproject.tom
         wrong = list(_problems_of(table))
         problems += [f"[[tool.evalkit.prices]] {number}: {text}" for text in wrong]
         if not wrong:
-            prices.append(_to_price(table))
+            rates = {key: Decimal(str(table[key])) for key in _RATE_KEYS}
+            prices.append(Price(model=resolve_model(table["model"]), since=table.get("from"), **rates))
             if any((one.model, one.since) == (prices[-1].model, prices[-1].since) for one in prices[:-1]):
                 day = f" from {prices[-1].since}" if prices[-1].since else ""
                 problems.append(f"[[tool.evalkit.prices]] {number}: {table['model']!r}{day} is given twice; keep one.")
@@ -161,23 +159,13 @@ def _is_amount(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
-def _to_price(table: Mapping[str, Any]) -> Price:
-    rates = {key: Decimal(str(table[key])) for key in _RATE_KEYS}
-    return Price(model=resolve_model(table["model"]), since=table.get("from"), **rates)
-
-
-def _rates(model: str, prompt_tokens: int, when: date, overrides: Sequence[Price]) -> _Rates | None:
+def _rates(model: str, prompt_tokens: int, when: date, overrides: Sequence[Price]) -> Rates | None:
     valid = [price for price in overrides if resolve_model(price.model) == model and (price.since or when) <= when]
     if valid:
-        newest = max(valid, key=lambda price: price.since or date.min)
-        return _Rates(**{field.name: getattr(newest, field.name) for field in fields(_Rates)})
-    return _listed_rates(model, when, _tier(model, when, prompt_tokens))
-
-
-def _tier(model: str, when: date, prompt_tokens: int) -> int:
-    """Return the start of the price tier that a prompt of this length falls into (strictly above it), or 0."""
-    starts = _tier_starts(model, when)
-    return max((start for start in starts if prompt_tokens > start), default=0)
+        return max(valid, key=lambda price: price.since or date.min)
+    # A tier holds for prompts that are longer than its start.
+    tier = max((start for start in _tier_starts(model, when) if prompt_tokens > start), default=0)
+    return _listed_rates(model, when, tier)
 
 
 @lru_cache(maxsize=1024)
@@ -188,7 +176,7 @@ def _tier_starts(model: str, when: date) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _listed_rates(model: str, when: date, tier: int) -> _Rates | None:
+def _listed_rates(model: str, when: date, tier: int) -> Rates | None:
     listed = _listed_price(model, when)
     if listed is None:
         return None
@@ -199,7 +187,7 @@ def _listed_rates(model: str, when: date, tier: int) -> _Rates | None:
         tiers = [step.price for step in getattr(price, "tiers", ()) if step.start <= tier and tier > 0]
         return Decimal(tiers[-1] if tiers else getattr(price, "base", price))
 
-    return _Rates(
+    return Rates(
         input=rate("input_mtok"),
         output=rate("output_mtok"),
         cache_write_5m=rate("cache_write_mtok", "input_mtok"),

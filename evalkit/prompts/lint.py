@@ -15,7 +15,7 @@ from evalkit.prompts.models import WITHOUT_COMPACTION, base_name, facts_of, know
 from evalkit.prompts.render import input_problems, render_prompt, undefined_names
 from evalkit.prompts.source import PromptSource
 from evalkit.prompts.tools import limit_problem, strict_problems
-from evalkit.records import Problem, PromptVersion
+from evalkit.records import Problem
 from evalkit.yamlsource import Source, did_you_mean
 
 
@@ -140,10 +140,6 @@ def _rendered_lints(source: PromptSource, header: Header, inputs: Mapping[str, s
         version = render_prompt(source, known)
     except FileProblems as error:
         return list(error.problems)
-    return _length_lints(source, header, version)
-
-
-def _length_lints(source: PromptSource, header: Header, version: PromptVersion) -> list[Problem]:
     facts = facts_of(header.model)
     if facts is None or header.cache == "off":
         return []

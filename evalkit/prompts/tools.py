@@ -52,13 +52,8 @@ def read_tool(source: Source) -> tuple[JsonObject | None, list[Problem]]:
     if model is None:
         return None, problems
     problems += _schema_problems(source, dict(model.input_schema))
-    return _sent(source, model), problems
-
-
-def _sent(source: Source, model: ToolFile) -> JsonObject:
-    written: dict[str, Any] = source.value()
-    texts = {"name": model.name, "description": model.description}
-    return {key: texts.get(key, value) for key, value in written.items()}
+    texts = {"name": model.name, "description": model.description}  # as text, however they are written
+    return {key: texts.get(key, value) for key, value in source.value().items()}, problems
 
 
 def _schema_problems(source: Source, schema: dict[str, Any]) -> list[Problem]:
@@ -132,7 +127,10 @@ def strict_problems(source: Source, schema: Mapping[str, Any]) -> list[Problem]:
     problems = []
     for path, node in nodes:
         problems += [source.problem((*path, key), f"{key!r}: {_ADVICE}", key=True) for key in refused_keywords(node)]
-        if _is_object(node) and node.get("additionalProperties") is not False:
+        kind = node.get("type")
+        if (kind == "object" or (isinstance(kind, list) and "object" in kind)) and node.get(
+            "additionalProperties"
+        ) is not False:
             message = "strict mode needs `additionalProperties: false` on every object."
             problems.append(source.problem((*path, "additionalProperties"), message))
     for name in recursive_definitions(schema):
@@ -165,11 +163,6 @@ def refused_keywords(node: Mapping[str, Any]) -> Iterator[str]:
         yield "enum"
     if _PATTERN.search(str(node.get("pattern") or "")):
         yield "pattern"
-
-
-def _is_object(node: Mapping[str, Any]) -> bool:
-    kind = node.get("type")
-    return kind == "object" or (isinstance(kind, list) and "object" in kind)
 
 
 def _nodes(schema: Any, path: ValuePath) -> Iterator[Node]:

@@ -41,7 +41,12 @@ class SessionBodies:
             if key in packed and packed[key] == value:
                 packed[key] = FROM_PROMPT
         messages = list(request.body.get("messages", ()))
-        keep = _common_prefix(self._known, messages)
+        keep = 0
+        for left, right in zip(self._known, messages, strict=False):
+            # Compared as bytes, since a body is sent byte for byte: the order of keys counts, 1 and 1.0 differ.
+            if left is not right and _bytes(left) != _bytes(right):
+                break
+            keep += 1
         packed["messages"] = {"keep": keep, "new": messages[keep:]}
         self._learn(messages, request)
         return packed
@@ -67,22 +72,8 @@ class SessionBodies:
         self._known = messages + reply
 
 
-def _common_prefix(known: Sequence[JsonObject], messages: Sequence[JsonObject]) -> int:
-    """Count the first messages that are equal, including the order of their keys (a body is sent byte for byte)."""
-    count = 0
-    for left, right in zip(known, messages, strict=False):
-        if left is not right and not _same(left, right):
-            break
-        count += 1
-    return count
-
-
-def _same(left: object, right: object) -> bool:
-    if isinstance(left, dict) and isinstance(right, dict):
-        return list(left) == list(right) and all(_same(left[key], right[key]) for key in left)
-    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return len(left) == len(right) and all(_same(a, b) for a, b in zip(left, right, strict=True))
-    return type(left) is type(right) and left == right
+def _bytes(message: JsonObject) -> bytes:
+    return orjson.dumps(message, default=plain)
 
 
 def shallow(value: Any) -> dict[str, Any]:

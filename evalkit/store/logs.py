@@ -105,12 +105,10 @@ class LogWriter:
         if known is not None and known.start.prompt_sha == start.prompt_sha:
             self._sessions.move_to_end(start.session_id)
             return
-        self._sessions[start.session_id] = self._fresh(start)
+        bodies = SessionBodies(self._prompts.get(start.prompt_sha), start.history)
+        self._sessions[start.session_id] = _Session(start, bodies)
         if len(self._sessions) > SESSIONS_KEPT:
             self._sessions.popitem(last=False)
-
-    def _fresh(self, start: TrialStart) -> _Session:
-        return _Session(start, SessionBodies(self._prompts.get(start.prompt_sha), start.history))
 
     def _lines(self, line: SessionLine) -> list[dict[str, Any]]:
         """Return what to write for one line of a session: what the file lacks, then the line itself."""

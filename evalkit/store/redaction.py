@@ -66,6 +66,9 @@ _Line = TypeVar("_Line", bound=RunLine)
 _STRUCTURE = frozenset({"type", "role", "id", "tool_use_id", "name", "cache_control", "is_error", "media_type"})
 
 
+_SAID = frozenset({"messages", "system"})
+
+
 class Hasher:
     """Replaces texts by `hashed:<24 hex digits>:<characters>`."""
 
@@ -101,19 +104,17 @@ class Hasher:
     def _request(self, request: Request) -> Request:
         return replace(
             request,
-            body={key: self._field(key, value) for key, value in request.body.items()},
+            # Tools and parameters come from the prompt file, not from people.
+            body={
+                key: self._all(value) if key == "metadata" else self._block(value) if key in _SAID else value
+                for key, value in request.body.items()
+            },
             content=self._blocks(request.content),
             partial=self._blocks(request.partial),
             stop_details=request.stop_details and self._block(request.stop_details),
             failure=request.failure and self._failure(request.failure),
             attempts=tuple(replace(each, failure=self._failure(each.failure)) for each in request.attempts),
         )
-
-    def _field(self, name: str, value: Any) -> Any:
-        """Hide what a body's field says; `tools` and parameters come from the prompt file, not from people."""
-        if name == "metadata":
-            return self._all(value)
-        return self._block(value) if name in {"messages", "system"} else value
 
     def _failure(self, failure: Failure) -> Failure:
         """Hide a message that may quote the reply; what the API says beside an HTTP error is its own words."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import orjson
 
@@ -61,7 +61,9 @@ class RunWriter:
             case TrialStart():
                 self.open_session(line)
             case RequestLine():
-                obj["request"] = self._pack(line)
+                obj["request"] = shallow(line.request)
+                if line.session_id in self._sessions:
+                    obj["request"]["body"] = self._sessions[line.session_id].pack(line.request)
             case TrialEnd():
                 self._sessions.pop(line.session_id, None)
             case _:
@@ -92,13 +94,6 @@ class RunWriter:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _pack(self, line: RequestLine) -> dict[str, Any]:
-        bodies = self._sessions.get(line.session_id)
-        packed = shallow(line.request)
-        if bodies is not None:
-            packed["body"] = bodies.pack(line.request)
-        return packed
 
 
 def _drop_torn_line(file: int) -> None:

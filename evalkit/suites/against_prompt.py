@@ -18,11 +18,12 @@ import regex
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from evalkit.graders.grader import Fault
 from evalkit.prompts import PromptSource
 from evalkit.reading.patterns import pattern_of
 from evalkit.records import JsonObject, Problem, PromptVersion
 from evalkit.suites.values import Suite, ToolMention
-from evalkit.yamlsource import ValuePath, did_you_mean, pattern_fault, shown
+from evalkit.yamlsource import did_you_mean, pattern_fault, shown
 
 
 def check_against_prompt(suite: Suite, prompt: PromptVersion) -> list[Problem]:
@@ -38,9 +39,9 @@ def check_against_prompt(suite: Suite, prompt: PromptVersion) -> list[Problem]:
             message = f"no tool named {mention.name!r} in prompt {prompt.ref}{hint}"
             problems.append(_problem(suite, mention, message))
         elif mention.input and suite.source:
-            for path, message in misfits(mention.input, tool["input_schema"], mention.name):
-                problems.append(suite.source.problem((*mention.path, *path), message, key="has no input" in message))
-    return problems
+            for path, message, on_key in misfits(mention.input, tool["input_schema"], mention.name):
+                problems.append(suite.source.problem((*mention.path, *path), message, key=on_key))
+    return list(dict.fromkeys(problems))  # `write_tools` is a key of two graders
 
 
 def check_inputs(suite: Suite, prompt: PromptSource) -> list[Problem]:
@@ -87,15 +88,15 @@ _DROPPED = frozenset(
 _ADDRESSED = frozenset({"properties", "$defs", "definitions"})
 
 
-def misfits(value: JsonObject, schema: JsonObject, tool: str) -> list[tuple[ValuePath, str]]:
-    """Return the path and the reason of everything in `value` that the tool's input could never be."""
+def misfits(value: JsonObject, schema: JsonObject, tool: str) -> list[Fault]:
+    """Return everything in `value` that the tool's input could never be, with its path in `value`."""
     validator = _Lenient(_relaxed(schema), registry=Registry())
-    found: list[tuple[ValuePath, str]] = []
+    found: list[Fault] = []
     try:
         for error in validator.iter_errors(value):
             found.extend(_worded(error, tool))
     except (Unresolvable, RecursionError) as error:
-        return [((), f"the schema of tool {tool!r} can't be followed: {error}")]
+        return [Fault((), f"the schema of tool {tool!r} can't be followed: {error}")]
     return found
 
 
@@ -145,7 +146,7 @@ _Lenient: Any = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
 )
 
 
-def _worded(error: jsonschema.ValidationError, tool: str) -> Iterator[tuple[ValuePath, str]]:
+def _worded(error: jsonschema.ValidationError, tool: str) -> Iterator[Fault]:
     path = tuple(error.absolute_path)
     name = ".".join(str(step) for step in path) or "input"
     schema: Mapping[str, Any] = error.schema if isinstance(error.schema, dict) else {}
@@ -154,25 +155,21 @@ def _worded(error: jsonschema.ValidationError, tool: str) -> Iterator[tuple[Valu
         for key in error.instance:
             if key not in known:
                 hint = did_you_mean(key, known) or f"; it has {', '.join(known) or 'none'}"
-                yield (*path, key), f"tool {tool!r} has no input {key!r}{hint}"
+                yield Fault((*path, key), f"tool {tool!r} has no input {key!r}{hint}", on_key=True)
     elif error.validator == "type":
-        hint = " Put it in quotes." if "string" in str(error.validator_value) and _is_scalar(error.instance) else ""
-        yield path, f"{name!r} of tool {tool!r} must be {_kinds(error.validator_value)} by its input_schema.{hint}"
+        hint = (
+            " Put it in quotes."
+            if "string" in str(error.validator_value) and isinstance(error.instance, int | float)
+            else ""
+        )
+        kinds = error.validator_value
+        wanted = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+        yield Fault(path, f"{name!r} of tool {tool!r} must be {wanted} by its input_schema.{hint}")
     elif error.validator == "enum":
         values: Any = error.validator_value
         allowed = [str(item) for item in values]
         hint = did_you_mean(str(error.instance), allowed)
-        yield (
-            path,
-            f"{name!r} of tool {tool!r} can't be {shown(str(error.instance))}{hint}; it is {' or '.join(allowed)}",
-        )
+        value = shown(str(error.instance))
+        yield Fault(path, f"{name!r} of tool {tool!r} can't be {value}{hint}; it is {' or '.join(allowed)}")
     else:
-        yield path, f"{name!r} does not fit the input_schema of tool {tool!r}: {error.message[:200]}"
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, int | float | bool)
-
-
-def _kinds(kinds: Any) -> str:
-    return " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+        yield Fault(path, f"{name!r} does not fit the input_schema of tool {tool!r}: {error.message[:200]}")

@@ -62,8 +62,8 @@ def test_what_could_never_be_an_input_is_found_with_its_path(
     """Each misfit says which argument of which tool it is."""
     found = misfits(value, SCHEMA, "t")
 
-    assert {at for at, _ in found} == {path}
-    assert any(words in message for _, message in found)
+    assert {fault.path for fault in found} == {path}
+    assert any(words in fault.message for fault in found)
 
 
 def test_a_pattern_that_takes_for_ever_says_nothing() -> None:
@@ -77,7 +77,7 @@ def test_a_schema_that_leads_elsewhere_is_not_followed() -> None:
     """No reference is fetched from the network."""
     schema = {"type": "object", "properties": {"a": {"$ref": "https://example.com/x.json"}}}
 
-    ((_, message),) = misfits({"a": 1}, schema, "t")
+    ((_, message, _),) = misfits({"a": 1}, schema, "t")
 
     assert "can't be followed" in message
 
@@ -87,7 +87,7 @@ def test_a_schema_that_leads_elsewhere_is_not_followed() -> None:
 )
 def test_every_misfit_lies_in_the_value(value: dict[str, Any]) -> None:
     """The path always leads to something that is there."""
-    for path, _ in misfits(value, SCHEMA, "t"):
+    for path, _, _ in misfits(value, SCHEMA, "t"):
         at: Any = value
         for step in path:
             at = at[step]
