@@ -39,6 +39,7 @@ from evalkit.pricing import price_with
 from evalkit.prompts import load_prompt, with_tools
 from evalkit.records import PromptVersion, Usage
 from evalkit.source import LIVE, open_door
+from evalkit.standin.script import load_script
 
 RETRY = RetryPolicy()
 LIMITS = Limits(turn_s=300.0)  # a person is waiting
@@ -77,7 +78,9 @@ class Service:
         self.tracer = open_tracer(options.tracer_provider)
         if options.via == LIVE:
             check_platform(options.platform)
-        self.connection = open_door(options.via, options.platform, options.tracer_provider)
+        script = load_script(options.root, prompt.name) if options.via != LIVE else None
+        scripts = {"": script} if script else {}  # one server for one prompt: its script plays for every request
+        self.connection = open_door(options.via, options.platform, options.tracer_provider, scripts)
 
     def session(self, session_id: str, conversation: Conversation | None = None) -> Session:
         """Return a session; with the conversation it ended with last time, it goes on from there."""

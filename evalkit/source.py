@@ -6,14 +6,11 @@ open it the same way. Importing it loads neither the SDK nor the stand-in.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
-
-import orjson
 
 from evalkit.engine import Door
 from evalkit.engine.platforms import ANTHROPIC, check_platform, endpoint_name, is_configured
@@ -22,6 +19,9 @@ from evalkit.records import JsonObject, Source
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
+
+    from evalkit.standin.reply import Cue
+    from evalkit.standin.script import Script
 
 LIVE = "live"
 STAND_IN = "stand-in"
@@ -69,24 +69,35 @@ def load_source(via: str) -> None:
 
 
 def stand_in_headers(
-    source: Source, trial: int, steps: Sequence[JsonObject] = (), replies_before: int = 0
+    source: Source,
+    trial: int,
+    cue: Cue | None = None,
+    steps: Sequence[JsonObject] = (),
+    replies_before: int = 0,
 ) -> dict[str, str]:
     """Return what the stand-in is told beside each request of a conversation; nothing for any other source.
 
-    `trial` says which of several answers to give, `steps` what a case scripts for it; `replies_before` of the replies
-    in the conversation were there before the first step.
+    `trial` says which of several answers to give, `cue` whose script plays, `steps` what a case scripts before it;
+    `replies_before` of the replies in the conversation were there before the first step.
     """
     if source.kind != "stand-in":
         return {}
-    headers = {"x-evalkit-trial": str(trial)}
-    if steps:
-        plan = {"steps": list(steps), "from": replies_before}
-        headers["x-evalkit-script"] = base64.b64encode(orjson.dumps(plan)).decode()
-    return headers
+    from evalkit.standin.directions import write_directions
+
+    return write_directions(trial, cue, steps, replies_before)
 
 
-def open_door(via: str, platform: str = ANTHROPIC, tracer_provider: TracerProvider | None = None) -> OpenSource:
-    """Open `live` or `stand-in` for the caller to close; spans go to `tracer_provider`, or to the global one."""
+def open_door(
+    via: str,
+    platform: str = ANTHROPIC,
+    tracer_provider: TracerProvider | None = None,
+    scripts: Mapping[str, Script] | None = None,
+) -> OpenSource:
+    """Open `live` or `stand-in` for the caller to close; spans go to `tracer_provider`, or to the global one.
+
+    `scripts` are what the stand-in plays, by their sha; one called "" plays where a request names none. More may be
+    added while it is open.
+    """
     from evalkit.engine.claude import STAND_IN_KEY, ClaudeDoor
 
     source = describe_source(via, platform)
@@ -94,8 +105,9 @@ def open_door(via: str, platform: str = ANTHROPIC, tracer_provider: TracerProvid
         door = ClaudeDoor(platform=platform, tracer_provider=tracer_provider)
         return OpenSource(source, door, door.close)
     from evalkit.standin import StandIn
+    from evalkit.standin.script import player
 
-    stand_in = StandIn()
+    stand_in = StandIn(player({} if scripts is None else scripts))
     door = ClaudeDoor(stand_in.start(), STAND_IN_KEY, tracer_provider=tracer_provider)
 
     async def close() -> None:
@@ -106,9 +118,11 @@ def open_door(via: str, platform: str = ANTHROPIC, tracer_provider: TracerProvid
 
 
 @asynccontextmanager
-async def open_source(via: str, platform: str = ANTHROPIC) -> AsyncIterator[OpenSource]:
+async def open_source(
+    via: str, platform: str = ANTHROPIC, scripts: Mapping[str, Script] | None = None
+) -> AsyncIterator[OpenSource]:
     """Open `live` or `stand-in`, and close it at the end."""
-    opened = open_door(via, platform)
+    opened = open_door(via, platform, scripts=scripts)
     try:
         yield opened
     finally:

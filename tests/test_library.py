@@ -26,8 +26,10 @@ from evalkit.errors import UsageError
 from evalkit.library import Options, Service
 from evalkit.records import Request
 from evalkit.standin import StandIn
+from evalkit.standin.script import player, read_script
 from evalkit.standin.server import open_listener, url_of
 from evalkit.store import read_lines, read_session, record_files
+from evalkit.yamlsource import SourceText
 
 ROOT = Path(__file__).parent.parent
 PROMPT = """---
@@ -44,6 +46,13 @@ max_tokens: 300
 tools: [lookup.yaml]
 ---
 You are the assistant of a shop.
+"""
+SCRIPT = """
+words: {order: '/PR26-\\d{4}|A-1/'}
+rules:
+  - {user: "{order}", call: {lookup_order: {order_number: "{{ order }}"}}, say: "It is {{ lookup_order.status }}."}
+  - {user: "{order}", call: {lookup: {id: "{{ order }}"}}, say: "Order {{ order }} was {{ lookup.status }}."}
+  - say: Glad to hear from you.
 """
 LOOKUP = """name: lookup
 description: Look up an order by its id, such as A-1.
@@ -62,6 +71,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "prompts" / "shop.md").write_text(PROMPT)
     (tmp_path / "prompts" / "declared.md").write_text(DECLARED)
     (tmp_path / "prompts" / "lookup.yaml").write_text(LOOKUP)
+    for name in ("shop", "declared"):
+        (tmp_path / "prompts" / f"{name}.stand-in.yaml").write_text(SCRIPT)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -69,7 +80,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """Serve the stand-in as the endpoint that the environment names."""
-    with StandIn() as server:
+    with StandIn(player({"": read_script(SourceText("stand-in.yaml", SCRIPT))})) as server:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
         yield server

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from math import inf
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from evalkit.engine.door import Door, DoorError, OpenReply
 from evalkit.engine.events import ReplyBegan, RequestEvent, TextArrived
@@ -18,6 +19,9 @@ from evalkit.engine.fold import Message, fold, usage_of
 from evalkit.engine.limiter import Ticket
 from evalkit.engine.sse import EventDecoder, MalformedStream
 from evalkit.records import Failure, JsonObject, Usage
+
+NO_SCRIPT = "x-evalkit-no-script"
+"""The header by which the stand-in marks a placeholder, and says why it is one (`standin/directions.py`)."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,7 @@ class OpenAttempt:
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
         self._first_token: float | None = None
+        self._no_script = ""
         self.request_id: str | None = None
         self.message = Message()
 
@@ -167,6 +172,7 @@ class OpenAttempt:
                 reply = await watchdog.wait(stack.enter_async_context(door.stream(body, headers)))
                 self.request_id = reply.request_id
                 self._ticket.answered(reply.headers)
+                self._no_script = _no_script(reply.headers)
                 async for event in self._read(reply, watchdog):
                     yield event
         except TimeoutError as exc:
@@ -181,6 +187,8 @@ class OpenAttempt:
             watchdog.close()
         if not self.message.finished:
             raise DoorError(self._failure("truncated_stream", "the reply ended before its message_stop event"))
+        if self._no_script:
+            raise DoorError(self._failure("no_script", self._no_script), final=True)
         self._ticket.finished(self.usage or Usage())
 
     async def _read(self, reply: OpenReply, watchdog: Watchdog) -> AsyncGenerator[RequestEvent]:
@@ -214,3 +222,10 @@ class OpenAttempt:
     def _error(self, event: Mapping[str, Any]) -> Failure:
         error = event.get("error") or {}
         return self._failure(error.get("type") or "api_error", error.get("message") or "error without a message")
+
+
+def _no_script(headers: Mapping[str, str]) -> str:
+    """Return why the stand-in's reply is only a placeholder, and where a rule is to blame; "" for any other reply."""
+    reason, _, place = headers.get(NO_SCRIPT, "").partition(";at=")
+    why = f"{unquote(reason)} ({unquote(place)})" if place else unquote(reason)
+    return f"the stand-in has no script for this: {why}" if reason else ""

@@ -19,6 +19,7 @@ FILES = {
     "pyproject.toml": "pyproject.toml.txt",
     "prompts/support/CURRENT": "prompts/CURRENT",
     "prompts/support/v1.md": "prompts/v1.md",
+    "prompts/support/stand-in.yaml": "prompts/stand-in.yaml",
     "prompts/support/tools/find_order.yaml": "prompts/tools/find_order.yaml",
     "prompts/support/tools/open_return.yaml": "prompts/tools/open_return.yaml",
     "suites/shop.yaml": "shop.yaml",

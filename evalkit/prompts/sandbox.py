@@ -11,7 +11,7 @@ The counting filters take the context, because Jinja computes other filters of c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import jinja2
@@ -67,8 +67,9 @@ class Budget:
             raise TooMuch(f"the template puts together more than {MAX_CHARACTERS:,} characters")
 
 
-def refused_nodes(tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
-    """Yield line, word and reason of everything in a template that a prompt may not use."""
+def refused_nodes(tree: nodes.Template, known: Collection[str] | None = None) -> Iterator[tuple[int, str, str]]:
+    """Yield line, word and reason of everything in a template that a prompt may not use; `known` are its filters."""
+    known = FILTERS if known is None else known
     for count, node in enumerate(_descendants(tree)):
         if count > MAX_NODES:
             yield node.lineno, "", f"the template has more than {MAX_NODES:,} parts; split it."
@@ -83,11 +84,11 @@ def refused_nodes(tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
             yield node.lineno, "for", "an include can't stand in a loop; put the loop into the included file."
         elif isinstance(node, nodes.List | nodes.Tuple | nodes.Dict) and not _is_constant(node):
             yield node.lineno, "", "a list in a prompt may hold only plain texts and numbers."
-        elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
+        elif isinstance(node, nodes.Filter) and node.name not in known:
             yield (
                 node.lineno,
                 node.name,
-                f"no filter {node.name!r} in prompts; there are: {', '.join(sorted(FILTERS))}.",
+                f"no filter {node.name!r} in prompts; there are: {', '.join(sorted(known))}.",
             )
 
 

@@ -67,3 +67,8 @@ class PromptVersion:
     files: JsonObject = field(default_factory=dict)
     text: str = ""
     memory: JsonObject = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The prompt's name, whatever version this is."""
+        return self.ref.partition("@")[0]

@@ -102,7 +102,7 @@ class Chat:
         """Take up a loaded conversation, up to before a reply; the first turns of a case are played."""
         session, screen = self.session, self.screen
         session.begin_with(start.opening, start.exchanges, start.origin)
-        session.script = start.script
+        session.case = start.case
         if start.fixtures is not None:
             session.tools.use(start.fixtures)
         session.tools.replay(start.calls)

@@ -14,6 +14,7 @@ from evalkit.engine.platforms import ANTHROPIC
 from evalkit.engine.tools import run_in_thread
 from evalkit.errors import UsageError
 from evalkit.records import JsonObject
+from evalkit.repl.setting import Setting
 from evalkit.source import (
     LIVE,
     STAND_IN,
@@ -25,12 +26,14 @@ from evalkit.source import (
     stand_in_headers,
     usual_source,
 )
+from evalkit.standin.reply import Cue
+from evalkit.standin.script import Script, load_script
 
 LIMITS = Limits(turn_s=300.0)  # a person is waiting
 
 
 @dataclass(frozen=True)
-class Script:
+class CaseSteps:
     """What the stand-in does in a case, and how many replies stood before it; live replies know nothing of it."""
 
     steps: tuple[JsonObject, ...] = ()
@@ -47,6 +50,7 @@ class Connection:
         self._price = price
         self._limiter = RateLimiter()
         self._opening: asyncio.Task[OpenSource] | None = None
+        self._scripts: dict[str, Script] = {}
 
     def warm_up(self) -> asyncio.Task[OpenSource]:
         """Begin to load and open, if that is not done or under way, and return at once."""
@@ -55,11 +59,18 @@ class Connection:
             self._opening = asyncio.create_task(self._open())
         return self._opening
 
-    async def replies(self, trial: int = 1, script: Script | None = None) -> Replies:
-        """Return a source of replies; `trial` tells the stand-in which of several answers to give."""
+    async def replies(self, setting: Setting, trial: int = 1, case: CaseSteps | None = None) -> Replies:
+        """Return a source of replies; `trial` tells the stand-in which of several answers to give.
+
+        The stand-in plays the script of the setting's prompt as it stands now; FileProblems when it can't be read.
+        """
         opened = await asyncio.shield(self.warm_up())
-        script = script or Script()
-        headers = stand_in_headers(self.source, trial, script.steps, script.replies_before)
+        case = case or CaseSteps()
+        script = load_script(setting.root, setting.prompt.name) if self.source.kind == "stand-in" else None
+        if script is not None:
+            self._scripts.setdefault(script.sha, script)
+        cue = Cue(script.sha if script else "")
+        headers = stand_in_headers(self.source, trial, cue, case.steps, case.replies_before)
         return ApiReplies(opened.door, self._price, headers=headers, limits=LIMITS, limiter=self._limiter)
 
     async def close(self) -> None:
@@ -71,7 +82,7 @@ class Connection:
 
     async def _open(self) -> OpenSource:
         await run_in_thread(partial(load_source, self._via))
-        return open_door(self._via, self._platform)
+        return open_door(self._via, self._platform, scripts=self._scripts)
 
 
 def choose_source(asked: str | None, platform: str = ANTHROPIC) -> str:

@@ -16,7 +16,7 @@ from evalkit.errors import FileProblems, UsageError
 from evalkit.importing.importer import read_conversations
 from evalkit.importing.sessions import to_transcript
 from evalkit.records import JsonObject, Problem, PromptVersion, ToolCall, Transcript, Trial, TrialVerdict, Turn
-from evalkit.repl.connection import Script
+from evalkit.repl.connection import CaseSteps
 from evalkit.repl.record import CASE, FOLDER
 from evalkit.repl.session import Answer, Exchange
 from evalkit.repl.setting import Fixtures, find_suite_file
@@ -46,7 +46,7 @@ class StartingPoint:
     ref: str | None = None
     suite: str | None = None
     fixtures: Fixtures | None = None
-    script: Script = field(default_factory=Script)
+    case: CaseSteps = field(default_factory=CaseSteps)
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ def _case(name: str, root: Path) -> StartingPoint:
         ref=suite.prompt_ref,
         suite=suite.path,
         fixtures=case.fixtures,
-        script=Script(case.script, replies),
+        case=CaseSteps(case.script, replies),
     )
 
 

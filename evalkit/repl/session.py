@@ -25,7 +25,7 @@ from evalkit.engine import (
 from evalkit.engine.history import without_thinking
 from evalkit.errors import UsageError
 from evalkit.records import Failure, JsonObject, PromptVersion, Request, ToolCall, Turn
-from evalkit.repl.connection import Connection, Script
+from evalkit.repl.connection import CaseSteps, Connection
 from evalkit.repl.record import CASE, ChatRecord, SessionRecord
 from evalkit.repl.setting import Setting
 from evalkit.repl.tools import ChatTools
@@ -74,7 +74,7 @@ class Session:
         self.record = record
         self.exchanges: list[Exchange] = []
         self.opening: tuple[JsonObject, ...] = ()
-        self.script = Script()
+        self.case = CaseSteps()
         self.taken_back = ""
         self.origin = ""
         self._case_id = case_id
@@ -151,7 +151,7 @@ class Session:
         self.opening = tuple(opening)
         self.exchanges = list(exchanges)
         self.origin = origin
-        self.script = Script()
+        self.case = CaseSteps()
         self.tools.use(self.setting.fixtures)
         self.tools.replay(())
 
@@ -177,7 +177,7 @@ class Session:
         self, before: Conversation, user: str, trial: int, keep: Callable[[Conversation, Answer], None]
     ) -> AsyncGenerator[EngineEvent]:
         """Play a turn from a place in the conversation, record it, and keep its answer, whole or stopped."""
-        replies = _NotedReplies(await self.connection.replies(trial, self.script))
+        replies = _NotedReplies(await self.connection.replies(self.setting, trial, self.case))
         prompt = self.setting.prompt
         if self._recorded is None:
             before = replace(before, turns=0, requests=0)  # a session of the record counts from 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from evalkit.errors import FileProblems, NothingSelected, UsageError
@@ -11,6 +11,7 @@ from evalkit.prompts import load_prompt
 from evalkit.records import CaseRecord, Problem, PromptVersion, SuiteRecord, TrialKey
 from evalkit.runner.settings import RunSettings
 from evalkit.source import LIVE, STAND_IN
+from evalkit.standin.script import Script, load_script
 from evalkit.suites import Case, Suite, check_against_prompt, find_suites, load_suites
 
 
@@ -26,12 +27,16 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a run will do, in order; `cases` holds the selected ones, skipped ones included."""
+    """Everything a run will do, in order; `cases` holds the selected ones, skipped ones included.
+
+    `scripts` are the stand-in's, by the name of the prompt, when it is to answer.
+    """
 
     suites: tuple[Suite, ...]
     prompts: Mapping[str, PromptVersion]
     cases: tuple[tuple[Suite, Case], ...]
     trials: tuple[PlannedTrial, ...]
+    scripts: Mapping[str, Script] = field(default_factory=dict)
 
     def suite_records(self) -> tuple[SuiteRecord, ...]:
         """Return the suites as lines of the record."""
@@ -68,6 +73,7 @@ def make_plan(settings: RunSettings, root: Path, stored_prompt: Callable[[str], 
         prompts=versions,
         cases=selected,
         trials=tuple(_in_rounds(selected, versions)),
+        scripts=_load_scripts(versions.values(), root) if settings.via == STAND_IN else {},
     )
 
 
@@ -105,6 +111,22 @@ def _load_prompts(suites: Sequence[Suite], settings: RunSettings, root: Path) ->
     if errors:
         raise FileProblems(errors)
     return versions
+
+
+def _load_scripts(prompts: Iterable[PromptVersion], root: Path) -> dict[str, Script]:
+    """Return the stand-in's script of each prompt that has one, by the prompt's name; FileProblems of all of them."""
+    scripts: dict[str, Script] = {}
+    problems: list[Problem] = []
+    for name in dict.fromkeys(prompt.name for prompt in prompts):
+        try:
+            script = load_script(root, name)
+        except FileProblems as exc:
+            problems.extend(exc.problems)
+            continue
+        scripts |= {name: script} if script else {}
+    if problems:
+        raise FileProblems(problems)
+    return scripts
 
 
 def _refuse_recorded_only(selected: Sequence[tuple[Suite, Case]]) -> None:

@@ -93,7 +93,8 @@ class Runner:
 
     async def _play_all(self) -> EndReason:
         try:
-            async with open_source(self._settings.via, self._settings.platform) as source:
+            scripts = {script.sha: script for script in self._plan.scripts.values()}
+            async with open_source(self._settings.via, self._settings.platform, scripts) as source:
                 context = self._context(source)
                 async with asyncio.timeout(self._max_time()):
                     with _cancelled_by_signals():
@@ -135,6 +136,7 @@ class Runner:
             limiter=RateLimiter(),
             draw=self._settings.draw,
             cache=self._cache,
+            scripts=self._plan.scripts,
         )
 
     async def _test_judges(self, context: RunContext) -> None:

@@ -55,6 +55,8 @@ from evalkit.runner.plan import PlannedTrial
 from evalkit.runner.users import SimulatedUser, UserSide, WrittenUser, steps_of
 from evalkit.scoring import score_trial
 from evalkit.source import stand_in_headers
+from evalkit.standin.reply import Cue, Part
+from evalkit.standin.script import Script
 from evalkit.store import OpenSession, ResponseCache, RunWriter, cache_key
 from evalkit.suites.fixture_tools import FixtureTools
 
@@ -75,7 +77,8 @@ class RunContext:
     """What every trial of a run plays with.
 
     `paid` hears what each request of a conversation cost, `paid_aside` each one beside it (judge, simulated user); both
-    raise OutOfMoney when it was the last. `limiter` is the same for all trials.
+    raise OutOfMoney when it was the last. `limiter` is the same for all trials. `scripts` are what the stand-in plays,
+    by the name of the prompt.
     """
 
     door: Door
@@ -91,6 +94,7 @@ class RunContext:
     limiter: RateLimiter
     draw: int = 0
     cache: ResponseCache | None = None
+    scripts: Mapping[str, Script] = field(default_factory=dict)
 
     def replies(self, trial: str, headers: Mapping[str, str], asked: Iterable[str] = ()) -> Replies:
         """Return replies for one conversation: from the cache where the run has one, else from the API."""
@@ -181,7 +185,8 @@ class _OpenTrial:
         """Play the conversation until the user has nothing more to say or a turn fails."""
         history = self.planned.case.history
         replies_before = sum(message.get("role") == "assistant" for message in history)
-        headers = stand_in_headers(self.run.source, self._draw, self.planned.case.script, replies_before)
+        steps = self.planned.case.script
+        headers = stand_in_headers(self.run.source, self._draw, self._cue("rules"), steps, replies_before)
         asking = self.run.replies(self._asker, headers)
         replies = StoredReplies(self.stored.requests if self.stored else (), asking)
         bot = Chatbot(self.planned.prompt, replies, FixtureTools(self.planned.case.fixtures))
@@ -204,13 +209,14 @@ class _OpenTrial:
                 return
 
     async def ask_judges(self) -> None:
-        """Ask the judges of a live run what they think of the conversation; the stand-in has no opinion."""
+        """Ask the judges what they think of the conversation; on the stand-in only where a script says it for them."""
         self.judgements.extend(self.stored.judgements if self.stored else ())
-        if self.run.source.kind != "live":
+        if self.run.source.kind != "live" and not self._plays("judge"):
             return
         requirements = self.planned.case.requirements
         before = [judgement.request.body_sha for judgement in self.judgements]
-        asking = self.run.replies(self._asker, {}, before)
+        headers = stand_in_headers(self.run.source, self._draw, self._cue("judge"))
+        asking = self.run.replies(self._asker, headers, before)
         await self._take_judgements(run_judges(self.transcript, requirements, asking))
         if self.planned.case.record.critical:
             scores = score_trial(self.transcript, requirements).scores
@@ -230,7 +236,8 @@ class _OpenTrial:
         if simulation is None:
             return WrittenUser(self.planned.case.record.turns)
         replies_before = sum(message.get("role") == "user" for message in history)
-        headers = stand_in_headers(self.run.source, self._draw, steps_of(simulation), replies_before)
+        steps = () if self._plays("simulate") and not simulation.script else steps_of(simulation)
+        headers = stand_in_headers(self.run.source, self._draw, self._cue("simulate"), steps, replies_before)
 
         def said(message: SimulatedMessage, *, known: bool) -> None:
             self.simulated.append(message)
@@ -240,6 +247,16 @@ class _OpenTrial:
 
         stored = self.stored.simulated if self.stored else ()
         return SimulatedUser(simulation, history, self.run.replies(self._asker, headers), stored=stored, said=said)
+
+    def _cue(self, part: Part) -> Cue:
+        """Return whose script plays on the stand-in, and which part of it."""
+        script = self.run.scripts.get(self.planned.prompt.name)
+        return Cue(script.sha if script else "", part)
+
+    def _plays(self, part: Part) -> bool:
+        """Tell whether the prompt's script has rules for a judge, or for a simulated user."""
+        script = self.run.scripts.get(self.planned.prompt.name)
+        return script is not None and bool(script.parts[part])
 
     @property
     def _asker(self) -> str:

@@ -1,23 +1,30 @@
-"""The `x-evalkit-*` headers of a request: trial, attempt, scripted steps, fault. Only evalkit's runner sends them.
+"""The `x-evalkit-*` headers between evalkit and its stand-in: written by who sends a request, read by the server.
 
-`x-evalkit-script` is base64 of JSON `{"steps": [...], "from": K}`. Steps are used up one per assistant reply: the
-step of a request is the one at (assistant messages in the request - K). A fault step with `times` whose fault
-yields no message is a prelude: it strikes the first attempts of the step behind it. `{"fault": NAME, "times": 2,
-"say": TEXT}` says both in one step.
+`x-evalkit-script` names the script that plays, by its sha (`SHA;part=judge` for another part than its rules).
+`x-evalkit-steps` is base64 of JSON `{"steps": [...], "from": K}`, a case's own steps. They are used up one per
+assistant reply: the step of a request is the one at (assistant messages in the request - K). A fault step with `times`
+whose fault yields no message is a prelude: it strikes the first attempts of the step behind it. `{"fault": NAME,
+"times": 2, "say": TEXT}` says both in one step. A reply that is only a placeholder says so in `x-evalkit-no-script`.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
+from urllib.parse import quote
 
 import orjson
 
 from evalkit.standin.errors import bad_request
 from evalkit.standin.faults import Fault, find_fault
-from evalkit.standin.reply import JsonObject
+from evalkit.standin.reply import Cue, JsonObject, NoScript, Part
+
+TRIAL, ATTEMPT, FAULT = "x-evalkit-trial", "x-evalkit-attempt", "x-evalkit-fault"
+SCRIPT, STEPS = "x-evalkit-script", "x-evalkit-steps"
+NO_SCRIPT = "x-evalkit-no-script"
+"""The engine knows this name too (`engine/attempt.py`); a test holds them equal."""
 
 
 @dataclass(frozen=True)
@@ -26,37 +33,60 @@ class Directions:
 
     trial: int = 1
     attempt: int = 0
+    cue: Cue = field(default_factory=Cue)
     steps: tuple[JsonObject, ...] = ()
     steps_from: int = 0
     fault: Fault | None = None
 
-    def fault_and_script(self, request: JsonObject) -> tuple[Fault | None, Sequence[JsonObject]]:
-        """Return the fault that strikes this attempt and the scripted steps for behaviour."""
+    def fault_and_cue(self, request: JsonObject) -> tuple[Fault | None, Cue]:
+        """Return the fault that strikes this attempt, and the cue for whoever answers."""
         messages = request.get("messages")
         assistants = sum(_is_assistant(message) for message in messages) if isinstance(messages, list) else 0
         fault, step = _step_at(self.steps, assistants - self.steps_from, self.attempt)
         plain = {key: value for key, value in (step or {}).items() if key not in {"fault", "times"}}
-        return self.fault or fault, [plain] if plain else []
+        return self.fault or fault, replace(self.cue, step=plain or None)
+
+
+def write_directions(
+    trial: int, cue: Cue | None = None, steps: Sequence[Mapping[str, Any]] = (), steps_from: int = 0
+) -> dict[str, str]:
+    """Return the headers of a request in a trial: who plays, and a case's steps behind `steps_from` replies."""
+    headers = {TRIAL: str(trial)}
+    if cue is not None and cue.script:
+        headers[SCRIPT] = cue.script if cue.part == "rules" else f"{cue.script};part={cue.part}"
+    if steps:
+        plan = {"steps": [dict(step) for step in steps], "from": steps_from}
+        headers[STEPS] = b64encode(orjson.dumps(plan)).decode()
+    return headers
+
+
+def mark_no_script(why: NoScript | None) -> dict[str, str]:
+    """Return the header of a placeholder: why it is one, and where the rule to blame stands, percent-encoded."""
+    if why is None:
+        return {}
+    return {NO_SCRIPT: quote(why.reason, safe=" ") + (f";at={quote(why.place)}" if why.place else "")}
 
 
 def read_directions(headers: Mapping[str, str]) -> Directions:
     """Read the headers (names in lower case); raises the 400 that says which one is wrong."""
-    script = _read_script(headers.get("x-evalkit-script"))
-    attempt = _read_number(headers, "x-evalkit-attempt", _read_number(headers, "x-stainless-retry-count", 0))
+    given = _read_steps(headers.get(STEPS))
+    attempt = _read_number(headers, ATTEMPT, _read_number(headers, "x-stainless-retry-count", 0))
     return Directions(
-        trial=_read_number(headers, "x-evalkit-trial", 1),
+        trial=_read_number(headers, TRIAL, 1),
         attempt=attempt,
-        steps=tuple(script["steps"]),
-        steps_from=script.get("from", 0),
-        fault=_read_fault(headers.get("x-evalkit-fault"), attempt),
+        cue=_read_cue(headers.get(SCRIPT, "")),
+        steps=tuple(given["steps"]),
+        steps_from=given.get("from", 0),
+        fault=_read_fault(headers.get(FAULT), attempt),
     )
 
 
 def read_item_directions(value: Any) -> Directions:
-    """Read the `x_evalkit` object of a batch item: `{"trial": 2, "script": {"steps": [...], "from": K}}`."""
+    """Read the `x_evalkit` object of a batch item: `trial`, `script` as in its header, `plan` as in the steps'."""
     given = value or {}
-    script = _checked_script(given.get("script") or {"steps": []})
-    return Directions(int(given.get("trial", 1)), 0, tuple(script["steps"]), script.get("from", 0))
+    plan = _checked_steps(given.get("plan") or {"steps": []})
+    cue = _read_cue(str(given.get("script") or ""))
+    return Directions(int(given.get("trial", 1)), 0, cue, tuple(plan["steps"]), plan.get("from", 0))
 
 
 def _is_assistant(message: Any) -> bool:
@@ -72,37 +102,46 @@ def _read_number(headers: Mapping[str, str], name: str, default: int) -> int:
     return int(value)
 
 
+def _read_cue(value: str) -> Cue:
+    sha, _, part = value.partition(";part=")
+    if part and part not in get_args(Part):
+        raise bad_request(f"{SCRIPT}: {value!r}; expected SHA or SHA;part=judge or SHA;part=simulate")
+    return Cue(sha.strip(), part or "rules")  # type: ignore[arg-type]  # checked by the lines above
+
+
 def _read_fault(value: str | None, attempt: int) -> Fault | None:
     """Read `NAME` or `NAME;times=2`, which strikes the first two attempts only."""
     if not value:
         return None
     name, _, times = value.partition(";times=")
     if times and not times.isdecimal():
-        raise bad_request(f"x-evalkit-fault: {value!r}; expected NAME or NAME;times=N")
-    fault = _fault_named(name.strip(), "x-evalkit-fault")
+        raise bad_request(f"{FAULT}: {value!r}; expected NAME or NAME;times=N")
+    fault = _fault_named(name.strip(), FAULT)
     return fault if not times or attempt < int(times) else None
 
 
-def _read_script(value: str | None) -> JsonObject:
+def _read_steps(value: str | None) -> JsonObject:
     if not value:
         return {"steps": []}
     try:
-        script = orjson.loads(b64decode(value, validate=True))
+        plan = orjson.loads(b64decode(value, validate=True))
     except ValueError as exc:
-        raise bad_request("x-evalkit-script: not base64 of JSON") from exc
-    return _checked_script(script)
+        raise bad_request(f"{STEPS}: not base64 of JSON") from exc
+    return _checked_steps(plan)
 
 
-def _checked_script(script: Any) -> JsonObject:
-    steps = script.get("steps") if isinstance(script, dict) else None
+def _checked_steps(plan: Any) -> JsonObject:
+    steps = plan.get("steps") if isinstance(plan, dict) else None
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
-        raise bad_request('x-evalkit-script: expected {"steps": [{...}, ...], "from": K}')
+        raise bad_request(f'{STEPS}: expected {{"steps": [{{...}}, ...], "from": K}}')
     for step in steps:
         if "fault" in step:
-            _fault_named(str(step["fault"]), "x-evalkit-script")
+            _fault_named(str(step["fault"]), STEPS)
+        if not {"say", "call", "calls", "fault"} & step.keys():
+            raise bad_request(f"{STEPS}: unknown step with keys {sorted(step)}; expected say, call, calls or fault")
         if not isinstance(step.get("times", 1), int) or step.get("times", 1) < 1:
-            raise bad_request(f"x-evalkit-script: times is {step['times']!r}; expected 1, 2, 3, ...")
-    checked: JsonObject = script
+            raise bad_request(f"{STEPS}: times is {step['times']!r}; expected 1, 2, 3, ...")
+    checked: JsonObject = plan
     return checked
 
 

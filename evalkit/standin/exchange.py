@@ -1,4 +1,4 @@
-"""One request from its bytes to the wire: where protocol, context, prompt cache, behaviour and faults come together.
+"""One request from its bytes to the wire: where protocol, context, prompt cache, script and faults come together.
 
 Synchronous and free of HTTP: `open` accepts a request or raises the API's error, `begin` is called when the
 response begins, `finish` says what to send.
@@ -14,7 +14,7 @@ import orjson
 from evalkit.standin.cache import CacheUse, Diagnostics, Prompt, PromptCache, read_prompt
 from evalkit.standin.context.compaction import CompactionResult, DueCompaction, behind_block, block_of, compaction_due
 from evalkit.standin.context.edits import EditedRequest, apply_edits
-from evalkit.standin.directions import Directions
+from evalkit.standin.directions import Directions, mark_no_script
 from evalkit.standin.errors import ApiError, bad_request
 from evalkit.standin.faults import Fault, Send, Step, healthy
 from evalkit.standin.protocol.message import Call, FinishedMessage, finish_message
@@ -22,7 +22,7 @@ from evalkit.standin.protocol.ratelimits import RateLimiter
 from evalkit.standin.protocol.sse import encode_event, message_events
 from evalkit.standin.protocol.thinking import check_thinking_blocks
 from evalkit.standin.protocol.validate import FINE_GRAINED_TOOLS, Terms, check_length, validate_request
-from evalkit.standin.reply import JsonObject, Reply
+from evalkit.standin.reply import Cue, JsonObject, NoScript, Reply
 from evalkit.standin.settings import Settings
 from evalkit.standin.tokens import count_block
 
@@ -41,9 +41,10 @@ class Exchange:
     prompt: Prompt
     use: CacheUse
     fault: Fault | None
-    script: Sequence[JsonObject]
+    cue: Cue
     extras: JsonObject
     eager_tools: bool = False
+    no_summary: NoScript | None = None
 
     @property
     def is_edited(self) -> bool:
@@ -83,7 +84,7 @@ class Desk:
     def open(self, raw: bytes, terms: Terms, directions: Directions, workspace: str = "") -> Exchange:
         """Accept a request and look its prompt up in the cache; raises ApiError where the API would refuse it."""
         request = parse_body(raw)
-        fault, script = self._choose_fault(raw, request, directions)
+        fault, cue = self._choose_fault(raw, request, directions)
         if fault is not None and fault.streams_only and not request.get("stream"):
             fault = None
         error = fault.error_for(streams=bool(request.get("stream"))) if fault is not None else None
@@ -101,15 +102,16 @@ class Desk:
         call = Call(readable, raw, model, edited.prompt.total_tokens, directions.trial, directions.attempt, tier)
         extras = self._extras(readable, edited, transformations)
         eager = FINE_GRAINED_TOOLS in terms.betas
-        exchange = Exchange(call, edited.request, edited.prompt, use, fault, script, extras, eager)
+        exchange = Exchange(call, edited.request, edited.prompt, use, fault, cue, extras, eager)
         due = compaction_due(edited.request, edited.prompt.total_tokens)
         return exchange if due is None else self._compact(exchange, due, workspace)
 
     def _compact(self, exchange: Exchange, due: DueCompaction, workspace: str) -> Exchange:
         """Have the conversation summed up; what follows, if anything, sees the summary instead of the messages."""
         call = exchange.call
-        reply = self._settings.answer(due.asking(exchange.seen), call.trial, ())
-        block = block_of(reply, due)
+        reply = self._settings.answer(due.asking(exchange.seen), call.trial, replace(exchange.cue, step=None))
+        exchange = replace(exchange, no_summary=reply.no_script)
+        block = None if reply.no_script else block_of(reply, due)
         tokens = 1 + (count_block(block, call.model) if block else 0)
         stop_reason = "compaction" if due.ends else None
         if due.ends and (block is None or tokens > call.request["max_tokens"]):
@@ -140,7 +142,7 @@ class Desk:
             self._diagnostics.complete(exchange.call.fake_id("msg"))
 
     def finish(self, exchange: Exchange) -> Outgoing:
-        """Ask behaviour for the reply and return what to send."""
+        """Ask whoever answers for the reply and return what to send."""
         finished = self.compose(exchange)
         fault = exchange.fault
         if fault is not None and fault.body is not None:
@@ -156,7 +158,8 @@ class Desk:
             steps = fault.wire(frames if exchange.streams else _pieces(frames[0]))
         else:
             steps = healthy(frames)
-        return Outgoing(STREAM_TYPE if exchange.streams else JSON_TYPE, steps)
+        mark = mark_no_script(finished.no_script or exchange.no_summary)
+        return Outgoing(STREAM_TYPE if exchange.streams else JSON_TYPE, steps, headers=mark)
 
     def compose(self, exchange: Exchange) -> FinishedMessage:
         """Return the finished message of an exchange and account for its output tokens."""
@@ -164,7 +167,7 @@ class Desk:
         if call.compacted is not None and call.compacted.stop_reason is not None:
             reply = Reply(())
         else:
-            reply = self._settings.answer(exchange.seen, call.trial, exchange.script)
+            reply = self._settings.answer(exchange.seen, call.trial, exchange.cue)
         if exchange.fault is not None and exchange.fault.reply is not None:
             reply = exchange.fault.reply(reply, call.request)
         finished = finish_message(reply, call, exchange.use, exchange.extras)
@@ -184,11 +187,9 @@ class Desk:
             return {"input_tokens": total}
         return {"input_tokens": total, "context_management": {"original_input_tokens": edited.original_tokens}}
 
-    def _choose_fault(
-        self, raw: bytes, request: JsonObject, directions: Directions
-    ) -> tuple[Fault | None, Sequence[JsonObject]]:
-        fault, script = directions.fault_and_script(request)
-        return fault or self._settings.faults.draw(raw, directions.trial, directions.attempt), script
+    def _choose_fault(self, raw: bytes, request: JsonObject, directions: Directions) -> tuple[Fault | None, Cue]:
+        fault, cue = directions.fault_and_cue(request)
+        return fault or self._settings.faults.draw(raw, directions.trial, directions.attempt), cue
 
     def _extras(self, request: JsonObject, edited: EditedRequest, transformations: list[JsonObject]) -> JsonObject:
         extras: JsonObject = {}

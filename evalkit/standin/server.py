@@ -28,7 +28,8 @@ _BACKLOG = 2048
 class StandIn:
     """Run a stand-in server in a background thread; as a context manager it yields itself.
 
-    Takes an `answer` callable (default: evalkit's own behaviour) and the fields of `Settings` as keywords.
+    Takes an `answer` callable, such as `player(scripts)` (default: nobody has a script), and the fields of `Settings`
+    as keywords.
     """
 
     def __init__(
@@ -98,10 +99,10 @@ def url_of(listener: socket.socket) -> str:
 
 
 def default_answer() -> Answer:
-    """Return evalkit's own behaviour; imported only when a server is made."""
-    from evalkit.standin.behaviour import answer
+    """Return a player without scripts, which plays cases' own steps; imported only when a server is made."""
+    from evalkit.standin.script import player
 
-    return answer
+    return player({})
 
 
 def build_server(settings: Settings) -> uvicorn.Server:

@@ -11,17 +11,33 @@ from evalkit.engine import ApiReplies, Chatbot, Conversation, NoTools, TurnFinis
 from evalkit.engine.claude import STAND_IN_KEY, ClaudeDoor
 from evalkit.pricing import price_with
 from evalkit.records import JsonObject, Turn
-from evalkit.standin import StandIn
-from evalkit.standin.behaviour import answer
-from evalkit.standin.reply import Reply
+from evalkit.standin import Answer, Cue, Reply, StandIn
+from evalkit.standin.script import player, read_script
+from evalkit.yamlsource import SourceText
 from tests.engine.talk import PROMPT
 
 FILLER = " Is it blue?" * 2500  # a question states nothing, so it is no part of a summary
 
 
-def thoughtful(request: JsonObject, trial: int, script: object) -> Reply:
-    """Answer as the stand-in does, with a thought before it."""
-    reply = answer(dict(request), trial, ())
+SCRIPT = """
+facts:
+  code: /my (?:\\w+) code is \\d+|my number \\d+ is \\d+/
+  cellar: my cellar code is *
+rules:
+  - {user: write a summary of the conversation|write a memory of the conversation, say: "{{ told or 'Nothing.' }}"}
+  - {user: what is my cellar code, if: facts.cellar, say: "Your cellar code is {{ facts.cellar }}"}
+  - {say: I have noted that.}
+"""
+
+
+def scripted() -> Answer:
+    """Return who answers here: one script, whatever is asked."""
+    return player({"": read_script(SourceText("stand-in.yaml", SCRIPT))})
+
+
+def thoughtful(request: JsonObject, trial: int, cue: Cue) -> Reply:
+    """Answer as the script says, with a thought before it."""
+    reply = scripted()(dict(request), trial, cue)
     return replace(reply, content=({"type": "thinking", "thinking": "Let me see."}, *reply.content))
 
 
@@ -40,7 +56,7 @@ def converse(memory: JsonObject, users: list[str], *, thinks: bool = False) -> l
         await door.close()
         return turns
 
-    stand_in = StandIn(answer=thoughtful) if thinks else StandIn()
+    stand_in = StandIn(answer=thoughtful if thinks else scripted())
     url = stand_in.start()
     try:
         return asyncio.run(play(url))

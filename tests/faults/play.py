@@ -13,7 +13,7 @@ import pytest
 from evalkit.engine import Limits, RetryPolicy
 from evalkit.records import RunEnd, Trial
 from evalkit.standin.faults import FaultRates
-from evalkit.standin.reply import Reply
+from evalkit.standin.reply import Cue, Reply
 from evalkit.standin.server import StandIn
 from evalkit.store import RunReader
 from tests.runner.project import make_project, run
@@ -29,7 +29,7 @@ class Model:
     answered: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, request: dict[str, Any], trial: int, script: Sequence[dict[str, Any]]) -> Reply:
+    def __call__(self, request: dict[str, Any], trial: int, cue: Cue) -> Reply:
         """Answer one request."""
         with self._lock:
             self.answered += 1

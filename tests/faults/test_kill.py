@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import orjson
 import pytest
 
-from evalkit.standin.reply import Reply
+from evalkit.standin.reply import Cue, Reply
 from evalkit.standin.server import StandIn
 from evalkit.store import RunReader
 from tests.faults.play import Model, cases, point_at
@@ -43,9 +42,9 @@ class KillingModel(Model):
         self._next = 0
         self._doomed: subprocess.Popen[bytes] | None = None
 
-    def __call__(self, request: dict[str, Any], trial: int, script: Sequence[dict[str, Any]]) -> Reply:
+    def __call__(self, request: dict[str, Any], trial: int, cue: Cue) -> Reply:
         """Answer one request."""
-        reply = super().__call__(request, trial, script)
+        reply = super().__call__(request, trial, cue)
         self.asked[orjson.dumps(request["messages"])] += 1
         if self._left and self.process and self.process is not self._doomed and self.answered >= self._next:
             self._left -= 1

@@ -97,12 +97,34 @@ cases:
     stand_in: [{say: "Great lamps!"}]
     expect: {never_says: [great]}
 """
+SCRIPT = """\
+words: {order: '/TN-\\d{5}/'}
+prompt:
+  strict: No exclamation marks
+  retries: try it once more
+rules:
+  - {if: failed.times == 1, has: retries, call: again}
+  - {if: failed.tool, say: I could not look that up.}
+  - user: "{order}"
+    call: {lookup_order: {order_id: "{{ order | upper }}"}}
+    say: >-
+      Order {{ order | upper }} is {{ lookup_order.status | replace('_', ' ') }}{% if lookup_order.carrier %} with
+      {{ lookup_order.carrier }}{% endif %}.
+  - {user: hello|hi, say: Good to hear from you.}
+  - {user: thank you|thanks, say: Glad that is sorted.}
+  - user: lamp|lamps
+    say: Lamps give light. Some of them stand on a table, others hang from the ceiling, and a few can do both.
+  - {user: "/./", say: "You said: {{ user }}"}
+style:
+  - {lacks: strict, replace: {'/\\.$/': "!"}}
+"""
 STRICT = "No exclamation marks. Keep replies under 60 words. Do not use emoji."
 FILES = {
     "prompts/support/CURRENT": "v2\n",
     "prompts/support/v1.md": PROMPT % "Be enthusiastic!",
     "prompts/support/v2.md": PROMPT % STRICT,
     "prompts/support/tools/lookup_order.yaml": LOOKUP,
+    "prompts/support/stand-in.yaml": SCRIPT,
     "suites/voice.yaml": VOICE,
     "suites/parcels.yaml": SUITE,
     "faults/faults.yaml": FAULTS,

@@ -135,7 +135,7 @@ def test_a_stopped_reply_is_kept_as_far_as_it_came(tmp_path: Path) -> None:
             assert stopped.turn.failure is not None
             assert stopped.turn.failure.kind == "interrupted"
             assert stopped.turn.requests[-1].partial[0]["text"] == words
-            chat.session.script = type(chat.session.script)()
+            chat.session.case = type(chat.session.case)()
             await retry(chat)
             assert chat.session.last.answer.turn.failure is None
             assert chat.session.record.folder is not None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from evalkit.graders.judge_question import INSTRUCTIONS
-from evalkit.standin import Reply, StandIn
+from evalkit.standin import Cue, Reply, StandIn
 
 Answer = tuple[str, str]
 """A judge's quote and its answer, yes or no."""
@@ -26,9 +26,9 @@ class JudgeModel:
         self.questions: list[str] = []
         self.chats = 0
 
-    def answer(self, request: dict[str, Any], trial: int, script: Sequence[dict[str, Any]]) -> Reply:
+    def answer(self, request: dict[str, Any], trial: int, cue: Cue) -> Reply:
         """Answer one request."""
-        del trial, script
+        del trial, cue
         system = str((request.get("system") or [{}])[0].get("text", ""))
         asked = str(request["messages"][-1]["content"])
         with self._lock:

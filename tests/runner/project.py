@@ -33,6 +33,12 @@ LOOKUP: dict[str, Any] = {
         "additionalProperties": False,
     },
 }
+SCRIPT = """\
+facts: {statement: '/^(?!Above:)[^<?]+\\.$/'}
+rules:
+  - {user: write a memory of the conversation, say: "{{ told or '- Nothing was told.' }}"}
+  - say: I have noted that. {{ user }}
+"""
 SUITE: dict[str, Any] = {
     "description": "A suite for tests.",
     "prompt": "bot",
@@ -88,6 +94,7 @@ def make_project(root: Path, **suite: Any) -> Project:
     (folder / "tools").mkdir(parents=True, exist_ok=True)
     (folder / "v1.md").write_text(PROMPT)
     (folder / "CURRENT").write_text("v1\n")
+    (folder / "stand-in.yaml").write_text(SCRIPT)
     (folder / "tools" / "lookup.yaml").write_text(json.dumps(LOOKUP, indent=1))
     write_suite(root, **suite)
     return Project(root, price_with(), Silent)

@@ -13,7 +13,7 @@ from evalkit.gate import compare_run, judge
 from evalkit.records import RunVerdict, Stage
 from evalkit.runner import Project
 from evalkit.runner.changed import failed_in
-from evalkit.standin import Reply, StandIn
+from evalkit.standin import Cue, Reply, StandIn
 from evalkit.store import RunReader
 from tests.runner.judge_model import said, use
 from tests.runner.project import make_project, run, write_suite
@@ -101,8 +101,8 @@ def test_fail_fast_hears_of_a_further_trial(tmp_path: Path, monkeypatch: pytest.
     """With -x the run ends where a critical case fails beyond the suite's own trials: no trial follows."""
     asked = Counter[str]()
 
-    def answer(request: dict[str, Any], trial: int, script: Any) -> Reply:
-        del trial, script
+    def answer(request: dict[str, Any], trial: int, cue: Cue) -> Reply:
+        del trial, cue
         text = str(request["messages"][-1]["content"])
         asked["vital"] += "Vital" in text
         return said("No." if asked["vital"] > 5 + 2 and "Vital" in text else "Good day.")

@@ -18,7 +18,7 @@ import pytest
 
 from evalkit.errors import UsageError
 from evalkit.runner import resume_run
-from evalkit.standin.reply import Reply
+from evalkit.standin.reply import Cue, Reply
 from evalkit.standin.server import StandIn
 from evalkit.store import RUN_FILE, RunReader
 from tests.runner.project import SUITE, make_project, run, write_suite
@@ -110,7 +110,7 @@ class KillingModel:
         self.process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def answer(self, request: dict[str, Any], trial: int, script: Sequence[dict[str, Any]]) -> Reply:
+    def answer(self, request: dict[str, Any], trial: int, cue: Cue) -> Reply:
         """Answer one request."""
         with self._lock:
             self.asked[orjson.dumps(request["messages"])] += 1

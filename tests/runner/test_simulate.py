@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from evalkit.records import Request, Transcript, Trial, TrialVerdict
 from evalkit.runner import resume_run
 from evalkit.runner.users import GOAL_MARK, STOP_MARK, build_user_body, read_user_message
-from evalkit.standin import Reply, StandIn
+from evalkit.standin import Cue, Reply, StandIn
 from evalkit.store import RUN_FILE, RunReader
 from evalkit.suites import Simulation
 from tests.graders.build import said as conversation
@@ -110,8 +109,8 @@ def test_a_replay_keeps_what_was_said(tmp_path: Path) -> None:
 def test_a_user_that_fails_leaves_the_trial_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the model that plays the user refuses, the reason is told and nothing passes."""
 
-    def answer(request: dict[str, Any], trial: int, script: Sequence[dict[str, Any]]) -> Reply:
-        del trial, script
+    def answer(request: dict[str, Any], trial: int, cue: Cue) -> Reply:
+        del trial, cue
         plays = "You play a user" in str(request["system"])
         return Reply((), "refusal", {"type": "refusal"}) if plays else said("Good day.")
 

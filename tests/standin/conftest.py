@@ -1,18 +1,18 @@
-"""Fixtures of the stand-in's tests: a running server with an echo for behaviour, and SDK clients for it."""
+"""Fixtures of the stand-in's tests: a running server with an echo for a model, and SDK clients for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import anthropic
 import pytest
 
-from evalkit.standin import JsonObject, Reply, StandIn
+from evalkit.standin import Cue, JsonObject, Reply, StandIn
 
 
-def echo(request: JsonObject, trial: int, script: Sequence[JsonObject]) -> Reply:
-    """Say what the script says, else call the first tool when asked to, else repeat the user."""
-    for step in script:
+def echo(request: JsonObject, trial: int, cue: Cue) -> Reply:
+    """Say what the step says, else call the first tool when asked to, else repeat the user."""
+    for step in [cue.step] if cue.step else []:
         if "call" in step:
             return Reply(({"type": "tool_use", "name": step["call"], "input": step["input"]},), "tool_use")
         if "say" in step:

@@ -1,4 +1,4 @@
-"""The x-evalkit headers: trial, attempt, script and fault of one request."""
+"""The x-evalkit headers: trial, attempt, script, steps and fault of one request."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Plan = tuple[str | None, list[dict[str, Any]]]
 
 
 def script(*steps: dict[str, Any], start: int = 0) -> str:
-    """Return the value of the script header."""
+    """Return the value of the header with the steps."""
     return b64encode(json.dumps({"steps": steps, "from": start}).encode()).decode()
 
 
 def plan(header: str, assistants: int = 0, attempt: int = 0) -> Plan:
     """Return the fault and steps for a request with that many assistant messages behind it."""
-    given = read_directions({"x-evalkit-script": header, "x-evalkit-attempt": str(attempt)})
-    fault, steps = given.fault_and_script({"messages": [{"role": "assistant"}] * assistants})
-    return (fault.name if fault else None, list(steps))
+    given = read_directions({"x-evalkit-steps": header, "x-evalkit-attempt": str(attempt)})
+    fault, cue = given.fault_and_cue({"messages": [{"role": "assistant"}] * assistants})
+    return (fault.name if fault else None, [cue.step] if cue.step else [])
 
 
 SAY = {"say": "On its way."}
@@ -58,13 +58,13 @@ def test_fault_with_times_is_a_prelude_to_the_next_step() -> None:
 
 
 def test_prelude_at_the_end_precedes_an_ordinary_reply() -> None:
-    """Preludes that nothing follows strike before behaviour answers on its own."""
+    """Preludes that nothing follows strike before the script answers on its own."""
     header = script(SAY, {"fault": "overloaded", "times": 1})
     assert [plan(header, 1, attempt=attempt) for attempt in (0, 1)] == [("overloaded", []), (None, [])]
 
 
 def test_fault_and_words_in_one_step() -> None:
-    """A step may carry its own fault, and behaviour gets the rest of it."""
+    """A step may carry its own fault, and the script gets the rest of it."""
     header = script({"fault": "truncated", "times": 1, **SAY}, CALL)
     assert plan(header) == ("truncated", [SAY])
     assert plan(header, attempt=1) == (None, [SAY])
@@ -79,8 +79,8 @@ def test_fault_that_ends_in_a_message_uses_up_its_step() -> None:
 
 def test_header_fault_comes_before_the_script() -> None:
     """The fault header wins over a fault step."""
-    given = read_directions({"x-evalkit-script": script({"fault": "stall"}), "x-evalkit-fault": "overloaded"})
-    fault, _ = given.fault_and_script({"messages": []})
+    given = read_directions({"x-evalkit-steps": script({"fault": "stall"}), "x-evalkit-fault": "overloaded"})
+    fault, _ = given.fault_and_cue({"messages": []})
     assert fault is not None
     assert fault.name == "overloaded"
 
@@ -95,10 +95,10 @@ def test_sdk_retry_count_stands_for_the_attempt() -> None:
     ("headers", "message"),
     [
         ({"x-evalkit-trial": "two"}, "x-evalkit-trial: 'two' is not a number"),
-        ({"x-evalkit-script": "%%%"}, "x-evalkit-script: not base64 of JSON"),
-        ({"x-evalkit-script": b64encode(b"[1]").decode()}, 'expected {"steps"'),
-        ({"x-evalkit-script": script({"fault": "stal"})}, "did you mean 'stall'?"),
-        ({"x-evalkit-script": script({"fault": "stall", "times": 0})}, "times is 0; expected 1, 2, 3"),
+        ({"x-evalkit-steps": "%%%"}, "x-evalkit-steps: not base64 of JSON"),
+        ({"x-evalkit-steps": b64encode(b"[1]").decode()}, 'expected {"steps"'),
+        ({"x-evalkit-steps": script({"fault": "stal"})}, "did you mean 'stall'?"),
+        ({"x-evalkit-steps": script({"fault": "stall", "times": 0})}, "times is 0; expected 1, 2, 3"),
         ({"x-evalkit-fault": "stall;times=x"}, "expected NAME or NAME;times=N"),
     ],
 )
@@ -111,9 +111,9 @@ def test_wrong_directions_are_a_400(headers: dict[str, str], message: str) -> No
 
 
 def test_script_and_trial_travel_in_headers(client: anthropic.Anthropic) -> None:
-    """Over a socket the scripted step is said, and behaviour learns the trial."""
+    """Over a socket the scripted step is said, and the script learns the trial."""
     said = {"model": "claude-haiku-5-5", "max_tokens": 99, "messages": [{"role": "user", "content": "hi"}]}
-    scripted = client.messages.create(**said, extra_headers={"x-evalkit-script": script(SAY)})
+    scripted = client.messages.create(**said, extra_headers={"x-evalkit-steps": script(SAY)})
     third = client.messages.create(**said, extra_headers={"x-evalkit-trial": "3"})
     assert scripted.content[-1].text == "On its way."
     assert third.content[-1].text.startswith("Trial 3: hi")
@@ -127,6 +127,6 @@ def test_long_scripts_fit_into_the_header(client: anthropic.Anthropic) -> None:
         max_tokens=100_000,
         messages=[{"role": "user", "content": "hi"}],
         timeout=60,
-        extra_headers={"x-evalkit-script": script(long)},
+        extra_headers={"x-evalkit-steps": script(long)},
     )
     assert message.content[-1].text == long["say"]

@@ -178,7 +178,7 @@ def test_batch_items_carry_trial_and_script(client: anthropic.Anthropic) -> None
     """The stand-in's own key on an item says which trial it is and what is said."""
     items = [
         batch_item("two") | {"x_evalkit": {"trial": 2}},
-        batch_item("said") | {"x_evalkit": {"script": {"steps": [{"say": "On its way."}]}}},
+        batch_item("said") | {"x_evalkit": {"plan": {"steps": [{"say": "On its way."}]}}},
     ]
     batch = client.messages.batches.create(requests=items)
     client.messages.batches.retrieve(batch.id)

@@ -15,7 +15,7 @@ from evalkit.standin.cache import CacheUse
 from evalkit.standin.context.compaction import CompactionResult, iteration_usage
 from evalkit.standin.models import Model, request_thinks
 from evalkit.standin.protocol.thinking import sign_thinking
-from evalkit.standin.reply import JsonObject, Reply
+from evalkit.standin.reply import JsonObject, NoScript, Reply
 from evalkit.standin.tokens import count_block, count_output, count_text
 
 _DIRECT: JsonObject = {"type": "direct"}
@@ -42,10 +42,14 @@ class Call:
 
 @dataclass(frozen=True)
 class FinishedMessage:
-    """A complete message; `cut_input` is the unfinished JSON of its last tool call, if that was cut."""
+    """A complete message; `cut_input` is the unfinished JSON of its last tool call, if that was cut.
+
+    `no_script` says why the message is only a placeholder, if it is one.
+    """
 
     message: JsonObject
     cut_input: str | None = None
+    no_script: NoScript | None = None
 
     @property
     def output_tokens(self) -> int:
@@ -75,7 +79,7 @@ def finish_message(reply: Reply, call: Call, use: CacheUse, extras: JsonObject) 
         "diagnostics": None,
         **extras,
     }
-    return FinishedMessage(message, cut.cut_input)
+    return FinishedMessage(message, cut.cut_input, reply.no_script)
 
 
 def _with_compaction(cut: Cut, usage: JsonObject, use: CacheUse, compacted: CompactionResult) -> tuple[Cut, JsonObject]:

@@ -10,6 +10,8 @@ import pytest
 from anthropic import beta_tool
 
 from evalkit.standin import StandIn
+from evalkit.standin.script import player, read_script
+from evalkit.yamlsource import SourceText
 
 MODEL = "claude-haiku-5-5"
 ON_DEMAND = "compact-2026-09-04"
@@ -20,13 +22,26 @@ TOLD: Any = [
 ]
 QUESTION: Any = {"role": "user", "content": "What is my dog called?"}
 LONG: Any = {"role": "user", "content": "The weather was grey and nobody came to the market. " * 4_000}
+SCRIPT = """
+words: {parcel: '/PX-\\d{4}/'}
+facts: {dog: my dog is called *}
+rules:
+  - user: write a summary of the conversation
+    say: "Notes on what was said: {{ told or 'nothing was told.' }}"
+  - {user: my dog called, if: facts.dog, say: "Your dog is called {{ facts.dog }}"}
+  - {user: "{parcel}", call: {find_parcel: {parcel_id: "{{ parcel }}"}}, say: "{{ find_parcel }}"}
+  - {say: Noted.}
+"""
 EDIT: dict[str, Any] = {"type": "compact_20260112", "trigger": {"type": "input_tokens", "value": 50_000}}
 
 
 @pytest.fixture(scope="module")
 def sdk() -> Iterator[anthropic.Anthropic]:
-    """Return a client of a stand-in with evalkit's own behaviour, which can sum up."""
-    with StandIn() as server, anthropic.Anthropic(api_key="k", base_url=server.base_url, max_retries=0) as client:
+    """Return a client of a stand-in whose script can sum up."""
+    with (
+        StandIn(player({"": read_script(SourceText("stand-in.yaml", SCRIPT))})) as server,
+        anthropic.Anthropic(api_key="k", base_url=server.base_url, max_retries=0) as client,
+    ):
         yield client
 
 

@@ -3,13 +3,12 @@ weaker one fails for its own reason."""
 
 from __future__ import annotations
 
-import re
+import shutil
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-import evalkit.standin.behaviour
 from evalkit.analysis import analyse
 from evalkit.gate import judge
 from evalkit.pricing import price_with
@@ -20,6 +19,7 @@ from evalkit.suites import load_suites
 from tests.runner.project import Silent
 
 ROOT = Path(__file__).parents[3]
+BLAME = "Never blame the customer."
 PROMPT = ROOT / "prompts" / "support"
 SUITES = ("suites/parcels.yaml", "suites/products.yaml", "suites/returns.yaml", "suites/tone.yaml")
 
@@ -98,15 +98,41 @@ def test_suites_cover_what_they_promise() -> None:
         assert f" {key}:" in text, key
 
 
-def test_behaviour_knows_nothing_of_the_sample_project() -> None:
-    """No file of behaviour names the sample's shop, tools, numbers or case ids."""
-    folder = Path(evalkit.standin.behaviour.__file__).parent
-    tools = [path.stem for path in (PROMPT / "tools").glob("*.yaml")]
-    suites = "".join((ROOT / name).read_text() for name in SUITES)
-    cases = re.findall(r"^  - id: (\S+)", suites, re.MULTILINE)
-    words = ["Pottle", "Mina", "PR26", *tools, *cases]
-    specific = [word for word in words if "-" in word or "_" in word or word[0].isupper()]
-    assert len(specific) > 40
-    for path in [*folder.glob("*.py"), *folder.glob("*.yaml")]:
-        text = path.read_text()
-        assert [word for word in specific if re.search(rf"\b{re.escape(word)}\b", text)] == [], path.name
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("You are Mina,", "You are Ottilie,"),
+        ("max_words: 90", "max_words: 70"),
+        (BLAME, BLAME.replace("Never blame", "Do not blame")),
+    ],
+    ids=["another name", "fewer words", "another wording of what no rule names"],
+)
+def test_small_edits_that_no_rule_names_still_pass(tmp_path: Path, old: str, new: str) -> None:
+    """A prompt may be called otherwise, be stricter about length, or word a rule anew, and every case still passes."""
+    shutil.copytree(ROOT / "prompts", tmp_path / "prompts")
+    shutil.copytree(ROOT / "suites", tmp_path / "suites")
+    changed = 0
+    for path in (tmp_path / "prompts" / "support").rglob("*.md"):
+        text = path.read_text("utf-8")
+        changed += old in text
+        path.write_text(text.replace(old, new), "utf-8")
+    assert changed
+    assert failing(_played(tmp_path, tmp_path / "out")) == set()
+
+
+def test_swapped_paragraphs_still_pass(tmp_path: Path) -> None:
+    """The order of the prompt's sections is no rule's business."""
+    shutil.copytree(ROOT / "prompts", tmp_path / "prompts")
+    shutil.copytree(ROOT / "suites", tmp_path / "suites")
+    path = tmp_path / "prompts" / "support" / "v4.md"
+    head, *sections = path.read_text("utf-8").split("\n# ")
+    first, second, *others = sections
+    path.write_text("\n# ".join([head, second, first, *others]), "utf-8")
+    assert failing(_played(tmp_path, tmp_path / "out")) == set()
+
+
+def _played(root: Path, out: Path) -> Summary:
+    asked = Invocation(RunSettings(targets=SUITES, prompt="support@v4"), out)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        return analyse(RunReader(start_run(Project(root, price_with(), Silent), asked))).summary
