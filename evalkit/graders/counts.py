@@ -226,7 +226,7 @@ def _shown(reply: str, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
 
 def _noun(unit: str, limits: Limits, number: int) -> str:
     if isinstance(limits, TextCount):
-        return f"times {limits.of}"
+        return f"times {limits.of.shown}"
     noun = _ONE.get(unit, unit.removesuffix("s")) if number == 1 else _MANY.get(unit, unit)
     detail = ""
     if isinstance(limits, LetterCount):

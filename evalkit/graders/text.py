@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
 
 import regex
@@ -40,12 +41,12 @@ class Wanted(FileModel):
             raise refusal("`ignore_case` belongs to `exact`; the other ways ignore case already.", "ignore_case")
         return self
 
-    @property
+    @cached_property
     def pattern(self) -> str | None:
         """The regular expression, where the text is one: `/.../`."""
         return pattern_of(self.text) if self.text else None
 
-    @property
+    @cached_property
     def source(self) -> tuple[str, bool]:
         """The regular expression that finds it, and whether that ignores case."""
         if self.exact is not None:
@@ -65,8 +66,9 @@ class Wanted(FileModel):
             return self.text if self.pattern else f'"{self.text}"'
         return f'{word} "{self.word}"' if self.word is not None else f'{exact} "{self.exact}"'
 
-    def __str__(self) -> str:
-        """Show it as findings do."""
+    @cached_property
+    def shown(self) -> str:
+        """How findings show it."""
         return self.named("the word", "exactly")
 
     def faults(self, path: ValuePath) -> Iterator[Fault]:
@@ -136,7 +138,7 @@ class Says(TextGrader):
         return (fault for n, wanted in enumerate(self.says) for fault in wanted.faults(("says", n)))
 
     def judge_reply(self, reply: str, turn: int) -> Finding:
-        return _said(self.says[0].find(reply), str(self.says[0]), reply, turn)
+        return _said(self.says[0].find(reply), self.says[0].shown, reply, turn)
 
 
 class SaysAny(TextGrader):
@@ -160,7 +162,7 @@ class SaysAny(TextGrader):
 
     def judge_reply(self, reply: str, turn: int) -> Finding:
         ranges = tuple(found for wanted in self.says_any for found in wanted.find(reply))
-        return _said(ranges, "one of " + ", ".join(map(str, self.says_any)), reply, turn)
+        return _said(ranges, "one of " + ", ".join(wanted.shown for wanted in self.says_any), reply, turn)
 
 
 class NeverSays(TextGrader):
@@ -185,7 +187,7 @@ class NeverSays(TextGrader):
         return (fault for n, wanted in enumerate(self.never_says) for fault in wanted.faults(("never_says", n)))
 
     def judge_reply(self, reply: str, turn: int) -> Finding:
-        ranges, expected = self.never_says[0].find(reply), f"never {self.never_says[0]}"
+        ranges, expected = self.never_says[0].find(reply), f"never {self.never_says[0].shown}"
         if not ranges:
             return Finding(TrialVerdict.PASSED, "not said", expected, turn=turn)
         spans = to_spans(outermost(ranges), turn)
@@ -214,7 +216,7 @@ class StartsWith(TextGrader):
         offset = len(reply) - len(reply.lstrip())
         holds = matches_at(f"(?:{source})", reply, offset, ignore_case=ignore_case)
         shown = (offset, min(len(reply), offset + _EDGE))
-        return edge_finding(f"starts with {self.starts_with}", reply, shown, turn, holds=holds)
+        return edge_finding(f"starts with {self.starts_with.shown}", reply, shown, turn, holds=holds)
 
 
 class EndsWith(TextGrader):
@@ -239,7 +241,7 @@ class EndsWith(TextGrader):
         endings = (stripped.rstrip(_QUOTES), stripped)
         holds = any(find_all(rf"(?:{source})\Z", ending, ignore_case=ignore_case) for ending in endings)
         shown = (max(0, len(stripped) - _EDGE), len(stripped))
-        return edge_finding(f"ends with {self.ends_with}", reply, shown, turn, holds=holds)
+        return edge_finding(f"ends with {self.ends_with.shown}", reply, shown, turn, holds=holds)
 
 
 def to_spans(ranges: tuple[Range, ...], turn: int, offset: int = 0) -> tuple[Span, ...]:
