@@ -27,7 +27,8 @@ class FileModel(BaseModel):
     `called` is what messages call it; `refused` names keys that people will try, with the sentence that answers them.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    # Built when first used: no command uses all of the many kinds of graders, and `check` stays instant.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
     called: ClassVar[str] = ""
     refused: ClassVar[Mapping[str, str]] = {}
 
