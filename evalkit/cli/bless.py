@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.cli.options import QUIT_KEYS, next_key
 from evalkit.wording import plural
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from evalkit.runner.blessing import Blessing
 
 KEYS = "[a]ccept  [s]kip  [q]uit"
-_END = frozenset({"q", "\x03", "\x04", "\x1b", ""})
 
 
 @click.command(
@@ -110,20 +110,12 @@ def _ask(old: Baseline, new: Baseline, case_id: str, left: int) -> str:
     why_not = why_not_kept(old, new, case_id)
     click.echo(f"  {why_not}: [a]ccept  [q]uit" if why_not else f"  {KEYS}")
     while True:
-        key = _key()
-        if key in _END:
+        key = next_key()
+        if key in QUIT_KEYS:
             return "q"
         if key == "a" or (key == "s" and not why_not):
             return key
         click.echo(f"  skipping is not possible: {why_not}" if key == "s" else f"  {key!r} is none of {KEYS}")
-
-
-def _key() -> str:
-    """Return the next key; the end of the input counts as quitting."""
-    try:
-        return click.getchar().lower()
-    except (EOFError, KeyboardInterrupt):
-        return "q"
 
 
 def changes(blessing: Blessing) -> Iterator[str]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from evalkit.cli.options import Pair
-
-if TYPE_CHECKING:
-    from evalkit.repl.options import ChatOptions
 
 
 @click.command(
@@ -33,14 +30,7 @@ Examples:
 @click.option("--via", metavar="SOURCE", help="live or stand-in.  [auto: live if a key is set]")
 @click.option("--json", "as_json", is_flag=True, help="With one message: print one JSON object.")
 @click.pass_context
-def chat(
-    ctx: click.Context,
-    /,
-    ref: str | None,
-    message: str | None,
-    inputs: tuple[tuple[str, str], ...],
-    **options: object,
-) -> None:
+def chat(ctx: click.Context, /, message: str | None, *, as_json: bool, **options: Any) -> None:
     """Talk to a prompt.
 
     REF is NAME, NAME@v4 or NAME@<git revision>.
@@ -52,41 +42,16 @@ def chat(
     from evalkit.cli.project import find_root, load_config
     from evalkit.repl.options import ChatOptions
 
-    root = find_root()
     if options["blind"] and not options["versus"]:
         raise click.UsageError("--blind hides which of two versions is which; add --vs REF.")
-    asked = ChatOptions(
-        root=root,
-        ref=ref,
-        via=_text(options["via"]),
-        suite=_text(options["suite"]),
-        inputs=inputs,
-        load=_text(options["load"]),
-        versus=_text(options["versus"]),
-        blind=bool(options["blind"]),
-        resume=bool(options["resume"]),
-        command=("evalkit", *sys.argv[1:]),
-        config=load_config(root),
-    )
+    root = find_root()
+    asked = ChatOptions(root=root, command=("evalkit", *sys.argv[1:]), config=load_config(root), **options)
     if message is None and sys.stdin.isatty():
-        if options["as_json"]:
+        if as_json:
             raise click.UsageError("--json is for one message; add -m TEXT, or give the message on standard input.")
-        ctx.exit(_talk(asked))
-    text = message if message is not None else sys.stdin.read()
-    ctx.exit(_one_shot(asked, text, as_json=bool(options["as_json"])))
+        from evalkit.repl.loop import run_chat
 
-
-def _text(value: object) -> str | None:
-    return str(value) if value is not None else None
-
-
-def _one_shot(asked: ChatOptions, text: str, *, as_json: bool) -> int:
+        ctx.exit(run_chat(asked))
     from evalkit.repl.opening import run_one_shot
 
-    return run_one_shot(asked, text, as_json=as_json)
-
-
-def _talk(asked: ChatOptions) -> int:
-    from evalkit.repl.loop import run_chat
-
-    return run_chat(asked)
+    ctx.exit(run_one_shot(asked, message if message is not None else sys.stdin.read(), as_json=as_json))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from evalkit.cli.options import QUIT_KEYS, next_key
+
 if TYPE_CHECKING:
     from evalkit.judging import LabelItem
     from evalkit.labels import Label
     from evalkit.records import Agreement
 
 KEYS = "[y]es  [n]o  [s]kip  [u]ndo  [q]uit"
-_END = frozenset({"q", "\x03", "\x04", "\x1b", ""})
 
 
 @click.command(
@@ -75,8 +76,8 @@ class _Desk:
         while left:
             item = left[0]
             click.echo(_shown(item, len(left)))
-            key = _key()
-            if key in _END:
+            key = next_key()
+            if key in QUIT_KEYS:
                 break
             if key in ("y", "n"):
                 self._keep(item, "yes" if key == "y" else "no")
@@ -146,11 +147,3 @@ def _shown(item: LabelItem, left: int) -> str:
     about = "the last reply" if item.turn is not None else "the whole conversation"
     lines += ["", f"About {about}, is this true?", f"  {visible(item.criterion)}", KEYS]
     return "\n".join(lines)
-
-
-def _key() -> str:
-    """Return the next key; the end of the input counts as quitting."""
-    try:
-        return click.getchar().lower()
-    except (EOFError, KeyboardInterrupt):
-        return "q"

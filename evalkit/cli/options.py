@@ -1,4 +1,4 @@
-"""Option types that several commands share: durations, KEY=VALUE pairs."""
+"""What several commands ask a person for: durations and KEY=VALUE pairs as options, a key that is pressed."""
 
 from __future__ import annotations
 
@@ -37,3 +37,15 @@ class Pair(click.ParamType[tuple[str, str]]):
         if not sign or not key.strip():
             self.fail(f"{value!r} is no KEY=VALUE pair; expected something like today=2026-11-22.", param, ctx)
         return key.strip(), rest
+
+
+QUIT_KEYS = frozenset({"q", "\x03", "\x04", "\x1b", ""})
+"""The keys that leave a review: q, Ctrl-C, Ctrl-D, Escape, and nothing more to read."""
+
+
+def next_key() -> str:
+    """Return the next key; the end of the input counts as quitting."""
+    try:
+        return click.getchar().lower()
+    except (EOFError, KeyboardInterrupt):
+        return "q"

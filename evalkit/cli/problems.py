@@ -31,7 +31,7 @@ def render_text(problem: Problem) -> str:
     before = line[: problem.place.column - 1]
     cut = max(0, len(before) - WIDTH // 2)
     shown = line[cut : cut + WIDTH]
-    return f"{head}\n    {_visible(shown)}\n    {_blank(before[cut:])}{_coloured('^', colour)}"
+    return f"{head}\n    {_visible(shown)}\n    {_blank(_visible(before[cut:]))}{_coloured('^', colour)}"
 
 
 def _coloured(text: str, colour: str) -> str:
@@ -41,13 +41,9 @@ def _coloured(text: str, colour: str) -> str:
 
 def _blank(text: str) -> str:
     """Return white space as wide as a text is on a terminal."""
-    return "".join("\t" if letter == "\t" else " " * _cells(letter) for letter in text)
+    from rich.cells import cell_len
 
-
-def _cells(letter: str) -> int:
-    if unicodedata.category(letter) in {"Mn", "Me"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in {"W", "F"} else 1
+    return "".join("\t" if letter == "\t" else " " * cell_len(letter) for letter in text)
 
 
 def _is_hidden(letter: str) -> bool:
