@@ -42,6 +42,14 @@ INTERVAL_FROM = 10
 MOST_K = 8
 
 
+KIND_COLUMNS: tuple[tuple[TokenKind, str], ...] = tuple(
+    zip(get_args(TokenKind), ("input", "write", "read", "output"), strict=True)
+)
+SHOWN_VALUES = 200
+WHERE = ("suite", "case_id", "trial")
+PURPOSES: tuple[str, ...] = get_args(get_type_hints(SideMoney)["purpose"])
+
+
 def share_interval(share: float, units: int) -> tuple[float, float] | None:
     """Return the 95 % Wilson interval of a share over independent units; None below ten of them."""
     return wilson_interval(share * units, units) if units >= INTERVAL_FROM else None
@@ -90,13 +98,6 @@ def _mean_chance(counts: Sequence[tuple[int, int]], k: int) -> float:
 
 def _chance(passed: int, n: int, k: int) -> float:
     return all_pass_chance(passed, n, k) or 0.0
-
-
-KIND_COLUMNS: tuple[tuple[TokenKind, str], ...] = tuple(
-    zip(get_args(TokenKind), ("input", "write", "read", "output"), strict=True)
-)
-SHOWN_VALUES = 200
-WHERE = ("suite", "case_id", "trial")
 
 
 def known(value: float) -> float | None:
@@ -232,9 +233,6 @@ def list_failures(failures: Iterable[FailureCount]) -> tuple[FailureSummary, ...
         for count in failures
     ]
     return tuple(sorted(summaries, key=lambda failure: (-failure.final, -failure.retried, failure.kind)))
-
-
-PURPOSES: tuple[str, ...] = get_args(get_type_hints(SideMoney)["purpose"])
 
 
 @dataclass

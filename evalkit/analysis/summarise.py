@@ -41,6 +41,9 @@ from evalkit.records import (
     Usage,
 )
 
+DETAIL_LIMIT = 60
+"""More than any screen shows (12) or page opens (20), because some of these cases turn out unstable."""
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -141,10 +144,6 @@ def _price_split(header: RunHeader) -> CostSplit:
         return (cost.input_usd, cost.cache_write_usd, cost.cache_read_usd, cost.output_usd) if cost else None
 
     return split
-
-
-DETAIL_LIMIT = 60
-"""More than any screen shows (12) or page opens (20), because some of these cases turn out unstable."""
 
 
 class WhyTrials:

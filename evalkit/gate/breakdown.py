@@ -37,6 +37,9 @@ PROVEN_P = 0.05
 _BY_TRIALS = frozenset({Ground.SIDE_BY_SIDE, Ground.STORED, Ground.BOTH_FRESH})
 
 
+Rates = list[tuple[str, list[Stratum]]]
+
+
 def compare_suites(decision: Decision | None, opponents: Opponents, arms: ArmTrials) -> tuple[SuiteComparison, ...]:
     """Return each suite's part of a decision, in the order of the baselines; those without one have no verdict."""
     settings = gate_settings(opponents.suites)
@@ -65,8 +68,12 @@ def _cases_of(baseline: BaselineRecord, decision: Decision | None) -> list[Compa
 
 
 def _strata(cases: Sequence[ComparedCase]) -> list[Stratum]:
-    valid = [case for case in cases if case.baseline.valid and case.candidate.valid]
-    return [Stratum(c.baseline.passed, c.baseline.valid, c.candidate.passed, c.candidate.valid) for c in valid]
+    return [stratum for case in cases if (stratum := _stratum(case.baseline, case.candidate))]
+
+
+def _stratum(before: Counts, now: Counts) -> Stratum | None:
+    """Return what the tests compare: passes and valid trials of both arms; None when an arm has no valid trial."""
+    return Stratum(before.passed, before.valid, now.passed, now.valid) if before.valid and now.valid else None
 
 
 def _delta(cases: Sequence[ComparedCase]) -> Interval | None:
@@ -116,16 +123,12 @@ def _trials(baseline: BaselineRecord, arms: ArmTrials) -> tuple[StageTrials, ...
     return tuple(found)
 
 
-Rates = list[tuple[str, list[Stratum]]]
-
-
 def compare_tags(cases: Sequence[CaseRecord], compared: Sequence[ComparedCase]) -> tuple[RateChange, ...]:
     """Return how the compared cases of each tag fared over the rounds; the likeliest falls first."""
     tags = {(case.suite, case.case_id): case.tags for case in cases}
     found: dict[str, list[Stratum]] = {}
     for case in compared:
-        if case.baseline.valid and case.candidate.valid:
-            stratum = Stratum(case.baseline.passed, case.baseline.valid, case.candidate.passed, case.candidate.valid)
+        if stratum := _stratum(case.baseline, case.candidate):
             for tag in tags.get(case.key, ()):
                 found.setdefault(tag, []).append(stratum)
     return _changes(list(found.items()))
@@ -152,8 +155,7 @@ def compare_rules(
             broken = {rule: stored.broken.get(rule, 0) for rule in now}
             before = {rule: Counts(stored.trials - count, count) for rule, count in broken.items()}
         for rule in now.keys() & before.keys():
-            if now[rule].valid and before[rule].valid:
-                stratum = Stratum(before[rule].passed, before[rule].valid, now[rule].passed, now[rule].valid)
+            if stratum := _stratum(before[rule], now[rule]):
                 found.setdefault(rule, []).append(stratum)
     return _changes(list(found.items()))
 

@@ -18,6 +18,10 @@ Answer = Mapping[tuple[Arm, CaseKey], Outcomes]
 """What came of the trials that were asked for."""
 
 
+_SHARES = {LookName.SCREEN: SCREEN_SHARE, LookName.CONFIRM: CONFIRM_SHARE, LookName.EXTEND: EXTEND_SHARE}
+NOBODY: frozenset[CaseKey] = frozenset()
+
+
 def count(outcomes: Iterable[bool | None]) -> Counts:
     """Return outcomes as counts."""
     told = list(outcomes)
@@ -48,7 +52,6 @@ class Evidence:
     beside: Sequence[GateCase] = ()
     must_pass: dict[CaseKey, Counts] = field(default_factory=dict)
     suspects: tuple[CaseKey, ...] = ()
-    suspects_left_out: int = 0
     unplayed: list[str] = field(default_factory=list)
     trials: int = 0
     looked_fine: bool = False
@@ -84,11 +87,6 @@ class Evidence:
                 rounds = self.rounds[Arm.CANDIDATE].get(case.key, Counts())
                 closer = count(self.confirm[Arm.CANDIDATE].get(case.key, ()))
                 yield case, add(add(rounds, closer), self.must_pass.get(case.key, Counts()))
-
-    @property
-    def extended(self) -> bool:
-        """Whether more rounds followed the first look."""
-        return bool(self.screened)
 
     def strata(self) -> dict[CaseKey, Stratum]:
         """Return the rounds of all cases that have a valid trial in both arms."""
@@ -153,10 +151,6 @@ def _strata(
             if k_a and k_b:
                 strata[key] = Stratum(a[0], k_a, b[0], k_b)
     return strata
-
-
-_SHARES = {LookName.SCREEN: SCREEN_SHARE, LookName.CONFIRM: CONFIRM_SHARE, LookName.EXTEND: EXTEND_SHARE}
-NOBODY: frozenset[CaseKey] = frozenset()
 
 
 def look(name: LookName, strata: Mapping[CaseKey, Stratum], level: float, settings: GateSettings) -> Look:

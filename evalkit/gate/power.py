@@ -22,6 +22,12 @@ MORE_ROUNDS = 2
 LEVEL = 0.05
 
 
+PRIOR_WEIGHT = 0.5
+"""Half a trial at the suite's own rate: what is believed of a case beside its counts."""
+RUNS = 300
+Change = Callable[[list[float], random.Random], list[float]]
+
+
 @dataclass(frozen=True)
 class Offer:
     """One way to see more: what it costs, and the drop it makes visible. `cost_usd` None when no price is known."""
@@ -101,13 +107,6 @@ def outlook_in_words(seen: Outlook) -> str:
 def _offer(offer: Offer) -> str:
     price = f", about ${offer.cost_usd:,.2f}" if offer.cost_usd is not None else ""
     return f"with {offer.what} {(offer.drop or 0) * 100:.1f} (+{offer.trials} trials{price})"
-
-
-PRIOR_WEIGHT = 0.5
-"""Half a trial at the suite's own rate: what is believed of a case beside its counts."""
-RUNS = 300
-
-Change = Callable[[list[float], random.Random], list[float]]
 
 
 def drop_by(share: float) -> Change:

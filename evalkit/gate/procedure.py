@@ -106,8 +106,8 @@ class _Steps:
     def confirm(self) -> Generator[StagePlan, Answer | None, None]:
         """Play suspects again in both arms, side by side."""
         evidence = self.evidence
-        suspects, cap = self._suspects(), suspect_cap(len(evidence.cases))
-        evidence.suspects, evidence.suspects_left_out = suspects[:cap], len(suspects[cap:])
+        # The worst ones only: in a suite that fell as a whole the rounds show it, without playing everything again.
+        evidence.suspects = self._suspects()[: suspect_cap(len(evidence.cases))]
         trials = {(arm, key): self._confirm for key in evidence.suspects for arm in Arm}
         answer = yield from self._play(StagePlan(Stage.CONFIRM, trials), "the suspects side by side")
         if answer:

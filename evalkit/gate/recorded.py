@@ -38,6 +38,13 @@ from evalkit.wording import plural
 
 LIVE_SOURCES = ("live", "stand-in")
 """Runs that could play more trials when their comparison asked for them; others have what they have."""
+METRICS = ("cost_usd", "output_tokens", "total_ms")
+TIMED_FROM = 3
+"""Fewer trials of a case say nothing of its usual time."""
+Values = Mapping[CaseKey, float]
+"""A metric by case, of one arm."""
+BROKEN_TOLD = 6
+_KINDS = tuple(dict.fromkeys(KINDS.values()))
 
 
 class ComparedRun(RecordedRun, Protocol):
@@ -152,13 +159,6 @@ class _Recorded:
         return told
 
 
-METRICS = ("cost_usd", "output_tokens", "total_ms")
-TIMED_FROM = 3
-"""Fewer trials of a case say nothing of its usual time."""
-
-Values = Mapping[CaseKey, float]
-
-
 def compare_metrics(cases: Sequence[GateCase], opponents: Opponents, arms: ArmTrials) -> tuple[MetricChange, ...]:
     """Return the change of each metric over the cases that have it in both arms."""
     found = []
@@ -208,10 +208,6 @@ def _value(arms: ArmTrials, arm: Arm, key: CaseKey, metric: str) -> float | None
     return statistics.fmean(values) if values else None
 
 
-TOLD = 6
-_KINDS = tuple(dict.fromkeys(KINDS.values()))
-
-
 def wants_proof(cases: Iterable[CaseRecord]) -> bool:
     """Return whether a case asks for a pass rate to be proven."""
     return any(case.min_rate is not None for case in cases)
@@ -252,4 +248,4 @@ def tell_broken(trials: Iterable[Trial], failed: Collection[CaseKey]) -> tuple[s
         broken = next((each for each in score.scores if each.fails_trial), None)
         what = f": {broken.assertion.label}: {broken.finding.observed or 'nothing of it'}" if broken else ""
         told[key] = f"{trial.key.case_id} failed in trial {trial.key.trial} of the comparison ({trial.key.stage}){what}"
-    return tuple(words for key, words in told.items() if key not in shown)[:TOLD]
+    return tuple(words for key, words in told.items() if key not in shown)[:BROKEN_TOLD]
