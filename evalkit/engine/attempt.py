@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from math import inf
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import unquote
 
 from evalkit.engine.door import Door, DoorError, OpenReply
@@ -22,6 +22,7 @@ from evalkit.records import Failure, JsonObject, Usage
 
 NO_SCRIPT = "x-evalkit-no-script"
 """The header by which the stand-in marks a placeholder, and says why it is one (`standin/directions.py`)."""
+NO_DATA = "no more data came in time"
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,10 @@ class OpenAttempt:
                 async for event in self._read(reply, watchdog):
                     yield event
         except TimeoutError as exc:
-            raise DoorError(self._too_late(deadlines)) from exc
+            kind = "stalled_stream" if self.request_id else "timeout_error"
+            exceeded = deadlines.exceeded()
+            failure = self._failure("deadline_exceeded", exceeded) if exceeded else self._failure(kind, NO_DATA)
+            raise DoorError(failure) from exc
         except MalformedStream as exc:
             raise DoorError(self._failure("malformed_stream", str(exc))) from exc
         except DoorError as error:
@@ -197,7 +201,9 @@ class OpenAttempt:
             for event in decoder.feed(chunk):
                 kind = event.get("type")
                 if kind == "error" and not self.message.finished:
-                    raise DoorError(self._error(event))
+                    error = event.get("error") or {}
+                    message = error.get("message") or "error without a message"
+                    raise DoorError(self._failure(error.get("type") or "api_error", message))
                 self.message = fold(self.message, event)
                 if kind == "content_block_delta":
                     if self._first_token is None:
@@ -212,16 +218,6 @@ class OpenAttempt:
     def _failure(self, kind: str, message: str) -> Failure:
         status = 200 if self.request_id else None
         return Failure(kind, message, status, bool(self.message.blocks), self.request_id)
-
-    def _too_late(self, deadlines: Deadlines) -> Failure:
-        exceeded = deadlines.exceeded()
-        if exceeded:
-            return self._failure("deadline_exceeded", exceeded)
-        return self._failure("stalled_stream" if self.request_id else "timeout_error", "no more data came in time")
-
-    def _error(self, event: Mapping[str, Any]) -> Failure:
-        error = event.get("error") or {}
-        return self._failure(error.get("type") or "api_error", error.get("message") or "error without a message")
 
 
 def _no_script(headers: Mapping[str, str]) -> str:

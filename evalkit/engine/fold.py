@@ -60,7 +60,10 @@ def fold(message: Message, event: Mapping[str, Any]) -> Message:
             case "content_block_delta":
                 return _with_delta(message, event["index"], event["delta"])
             case "content_block_start":
-                return _with_block(message, event["index"], event["content_block"])
+                if event["index"] != len(message.blocks):
+                    msg = f"block {event['index']} starts after {len(message.blocks)} blocks"
+                    raise MalformedStream(msg)
+                return replace(message, blocks=(*message.blocks, Block(event["content_block"])))
             case "content_block_stop":
                 return _change(message, event["index"], done=True)
             case "message_start":
@@ -113,13 +116,6 @@ def _started(start: Mapping[str, Any]) -> Message:
     return Message(
         id=start.get("id"), model=start.get("model"), usage=start.get("usage"), cache_miss_reason=reason.get("type")
     )
-
-
-def _with_block(message: Message, index: int, start: Mapping[str, Any]) -> Message:
-    if index != len(message.blocks):
-        msg = f"block {index} starts after {len(message.blocks)} blocks"
-        raise MalformedStream(msg)
-    return replace(message, blocks=(*message.blocks, Block(start)))
 
 
 def _with_delta(message: Message, index: int, delta: Mapping[str, Any]) -> Message:
@@ -177,7 +173,12 @@ def _ended(message: Message, delta: Mapping[str, Any], usage: Mapping[str, Any])
 
 
 def _whole(block: Block) -> JsonObject:
-    text = _joined(block.pieces)
+    parts: list[str] = []
+    pieces = block.pieces
+    while pieces is not None:
+        pieces, part = pieces
+        parts.append(part)
+    text = "".join(reversed(parts))
     match block.start.get("type"):
         case "text":
             whole = {**block.start, "text": block.start.get("text", "") + text}
@@ -186,22 +187,10 @@ def _whole(block: Block) -> JsonObject:
             signature = block.signature or block.start.get("signature", "")
             return {**block.start, "thinking": block.start.get("thinking", "") + text, "signature": signature}
         case "tool_use" | "server_tool_use" if text:
-            return {**block.start, "input": _parsed(text)}
+            try:
+                value = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                value = None
+            return {**block.start, "input": value if isinstance(value, dict) else {INVALID_JSON: text}}
         case _:
             return block.start
-
-
-def _joined(pieces: Pieces) -> str:
-    parts: list[str] = []
-    while pieces is not None:
-        pieces, part = pieces
-        parts.append(part)
-    return "".join(reversed(parts))
-
-
-def _parsed(text: str) -> JsonObject:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return {INVALID_JSON: text}
-    return value if isinstance(value, dict) else {INVALID_JSON: text}

@@ -40,7 +40,12 @@ def without_thinking(messages: Sequence[JsonObject]) -> tuple[JsonObject, ...]:
     Models that bind thinking to its prefix refuse a block whose earlier messages were dropped, and a run of blocks with
     gaps; without all of them they take the rest. Source: platform.claude.com, preserved thinking, read November 2026.
     """
-    bare = (_bare(message) for message in messages)
+    bare = (
+        {**message, "content": [block for block in message["content"] if block.get("type") not in THINKING]}
+        if _kinds(message) & THINKING
+        else message
+        for message in messages
+    )
     return tuple(message for message in bare if message["content"])
 
 
@@ -53,13 +58,6 @@ def echoable(content: Sequence[JsonObject]) -> list[JsonObject]:
     while blocks and blocks[-1].get("type") in THINKING:
         blocks.pop()
     return blocks
-
-
-def _bare(message: JsonObject) -> JsonObject:
-    content = message["content"]
-    if isinstance(content, str) or not _kinds(message) & THINKING:
-        return message
-    return {**message, "content": [block for block in content if block.get("type") not in THINKING]}
 
 
 def _kinds(message: JsonObject) -> frozenset[str]:

@@ -104,7 +104,8 @@ class _Queue:
             if bucket is None or bucket.limit != limit.limit:
                 bucket = Bucket.seen(limit.limit, limit.remaining, unseen, now)
                 self._buckets[limit.dimension] = bucket
-                self._book(limit.dimension)
+                for ticket in self._under_way:  # the new bucket holds the reserves of all of them
+                    ticket.charged |= {limit.dimension}
             bucket.believe(limit.remaining, unseen, ROUNDING[limit.dimension], now)
             if limit.full_in_s is not None:
                 bucket.slow_down(limit.full_in_s, limit.remaining)
@@ -194,11 +195,6 @@ class _Queue:
     def _unseen(self, dimension: str) -> float:
         """Return what is booked for requests under way that the server's numbers may not hold yet."""
         return sum(ticket.need[dimension] for ticket in self._under_way if dimension == OUTPUT or not ticket.counted)
-
-    def _book(self, dimension: str) -> None:
-        """Note that a bucket seen for the first time holds the reserves of all that are under way."""
-        for ticket in self._under_way:
-            ticket.charged |= {dimension}
 
     def _correct(self, ticket: Ticket, dimension: str, tokens: int) -> None:
         bucket = self._buckets.get(dimension)

@@ -126,7 +126,8 @@ class SummaryMemory(Memory):
         if not too_long and gauge.tokens(everything) <= self.above_tokens:
             return everything
         kept = last_turns(everything, self.keep_turns + 1)
-        folded = len(turn_starts(everything)) - self.keep_turns - 1 - _has_memory(everything)
+        has_memory = str(everything[0].get("content", "")).startswith(OPENING)
+        folded = len(turn_starts(everything)) - self.keep_turns - 1 - has_memory
         # A fold that takes away less than it keeps would come again a turn later, and each one costs the cached prefix.
         if folded < 1 or (folded < self.keep_turns and not too_long):
             return fitted(everything, gauge)
@@ -150,10 +151,6 @@ def remembered(summary: str, kept: Messages) -> Messages:
     """Return the messages to go on with: the memory block as a user's message, then what was kept."""
     text = f"{OPENING}\n{summary}\n{CLOSING}\nAbove: notes on the older part of this conversation, in its place."
     return ({"role": "user", "content": text}, *kept)
-
-
-def _has_memory(messages: Messages) -> bool:
-    return bool(messages) and str(messages[0].get("content", "")).startswith(OPENING)
 
 
 BETA = "compact-2026-01-12"

@@ -16,7 +16,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, Trac
 from evalkit.distribution import installed_version
 from evalkit.engine.events import EngineEvent, ToolFinished, ToolStarted, TurnFinished
 from evalkit.engine.tools import ToolOutcome, ToolSource
-from evalkit.records import JsonObject, PromptVersion, ToolCall, Turn
+from evalkit.records import JsonObject, PromptVersion, Turn
 
 SCOPE = "evalkit"
 
@@ -107,7 +107,11 @@ class SessionTrace:
                 )
                 self._waiting.append((event.input, tools[event.id]))
             case ToolFinished():
-                _end_tool(tools.pop(event.call.id), event.call)
+                tool = tools.pop(event.call.id)
+                if event.call.is_error:
+                    tool.set_attribute("error.type", event.call.origin or "tool_error")
+                    tool.set_status(Status(StatusCode.ERROR))
+                tool.end()
             case TurnFinished():
                 _describe(span, event.turn)
             case _:
@@ -128,13 +132,6 @@ class _TracedTools:
             return await self._source.call(name, tool_input)
         with trace.use_span(span, record_exception=False, set_status_on_exception=False):
             return await self._source.call(name, tool_input)
-
-
-def _end_tool(span: Span, call: ToolCall) -> None:
-    if call.is_error:
-        span.set_attribute("error.type", call.origin or "tool_error")
-        span.set_status(Status(StatusCode.ERROR))
-    span.end()
 
 
 def _describe(span: Span, turn: Turn) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from evalkit.analysis import ArmTrials
 from evalkit.baseline import LEAST_ROUNDS, baseline_name, conditions_of, load_baseline, make_baseline, with_rules
 from evalkit.errors import UsageError
-from evalkit.records import Arm, Baseline, PromptVersion, SuiteRecord
+from evalkit.records import Arm, Baseline, SuiteRecord
 from evalkit.runner.opponents import source_of_replies
 from evalkit.runner.plan import make_plan
 from evalkit.runner.project import Invocation, Project
@@ -54,16 +54,14 @@ def prepare_blessing(project: Project, folder: Path) -> Blessing:
             )
             raise UsageError(msg)
         _refuse_other_source(reader, settings)
-        readers.append(_play_more(project, settings, missing))
+        # The same plan for some more rounds, with draws of their own.
+        more = replace(
+            settings, trials=missing, compare=False, against=None, against_prompt=None, draw=settings.draw + 1
+        )
+        readers.append(RunReader(start_run(project, Invocation(more, command=("evalkit", "bless")))))
         _refuse_mixed(readers)
     made = tuple(_baseline(project, readers, suite) for suite in reader.suites)
     return Blessing(made, tuple(each.folder for each in readers))
-
-
-def _play_more(project: Project, settings: RunSettings, rounds: int) -> RunReader:
-    """Play the same plan for some more rounds, with draws of their own."""
-    more = replace(settings, trials=rounds, compare=False, against=None, against_prompt=None, draw=settings.draw + 1)
-    return RunReader(start_run(project, Invocation(more, command=("evalkit", "bless"))))
 
 
 def _rounds(reader: RunReader) -> int:
@@ -136,31 +134,22 @@ def _refuse_mixed(readers: Sequence[RunReader]) -> None:
 
 def _baseline(project: Project, readers: Sequence[RunReader], suite: SuiteRecord) -> Made:
     first = readers[0]
-    prompt = _prompt(first, suite)
+    prompt = first.prompts.get(suite.prompt_sha)
+    if prompt is None:
+        raise UsageError(f"run {first.header.run_id} does not hold the prompt of {suite.path}; play it again.")
     arms, cost = _collect(readers, suite.path)
     version = str(first.header.versions.get("evalkit", ""))
     conditions = conditions_of(prompt, source_of_replies(first), suite.judge, version)
     made = make_baseline(suite, first.cases, prompt, conditions, arms)
-    _refuse_errors(made)
+    lost = next((case_id for case_id, case in made.cases.items() if case.trials < LEAST_ROUNDS - case.errors), None)
+    empty = next((case_id for case_id, case in made.cases.items() if not case.trials), lost)
+    if empty is not None:
+        raise UsageError(f"{made.suite}: case {empty!r} was not measured often enough for a baseline; run it again.")
     made = with_rules(made, Counter(arms.rules[Arm.CANDIDATE]), cost)
     today = datetime.now(UTC).date().isoformat()
     name = baseline_name(suite.path)
     made = replace(made, blessed=today, commit=first.header.git_commit or "")
     return name, made, load_baseline(project.root / name, name)
-
-
-def _refuse_errors(made: Baseline) -> None:
-    lost = next((case_id for case_id, case in made.cases.items() if case.trials < LEAST_ROUNDS - case.errors), None)
-    empty = next((case_id for case_id, case in made.cases.items() if not case.trials), lost)
-    if empty is not None:
-        raise UsageError(f"{made.suite}: case {empty!r} was not measured often enough for a baseline; run it again.")
-
-
-def _prompt(reader: RunReader, suite: SuiteRecord) -> PromptVersion:
-    found = reader.prompts.get(suite.prompt_sha)
-    if found is None:
-        raise UsageError(f"run {reader.header.run_id} does not hold the prompt of {suite.path}; play it again.")
-    return found
 
 
 def _collect(readers: Sequence[RunReader], suite: str) -> tuple[ArmTrials, float | None]:

@@ -5,27 +5,17 @@ Finds and matches before anything is played, so that a missing, foreign or stale
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evalkit.analysis import ArmTrials, collect_arms
+from evalkit.analysis import collect_arms
 from evalkit.baseline import baseline_name, conditions_of, load_baseline, make_baseline, match_baseline
 from evalkit.distribution import installed_version
 from evalkit.errors import EvalkitError
 from evalkit.prompts import find_version, load_prompt
-from evalkit.records import (
-    Arm,
-    Baseline,
-    BaselineRecord,
-    CaseKey,
-    CaseRecord,
-    PromptVersion,
-    RunHeader,
-    Source,
-    SuiteRecord,
-)
+from evalkit.records import Arm, Baseline, BaselineRecord, CaseKey, PromptVersion, Source
 from evalkit.runner.plan import Plan
 from evalkit.runner.settings import RunSettings
 from evalkit.store import REPORTS, RUN_FILE, RunReader, find_run
@@ -84,7 +74,7 @@ class _Finder:
     def __init__(self, plan: Plan, settings: RunSettings, root: Path, source: Source) -> None:
         self._plan, self._settings, self._root, self._source = plan, settings, root, source
         self._today = datetime.now(UTC).date()
-        self._run = _ReadRun.of(find_run(settings.against, root)) if settings.against else None
+        self._run = _RunAsBaseline(find_run(settings.against, root)) if settings.against else None
         self.of_cases: dict[CaseKey, PromptVersion | None] = {}
 
     def find(self, suite: Suite) -> tuple[BaselineRecord, PromptVersion | None]:
@@ -102,7 +92,10 @@ class _Finder:
         chosen = [case.record for each, case in self._plan.cases if each.path == suite.path]
         cases = [case for case in chosen if case.skip is None]
         found = match_baseline(baseline, name, cases, now, self._today)
-        found = replace(found, required=required, vanished=self._vanished(found, suite))
+        # A case that was only not selected has not vanished.
+        there = {case.record.case_id for case in suite.cases}
+        vanished = tuple(case_id for case_id in found.vanished if case_id not in there)
+        found = replace(found, required=required, vanished=vanished)
         old = self._old_prompt(baseline, suite) if found.use != "none" else None
         found = self._with_kept_entries(found, baseline, suite)
         if found.use == "fresh" and old is None:
@@ -125,11 +118,6 @@ class _Finder:
         cases = {key: case for key, case in found.cases.items() if key not in lost}
         return replace(found, cases=cases, changed=tuple(sorted((*found.changed, *lost))))
 
-    def _vanished(self, found: BaselineRecord, suite: Suite) -> tuple[str, ...]:
-        """Return the cases that are gone from the suite; those that were only not selected are not."""
-        there = {case.record.case_id for case in suite.cases}
-        return tuple(case_id for case_id in found.vanished if case_id not in there)
-
     def _old_prompt(self, baseline: Baseline, suite: Suite) -> PromptVersion | None:
         current = self._plan.prompts[suite.path]
         if current.sha == baseline.prompt_sha:
@@ -141,33 +129,25 @@ class _Finder:
         return found or _prompt_of_runs(baseline.prompt_sha, self._root)
 
 
-@dataclass(frozen=True)
-class _ReadRun:
-    """A finished run as a baseline."""
+class _RunAsBaseline:
+    """A finished run that takes the place of the baselines."""
 
-    header: RunHeader
-    name: str
-    suites: Sequence[SuiteRecord]
-    cases: Sequence[CaseRecord]
-    prompts: Mapping[str, PromptVersion]
-    arms: ArmTrials
-    source: Source
-
-    @classmethod
-    def of(cls, folder: Path) -> _ReadRun:
-        reader = RunReader(folder)
-        arms = collect_arms(reader.trials())
-        source = source_of_replies(reader)
-        return cls(reader.header, folder.name, reader.suites, reader.cases, reader.prompts, arms, source)
+    def __init__(self, folder: Path) -> None:
+        self._reader = RunReader(folder)
+        self._arms = collect_arms(self._reader.trials())
+        self.name = folder.name
+        self.prompts = self._reader.prompts
 
     def baseline(self, path: str) -> Baseline | None:
-        suite = next((suite for suite in self.suites if suite.path == path), None)
+        """Return what the run has of a suite; None when it has nothing."""
+        suite = next((suite for suite in self._reader.suites if suite.path == path), None)
         if suite is None or suite.prompt_sha not in self.prompts:
             return None
-        prompt = self.prompts[suite.prompt_sha]
-        conditions = conditions_of(prompt, self.source, suite.judge, str(self.header.versions.get("evalkit", "")))
-        made = make_baseline(suite, self.cases, prompt, conditions, self.arms)
-        return replace(made, blessed=self.header.started[:10], rules=dict(self.arms.rules[Arm.CANDIDATE]))
+        header, prompt = self._reader.header, self.prompts[suite.prompt_sha]
+        evalkit = str(header.versions.get("evalkit", ""))
+        conditions = conditions_of(prompt, source_of_replies(self._reader), suite.judge, evalkit)
+        made = make_baseline(suite, self._reader.cases, prompt, conditions, self._arms)
+        return replace(made, blessed=header.started[:10], rules=dict(self._arms.rules[Arm.CANDIDATE]))
 
 
 def recorded_opponents(reader: RunReader) -> OldVersions:

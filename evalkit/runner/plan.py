@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalkit.errors import FileProblems, NothingSelected, UsageError
 from evalkit.prompts import load_prompt
-from evalkit.records import CaseRecord, Problem, PromptVersion, SuiteRecord, TrialKey
+from evalkit.records import Problem, PromptVersion, SuiteRecord, TrialKey
 from evalkit.runner.settings import RunSettings
 from evalkit.source import LIVE, STAND_IN
 from evalkit.standin.script import Script, load_script
@@ -56,7 +56,7 @@ def make_plan(settings: RunSettings, root: Path, stored_prompt: Callable[[str], 
         (suite, _with_trials(case, settings.trials))
         for suite in suites
         for case in suite.cases
-        if _selected(case, settings, _wanted_ids(suite, targets, root))
+        if _is_selected(case, settings, _names_in(suite, targets, root))
     )
     if not selected:
         raise NothingSelected(_nothing(settings, suites))
@@ -144,27 +144,22 @@ def _refuse_recorded_only(selected: Sequence[tuple[Suite, Case]]) -> None:
         raise FileProblems(problems)
 
 
-def _wanted_ids(suite: Suite, targets: Sequence[_Target], root: Path) -> list[str | None] | None:
-    """Return the case ids that the targets name in a suite (None stands for all); None when there are no targets."""
-    if not targets:
-        return None
-    return [target.case_id for target in targets if target.path == (root / suite.path).resolve()]
+def _names_in(suite: Suite, targets: Sequence[_Target], root: Path) -> list[str | None]:
+    """Return the case ids that the targets name in a suite; None stands for all of its cases."""
+    of_suite = (target.case_id for target in targets if target.path == (root / suite.path).resolve())
+    return [*of_suite] if targets else [None]
 
 
-def _selected(case: Case, settings: RunSettings, wanted: list[str | None] | None) -> bool:
+def _is_selected(case: Case, settings: RunSettings, names: Sequence[str | None]) -> bool:
+    """Tell whether a case is asked for; the id that variants have in common means all of them."""
     record = case.record
-    if wanted is not None and not any(name is None or _is_case(record, name) for name in wanted):
+    if not {None, record.case_id, record.case_id.rpartition("/")[0]} & set(names):
         return False
     if settings.keyword and settings.keyword.lower() not in record.case_id.lower():
         return False
     if settings.tags and not set(settings.tags) & set(record.tags):
         return False
     return settings.last_failed is None or f"{record.suite}::{record.case_id}" in settings.last_failed
-
-
-def _is_case(record: CaseRecord, name: str) -> bool:
-    """Tell whether a name on the command line means this case; the id of variants means all of them."""
-    return record.case_id == name or record.case_id.rpartition("/")[0] == name
 
 
 def _with_trials(case: Case, trials: int | None) -> Case:

@@ -87,13 +87,12 @@ class SimulatedUser:
         if number > self._simulation.max_turns:
             return None
         known = self._stored.get(number)
-        message = known or await self._ask(number, turns)
+        message = known
+        if message is None:
+            body = build_user_body(self._simulation, self._history, turns)
+            message = read_user_message(number, await ask_aside(self._replies, Ask(number, number, body, "user")))
         self._said(message, known=known is not None)
         return None if message.ended else message.text
-
-    async def _ask(self, number: int, turns: Sequence[Turn]) -> SimulatedMessage:
-        body = build_user_body(self._simulation, self._history, turns)
-        return read_user_message(number, await ask_aside(self._replies, Ask(number, number, body, "user")))
 
 
 def build_user_body(simulation: Simulation, history: Sequence[JsonObject], turns: Sequence[Turn]) -> dict[str, Any]:
