@@ -110,6 +110,7 @@ def keys_of(mapping: str) -> type[FileModel]:
 def made_from(values: FileModel, mapping: str) -> tuple[Grader, ...]:
     """Return the graders that a mapping asks for; `values` is one whose model has the `keys_of` this mapping."""
     given = {name: value for name in values.model_fields_set if (value := getattr(values, name)) is not None}
+    # Not validated again: the mapping's model has the same fields, and its values have been read from the file already.
     return tuple(
         grader.model_construct(**{name: given[name] for name in grader.model_fields if name in given})
         for grader in graders_of(mapping)

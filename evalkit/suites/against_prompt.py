@@ -1,11 +1,7 @@
 """A suite against the prompt it runs with: the tools and inputs it names must be the prompt's.
 
-Knows both sides as values; reads no file.
-
-Whether a part of a tool's input, as suites give it, can fit the tool's schema.
-
-Suites name only the arguments that matter, so nothing is required here; texts between slashes stand for any text. Knows
-JSON Schema (draft 2020-12) without the network, and patterns only with a time limit.
+Suites name only the arguments that matter, so nothing is required of a tool's input here; texts between slashes stand
+for any text. Knows both sides as values, and JSON Schema (draft 2020-12) without the network; reads no file.
 """
 
 from __future__ import annotations
@@ -22,7 +18,7 @@ from evalkit.graders.grader import Fault
 from evalkit.prompts import PromptSource
 from evalkit.reading.patterns import pattern_of
 from evalkit.records import JsonObject, Problem, PromptVersion
-from evalkit.suites.values import Suite, ToolMention
+from evalkit.suites.values import Suite
 from evalkit.yamlsource import did_you_mean, pattern_fault, shown
 
 
@@ -37,7 +33,8 @@ def check_against_prompt(suite: Suite, prompt: PromptVersion) -> list[Problem]:
                 continue  # one answer of a tool whose name, the key above it, is a mention of its own
             hint = did_you_mean(mention.name, tools) or f"; it has {', '.join(tools) or 'no tools'}"
             message = f"no tool named {mention.name!r} in prompt {prompt.ref}{hint}"
-            problems.append(_problem(suite, mention, message))
+            source = suite.source
+            problems.append(source.problem_at(mention.place, message) if source else Problem(mention.place, message))
         elif mention.input and suite.source:
             for path, message, on_key in misfits(mention.input, tool["input_schema"], mention.name):
                 problems.append(suite.source.problem((*mention.path, *path), message, key=on_key))
@@ -65,10 +62,6 @@ def check_inputs(suite: Suite, prompt: PromptSource) -> list[Problem]:
         message = f"prompt {prompt.ref} needs {names}; add it to this suite's inputs, such as {missing[0]}: ..."
         problems.append(suite.source.problem(("inputs",), message, key=True))
     return problems
-
-
-def _problem(suite: Suite, mention: ToolMention, message: str) -> Problem:
-    return suite.source.problem_at(mention.place, message) if suite.source else Problem(mention.place, message)
 
 
 PATTERN_TIMEOUT_S = 0.5

@@ -15,7 +15,7 @@ from evalkit.graders import Requirement
 from evalkit.records import CaseRecord, JsonObject
 from evalkit.standin.faults import FAULTS
 from evalkit.suites.fixtures import Fixtures, compile_fixtures, described_fixtures, own_first
-from evalkit.suites.format import CaseFile, Expect, HistoryEntry, SimulateFile, StepFile, SuiteFile, TurnFile
+from evalkit.suites.format import CaseFile, Expect, HistoryEntry, StepFile, SuiteFile, TurnFile
 from evalkit.suites.requirements import Compiler, described
 from evalkit.suites.values import Case, Simulation
 from evalkit.suites.voice import Voice
@@ -56,7 +56,8 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
     history = _history(compiler, file.history, (*path, "history"))
     script = _script(compiler, file.stand_in, (*path, "stand_in"))
     fixtures = own_first(own, context.fixtures)
-    simulation = _simulation(file.simulate) if file.simulate else None
+    user = file.simulate
+    simulation = Simulation(user.goal, user.persona, user.max_turns, user.model, tuple(user.stand_in)) if user else None
     if context.suite.voice is None and not assertions and not file.skip:
         message = f"case {file.id!r} expects nothing: no expect, no budget, no voice. It can't fail."
         compiler.problem((*path, "id"), message, "warning")
@@ -162,10 +163,6 @@ def _trials(context: CaseContext, file: CaseFile, path: ValuePath) -> tuple[int,
         message = "min_rate is what a critical case's trials are to prove; add critical: true, or remove it."
         context.compiler.problem((*path, "min_rate"), message)
     return trials, trials if file.critical else min_pass
-
-
-def _simulation(file: SimulateFile) -> Simulation:
-    return Simulation(file.goal, file.persona, file.max_turns, file.model, tuple(file.stand_in))
 
 
 def _history(compiler: Compiler, entries: list[HistoryEntry], path: ValuePath) -> tuple[JsonObject, ...]:

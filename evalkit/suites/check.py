@@ -118,7 +118,8 @@ class _Checker:
         for suite in suites:
             self._problems += self._suite_problems(suite)
         others = [path for path in find_suites(self._root) if path not in self._targets.suites]
-        known = [*suites, *(suite for suite, _ in map(self._silently, others) if suite)]
+        # Those that were not asked for are read only to know which prompts and rules they use.
+        known = [*suites, *(suite for suite, _ in (read_suite(path, self._root) for path in others) if suite)]
         self._check_voices(known)
         inputs = {suite.prompt_ref.partition("@")[0]: suite.inputs for suite in reversed(known)}
         for ref in dict.fromkeys(self._targets.prompts):
@@ -139,10 +140,6 @@ class _Checker:
             self._problems += problems
             suites += [suite] if suite else []
         return suites
-
-    def _silently(self, path: Path) -> tuple[Suite | None, list[Problem]]:
-        """Read a suite that was not asked for, only to know which prompts and rules it uses."""
-        return read_suite(path, self._root)
 
     def _suite_problems(self, suite: Suite) -> list[Problem]:
         try:

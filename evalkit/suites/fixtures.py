@@ -5,7 +5,7 @@ Knows which entry can never answer; must not know the tools themselves (`check.p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evalkit.graders.grader import Fault, pattern_faults
@@ -36,7 +36,7 @@ def compile_fixtures(
                     compiler.fault(at, fault)
             place = compiler.source.place(at)
             fixture = Fixture(tool, entry.when, entry.returns, entry.error, entry.times, entry.delay_ms, place)
-            earlier = _answers_first(fixtures, fixture)
+            earlier = next((one for one in fixtures if one.times is None and _contains(entry.when, one.when)), None)
             if earlier is not None:
                 what = "the same calls" if earlier.when else "every call"
                 line = earlier.place.line
@@ -60,11 +60,6 @@ def described_fixtures(fixtures: Fixtures) -> dict[str, Any]:
         tool: [[one.when, one.returns, one.error, one.times, one.delay_ms] for one in entries]
         for tool, entries in sorted(fixtures.items())
     }
-
-
-def _answers_first(fixtures: Sequence[Fixture], last: Fixture) -> Fixture | None:
-    """Return the earlier entry that answers everything the last one would, or None."""
-    return next((one for one in fixtures if one.times is None and _contains(last.when, one.when)), None)
 
 
 def _pattern_faults(value: Any, path: ValuePath) -> Iterator[Fault]:

@@ -1,11 +1,8 @@
-"""The schema of `expect`: what a reply or a conversation must do.
+"""The format of a suite file, key by key; behind `evalkit schema suite`.
 
-Only the shape of the file; what each expectation means is in `compile.py`.
-
-The schema of a suite file, key by key; behind `evalkit schema suite`.
-
-Only the shape: which keys there are, their types, limits and examples. What needs another key, file or place to be
-checked is in `load.py` and `check.py`.
+Only the shape: which keys there are, their types, limits and examples. What a reply or conversation must do is made
+from the keys of all graders; here is only what holds between those keys. What needs another key, file or place to be
+checked is in `requirements.py`, `load.py` and `check.py`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,8 @@
-"""Adds cases to a suite by adding text: what stands in the file stays as it is, comments and all.
+"""Writes cases: a conversation as the text of a case, and cases added to a suite's text, which stays as it is.
 
-Knows where the list of cases ends in the text. The result is loaded before it is written, and refused if anything else
-than the new cases would be different.
-
-A conversation as the text of a case: what the user said, the fixtures it needs, and suggestions in comments.
-
-The replies stand as comments and never as expectations: they may be the very thing that was wrong.
-
-Values as YAML text that the strict loader reads back as the same values. Knows scalars and flow style, no files.
+The replies stand as comments and never as expectations: they may be the very thing that was wrong. Knows where the list
+of cases ends in the text, and values as YAML that the strict loader reads back. The result is loaded before it is
+written, and refused if anything else than the new cases would be different.
 """
 
 from __future__ import annotations
