@@ -45,6 +45,13 @@ def and_more(count: int, shown: int) -> str:
     return f" and {number(count - shown)} more" if count > shown else ""
 
 
+def watched_part(failing: int, watched: int) -> str:
+    """Return how many of the failing cases are only watched: ` (watched only)`, ` (2 watched only)`, or nothing."""
+    if not watched:
+        return ""
+    return " (watched only)" if watched == failing else f" ({watched} watched only)"
+
+
 def usd(amount: float | None) -> str:
     """Return an amount of dollars: two decimals from ten cents on, up to four below, "unknown" for None."""
     if amount is None:

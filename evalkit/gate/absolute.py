@@ -27,11 +27,10 @@ from evalkit.records import (
     SuiteComparison,
     SuiteSummary,
     Summary,
-    Tally,
     Topic,
     Verdict,
 )
-from evalkit.wording import either, first_of, plural
+from evalkit.wording import either, first_of, plural, watched_part
 
 NOT_MEASURED_LIMIT = 0.02
 """Share of the gated trials that may stay unmeasured before the run has no verdict."""
@@ -291,19 +290,14 @@ def _counts(summary: Summary) -> str:
     if tally.unstable:
         words.append(f"{tally.unstable} unstable")
     if tally.failing:
-        words.append(f"{tally.failing} {either(tally.failing, 'fails', 'fail')}{_watched(tally)}")
+        watched = watched_part(tally.failing, tally.watched_failing)
+        words.append(f"{tally.failing} {either(tally.failing, 'fails', 'fail')}{watched}")
     if tally.not_measured:
         words.append(f"{tally.not_measured} not measured")
     partly = sum(case.not_measured for case in summary.cases if case.verdict is not CaseVerdict.NOT_MEASURED)
     if partly:
         words.append(f"{plural(partly, 'trial')} of decided cases not measured")
     return ", ".join(words)
-
-
-def _watched(tally: Tally) -> str:
-    if not tally.watched_failing:
-        return ""
-    return " (watched only)" if tally.watched_failing == tally.failing else f" ({tally.watched_failing} watched only)"
 
 
 def _source(summary: Summary) -> str:

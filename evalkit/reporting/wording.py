@@ -24,7 +24,7 @@ from evalkit.records import (
     TrialOutcome,
     TrialVerdict,
 )
-from evalkit.wording import chance, either, number, percent, plural, usd
+from evalkit.wording import chance, either, number, percent, plural, usd, watched_part
 
 CASE_SYMBOLS = {
     CaseVerdict.PASS: "✓",
@@ -66,16 +66,11 @@ def tally_in_words(tally: Tally) -> str:
     words = [f"{number(tally.passing)} of {plural(tally.cases, 'case')} {either(tally.passing, 'passes', 'pass')}"]
     words += [f"{number(tally.unstable)} unstable"] if tally.unstable else []
     if tally.failing:
-        words.append(f"{number(tally.failing)} {either(tally.failing, 'fails', 'fail')}{_watched(tally)}")
+        watched = watched_part(tally.failing, tally.watched_failing)
+        words.append(f"{number(tally.failing)} {either(tally.failing, 'fails', 'fail')}{watched}")
     words += [f"{number(tally.not_measured)} not measured"] if tally.not_measured else []
     words += [f"{number(tally.skipped)} skipped"] if tally.skipped else []
     return ", ".join(words)
-
-
-def _watched(tally: Tally) -> str:
-    if not tally.watched_failing:
-        return ""
-    return " (watched only)" if tally.watched_failing == tally.failing else f" ({tally.watched_failing} watched only)"
 
 
 def money_in_words(summary: Summary) -> str:
