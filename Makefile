@@ -64,6 +64,7 @@ schemas: $(READY)
 	mkdir -p .schema
 	$(BIN)/evalkit schema suite > .schema/suite.json
 	$(BIN)/evalkit schema voice > .schema/voice.json
+	$(BIN)/evalkit schema stand-in > .schema/stand-in.json
 	$(BIN)/evalkit schema reference > docs/reference.md
 
 check: test lint types

@@ -21,8 +21,8 @@ INTRODUCTION = """\
 # Every key
 
 This page is made from the code that reads the files: `evalkit schema reference`. The same formats as JSON Schema, for
-editors: `evalkit schema suite` (`prompt`, `voice`). A key that is not named here is an error. Patterns are written
-between slashes, as `/refund(s|ed)?/`.
+editors: `evalkit schema suite` (`prompt`, `voice`, `stand-in`). A key that is not named here is an error. Patterns are
+written between slashes, as `/refund(s|ed)?/`.
 """
 
 SHARE = "share, 0 to 1"
@@ -82,6 +82,7 @@ class Section:
 def file_formats() -> tuple[FileFormat, ...]:
     """Return the formats of the files that people write."""
     from evalkit.prompts.header import Header
+    from evalkit.standin.script.format import ScriptFile
     from evalkit.suites.format import SuiteFile
     from evalkit.suites.voice import VoiceFile
 
@@ -89,6 +90,7 @@ def file_formats() -> tuple[FileFormat, ...]:
         FileFormat("suite", "evalkit suite", "`suites/NAME.yaml`", SuiteFile),
         FileFormat("voice", "evalkit brand voice", "a suite's `voice:`, such as `suites/voice.yaml`", VoiceFile),
         FileFormat("prompt", "evalkit prompt front matter", "between `---` above `prompts/NAME/VERSION.md`", Header),
+        FileFormat("stand-in", "evalkit stand-in script", "`prompts/NAME/stand-in.yaml`", ScriptFile),
     )
 
 

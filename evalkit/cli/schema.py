@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-FORMATS = ("suite", "prompt", "voice", "record", "summary")
+FORMATS = ("suite", "prompt", "voice", "stand-in", "record", "summary")
 REFERENCE = "reference"
 
 
@@ -21,9 +21,9 @@ Examples:
 def schema(name: str) -> None:
     """Print the JSON Schema of a file format.
 
-    suite and voice are the files in suites/, prompt is the front matter of a prompt file, record is one line of a
-    run's run.jsonl, summary is its summary.json. reference is a page in Markdown with every key of the files that
-    people write: what it takes, its default, its unit, an example.
+    suite and voice are the files in suites/, prompt is the front matter of a prompt file, stand-in a prompt's
+    stand-in.yaml, record is one line of a run's run.jsonl, summary is its summary.json. reference is a page in
+    Markdown with every key of the files that people write: what it takes, its default, its unit, an example.
     """
     import json
 

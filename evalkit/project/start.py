@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from evalkit.errors import UsageError
+from evalkit.standin.script.format import ScriptFile
 from evalkit.suites.format import SuiteFile
 from evalkit.suites.voice import VoiceFile
 from evalkit.yamlsource import FileModel, json_schema
@@ -49,6 +50,7 @@ def start_project(folder: Path, *, ci: bool = False) -> ProjectFiles:
         raise UsageError(f"{folder}: is a file; expected a folder, or a name that is still free.")
     contents = {name: template(source) for name, source in FILES.items()}
     contents[".schema/suite.json"] = _schema_text(SuiteFile, "evalkit suite")
+    contents[".schema/stand-in.json"] = _schema_text(ScriptFile, "evalkit stand-in script")
     contents[".schema/voice.json"] = _schema_text(VoiceFile, "evalkit brand voice")
     contents |= {name: template(source) for name, source in (CI_FILES.items() if ci else ())}
     # A project that has prompts and suites of its own needs no sample among them.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evalkit.errors import FileProblems, UsageError
 from evalkit.prompts import PromptSource, find_prompt, lint_prompt, list_prompts, render_prompt
-from evalkit.records import Place, Problem
+from evalkit.records import Place, Problem, PromptVersion
 from evalkit.suites.against_prompt import check_against_prompt, check_inputs
 from evalkit.suites.load import find_suites, find_voices, is_voice_file, read_suite, relative_name
 from evalkit.suites.values import Suite
@@ -124,6 +124,8 @@ class _Checker:
         inputs = {suite.prompt_ref.partition("@")[0]: suite.inputs for suite in reversed(known)}
         for ref in dict.fromkeys(self._targets.prompts):
             self._check_prompt(ref, inputs.get(ref.partition("@")[0], {}))
+        for name in dict.fromkeys(ref.partition("@")[0] for ref in self._targets.prompts):
+            self._check_script(name, known)
         self._check_current()
         return CheckResult(
             suites=len(self._targets.suites),
@@ -179,6 +181,30 @@ class _Checker:
             self._problems += lint_prompt(self._prompt(ref), inputs)
         except FileProblems as error:
             self._problems += error.problems
+
+    def _check_script(self, name: str, suites: Sequence[Suite]) -> None:
+        """Check the stand-in's script of a prompt against its versions and the critical cases of its suites."""
+        from evalkit.suites.against_script import check_against_script
+
+        mine = [suite for suite in suites if suite.prompt_ref.partition("@")[0] == name]
+        inputs = mine[0].inputs if mine else {}
+        versions = {ref: found for ref in _all_refs(self._root, name) if (found := self._rendered(ref, inputs))}
+        played = [
+            (case, version)
+            for suite in mine
+            if (version := self._rendered(suite.prompt_ref, suite.inputs))
+            for case in suite.cases
+        ]
+        self._problems += check_against_script(self._root, name, versions, played)
+
+    def _rendered(self, ref: str, inputs: Mapping[str, str]) -> PromptVersion | None:
+        """Return a prompt version, or None where it can't be rendered: what is wrong with it is reported elsewhere."""
+        try:
+            source = self._prompt(ref)
+            known = source.header.inputs if source.header else {}
+            return render_prompt(source, {key: value for key, value in inputs.items() if key in known})
+        except (UsageError, FileProblems):
+            return None
 
     def _check_current(self) -> None:
         """Check that each prompt with versions says which one is live."""

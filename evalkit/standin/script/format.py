@@ -55,7 +55,9 @@ class AnswerFile(ConditionsFile):
         examples=[{"lookup_order": {"order_number": "{{ order | upper }}"}}],
     )
     then: list[RuleFile] = Field(
-        [], description="Rules for when the results are there, or under the same conditions; the first that fits."
+        [],
+        description="Rules for when the results are there, or under the same conditions; the first that fits.",
+        examples=[[{"if": "not find_slots.slots", "say": "There is nothing free."}]],
     )
     say: Text | None = Field(None, description="Says this template.", examples=["Order {{ order }} is on its way."])
     style: Flag = Field(True, description="false: `say` is left as it is by the script's style.", examples=[False])
@@ -111,7 +113,7 @@ class StyleFile(ConditionsFile):
 
     called: ClassVar[str] = "a style step"
     start: Text | None = Field(None, description="Puts this in front.", examples=["Great question."])
-    end: Text | None = Field(None, description="Puts this behind.", examples=["😊"])
+    end: Text | None = Field(None, description="Puts this behind.", examples=["Have a lovely day."])
     replace: dict[str, Text] = Field({}, description="Replaces each pattern.", examples=[{"colour": "color"}])
     max_words: Count | Text | None = Field(
         None, description="Leaves out sentences from the end; a last question stays.", examples=["{{ prompt.limit }}"]
@@ -148,10 +150,26 @@ class ScriptFile(FileModel):
         description="Templates by name: `{{ text.sorry }}` stands for one.",
         examples=[{"sorry": "Sorry about that."}],
     )
-    rules: list[RuleFile] = Field([], description="Rules in order; the first that fits makes the reply.")
-    style: list[StyleFile] = Field([], description="Changes of what `say` says, in order.")
-    judge: list[RuleFile] = Field([], description="Rules for a judge's questions; without them judges are not asked.")
-    simulate: list[RuleFile] = Field([], description="Rules for a simulated user, when its case has no `stand_in`.")
+    rules: list[RuleFile] = Field(
+        [],
+        description="Rules in order; the first that fits makes the reply.",
+        examples=[[{"user": "chest pain", "has": "emergency", "say": "Please call 999 at once."}]],
+    )
+    style: list[StyleFile] = Field(
+        [],
+        description="Changes of what `say` says, in order.",
+        examples=[[{"lacks": "british", "replace": {"colour": "color"}}]],
+    )
+    judge: list[RuleFile] = Field(
+        [],
+        description="Rules for a judge's questions; without them judges are not asked.",
+        examples=[[{"user": "is polite", "output": {"quote": "", "reason": "It is.", "answer": "yes"}}]],
+    )
+    simulate: list[RuleFile] = Field(
+        [],
+        description="Rules for a simulated user, when its case has no `stand_in`.",
+        examples=[[{"user": "order number", "say": "TN-20418"}]],
+    )
 
 
 AnswerFile.model_rebuild()

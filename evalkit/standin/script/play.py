@@ -62,7 +62,7 @@ class Pass:
     script: Script
     conversation: Conversation
     trial: int
-    slips: Callable[[Rule], None] = lambda _: None
+    slips: Callable[[Rule], object] = lambda _: None
     nested: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
