@@ -15,6 +15,10 @@ from evalkit.standin.reply import Answer, Cue, JsonObject, NoScript, Reply
 from evalkit.standin.script.play import Stuck, known_messages, play
 from evalkit.standin.script.rules import Script
 
+_NOTHING = (
+    "this prompt has no script; set a key, name a local model in ANTHROPIC_BASE_URL, write prompts/NAME/stand-in.yaml, "
+    "or score kept replies again (--via RUN)"
+)
 _DEPTH = 8
 _EMPTY: Mapping[str, Any] = {"string": "stand-in", "boolean": False, "integer": 0, "number": 0, "array": []}
 
@@ -30,7 +34,7 @@ def player(scripts: Mapping[str, Script], default: str = "") -> Answer:
             return step_reply(cue.step)
         script = scripts.get(cue.script or default)
         if script is None:
-            return placeholder(request, NoScript("this prompt has no script"))
+            return placeholder(request, NoScript(_NOTHING))
         try:
             reply = play(script, request, trial, cue.part)
         except Stuck as stuck:
