@@ -50,7 +50,9 @@ You are the assistant of a shop.
 SCRIPT = """
 words: {order: '/PR26-\\d{4}|A-1/'}
 rules:
-  - {user: "{order}", call: {lookup_order: {order_number: "{{ order }}"}}, say: "It is {{ lookup_order.status }}."}
+  - user: "{order}"
+    call: {lookup_order: {order_number: "{{ order }}"}}
+    say: "It is {{ lookup_order.status }}. Ask me again when it has not come by Friday."
   - {user: "{order}", call: {lookup: {id: "{{ order }}"}}, say: "Order {{ order }} was {{ lookup.status }}."}
   - say: Glad to hear from you.
 """
