@@ -13,16 +13,26 @@ import pytest
 
 from evalkit.standin import StandIn
 from evalkit.standin.models import MODELS
+from evalkit.standin.script import player, read_script
+from evalkit.yamlsource import SourceText
 from tests.installed import PROGRAMS, node_with, python_with, talk
 
 pytestmark = pytest.mark.clients
 CALL = ["find_parcel", {"parcel_id": "PX-1234"}]
+SCRIPT = """
+words: {parcel: '/PX-\\d{4}/'}
+rules:
+  - user: where is my parcel {parcel}
+    call: {find_parcel: {parcel_id: "{{ parcel }}"}}
+    say: Your parcel is in {{ find_parcel.place }}.
+"""
 
 
 @pytest.fixture(scope="module")
 def base_url() -> Iterator[str]:
-    """Serve evalkit's own behaviour."""
-    with StandIn() as server:
+    """Serve a script that looks a parcel up before it speaks of it: the tool loop is the client's own."""
+    script = read_script(SourceText("stand-in.yaml", SCRIPT))
+    with StandIn(player({"": script})) as server:
         yield server.base_url
 
 
