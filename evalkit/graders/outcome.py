@@ -66,7 +66,6 @@ class Writes(Grader):
                 yield Fault(("writes", n), f"{call.name!r} is not among write_tools; add it there.")
 
     def mentions(self) -> Iterator[Mention]:
-        yield from (Mention(name, ("write_tools", n)) for n, name in enumerate(self.write_tools))
         yield from (call.mention(("writes", n)) for n, call in enumerate(self.writes))
 
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
@@ -111,9 +110,6 @@ class State(Grader):
         "exact", description="subset: records in `state` may have more keys.", examples=["subset"]
     )
     ids: _Ids | None = None
-
-    def mentions(self) -> Iterator[Mention]:
-        yield from (Mention(name, ("write_tools", n)) for n, name in enumerate(self.write_tools))
 
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
         made = made_calls(transcript, turn)

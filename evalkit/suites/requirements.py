@@ -62,6 +62,9 @@ class Compiler:
             if turn is not None:
                 message = "'outcome' is about the whole conversation; move it to the expect of the case."
                 self.problem((*path, "outcome"), message, key=True)
+            # Named here and not by graders: the key may stand beside any of them, and two of them share it.
+            for n, name in enumerate(expect.outcome.write_tools or ()):
+                self.mention(name, (*path, "outcome", "write_tools", n))
             made.extend(self._mapping(expect.outcome, "outcome", (*path, "outcome"), turn))
         return tuple(made)
 

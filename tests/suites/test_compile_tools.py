@@ -39,6 +39,22 @@ def test_each_key_becomes_an_assertion_and_names_its_tools() -> None:
     assert {mention.name for mention in compiler.mentions} == {"lookup", "book", "transfer"}
 
 
+def test_write_tools_are_held_against_the_prompt_whatever_stands_beside_them() -> None:
+    """Also where nothing is asked about writes, a tool that the prompt lacks is a mistake; each is named once."""
+    for beside in ("ended: {calls: [transfer]}", "writes: [], state: [], ended: {calls: [transfer]}"):
+        source = parse_yaml(SourceText("expect.yaml", f"outcome: {{write_tools: [book, cancel], {beside}}}\n"))
+        expect, problems = check_schema(source, Expect)
+        compiler = Compiler(source, judge_settings(None))
+        compiler.expect(expect, ())
+
+        assert not problems
+        assert [(mention.name, mention.place.column) for mention in compiler.mentions[:2]] == [
+            ("book", 25),
+            ("cancel", 31),
+        ]
+        assert [mention.name for mention in compiler.mentions] == ["book", "cancel", "transfer"]
+
+
 def test_only_plain_values_are_held_against_a_tools_schema() -> None:
     """What says what may stand there is no value itself, at any depth."""
     expected = {"a": 1, "b": {"min": 2}, "c": {"d": {"absent": True}, "e": [{"one_of": [1]}, 2]}}
