@@ -270,7 +270,7 @@ def test_a_log_that_can_not_be_written_does_not_stop_the_chat(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch, caplog.at_level(logging.ERROR, logger="evalkit"):
-        patch.setattr("evalkit.store.logs.os.write", full)
+        patch.setattr("evalkit.store.writer.os.write", full)
         heard = say(service, "Hello")
 
     assert isinstance(heard[-1], events.TurnFinished)

@@ -103,7 +103,7 @@ def folder_in_repository(root: Path, environment: Mapping[str, str] = os.environ
 
     GitHub counts files from there. Git is asked, and GitHub's own variable where git can't tell.
     """
-    from evalkit.prompts.git import top_of
+    from evalkit.prompts.refs import top_of
 
     workspace = environment.get("GITHUB_WORKSPACE")
     top = top_of(root) or (Path(workspace) if workspace else None)

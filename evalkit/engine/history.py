@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from evalkit.prompts.models import facts_of
+from evalkit.prompts.header import facts_of
 from evalkit.records import JsonObject, PromptVersion, Request
 
 THINKING = frozenset({"thinking", "redacted_thinking"})

@@ -16,8 +16,7 @@ from pathlib import Path
 import orjson
 
 from evalkit.errors import FileProblems, UsageError
-from evalkit.importing.chat_format import Conversation, Malformed, parse_conversation
-from evalkit.importing.sessions import session_lines, to_transcript
+from evalkit.importing.chat_format import Conversation, Malformed, parse_conversation, session_lines, to_transcript
 from evalkit.records import Place, Problem, PromptVersion, RunEnd, RunHeader, Source, TrialKey
 from evalkit.store import RUN_FILE, RunWriter
 from evalkit.suites.writing import quoted

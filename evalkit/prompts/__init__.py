@@ -1,10 +1,8 @@
 """Versioned prompts: which file a reference names, what it renders to, and what is wrong with it."""
 
-from evalkit.prompts.git import changed_files
 from evalkit.prompts.lint import lint_prompt
-from evalkit.prompts.refs import list_prompts
-from evalkit.prompts.render import find_version, load_prompt, render_prompt, with_tools
-from evalkit.prompts.source import PromptSource, find_prompt
+from evalkit.prompts.refs import changed_files, list_prompts
+from evalkit.prompts.source import PromptSource, find_prompt, find_version, load_prompt, render_prompt, with_tools
 
 __all__ = [
     "PromptSource",

@@ -1,7 +1,6 @@
 """What `evalkit check` says of a prompt: everything that stops it, and what will surprise its author.
 
-Knows the models' limits (`models.py`), strict mode (`strictness.py`) and how caching goes wrong. Works on a prompt's
-files alone; calls nothing.
+Knows how a header goes beyond its model, and how caching goes wrong. Works on a prompt's files alone; calls nothing.
 """
 
 from __future__ import annotations
@@ -10,10 +9,16 @@ import json
 from collections.abc import Mapping
 
 from evalkit.errors import FileProblems
-from evalkit.prompts.header import Header, is_input_name
-from evalkit.prompts.models import WITHOUT_COMPACTION, base_name, facts_of, known_models, retirement_of
-from evalkit.prompts.render import input_problems, render_prompt, undefined_names
-from evalkit.prompts.source import PromptSource
+from evalkit.prompts.header import (
+    WITHOUT_COMPACTION,
+    Header,
+    base_name,
+    facts_of,
+    is_input_name,
+    known_models,
+    retirement_of,
+)
+from evalkit.prompts.source import PromptSource, input_problems, render_prompt, undefined_names
 from evalkit.prompts.tools import limit_problem, strict_problems
 from evalkit.records import Problem
 from evalkit.yamlsource import Source, did_you_mean

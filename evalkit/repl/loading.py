@@ -13,8 +13,8 @@ import orjson
 
 from evalkit.engine import Conversation
 from evalkit.errors import FileProblems, UsageError
+from evalkit.importing.chat_format import to_transcript
 from evalkit.importing.importer import read_conversations
-from evalkit.importing.sessions import to_transcript
 from evalkit.records import JsonObject, Problem, PromptVersion, ToolCall, Transcript, Trial, TrialVerdict, Turn
 from evalkit.repl.connection import CaseSteps
 from evalkit.repl.record import CASE, FOLDER

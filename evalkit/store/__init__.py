@@ -1,13 +1,20 @@
 """The only reader and writer of run folders and logs."""
 
-from evalkit.store.folders import REPORTS, RUN_FILE, find_record, find_run, last_run, new_run_id, record_files
-from evalkit.store.lines import parse_line, read_lines
-from evalkit.store.logs import LogWriter
-from evalkit.store.reader import OpenSession, RunReader, copy_sessions
+from evalkit.store.files import (
+    REPORTS,
+    RUN_FILE,
+    find_record,
+    find_run,
+    last_run,
+    new_run_id,
+    parse_line,
+    read_lines,
+    record_files,
+)
+from evalkit.store.reader import OpenSession, RunReader, StoredSession, copy_sessions, read_session
 from evalkit.store.redaction import Hasher
 from evalkit.store.response_cache import CACHE, ResponseCache, cache_key, prune_cache
-from evalkit.store.sessions import StoredSession, read_session
-from evalkit.store.writer import RunWriter, trial_lines
+from evalkit.store.writer import LogWriter, RunWriter, trial_lines
 
 __all__ = [
     "CACHE",

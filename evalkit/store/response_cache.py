@@ -19,7 +19,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from evalkit.records import JsonObject, Request
-from evalkit.store.lines import plain, shallow
+from evalkit.store.files import plain, shallow
 from evalkit.store.redaction import Scrubber
 
 CACHE = ".evalkit_cache"

@@ -1,13 +1,23 @@
-"""Appends lines to `run.jsonl`: whole, scrubbed, in the kernel's hands before anybody sees what they tell."""
+"""Appends lines to runs and to production logs: whole, scrubbed, with the kernel before anybody sees what they tell.
+
+A run is one file with one writer. Of logs there is one file per process and day, so that processes sharing a folder
+never mix their lines, and each can be moved away at any time. It can be read alone: it begins with a header, and holds
+the prompt and the start of every session it tells of. When logrotate moves or cuts the file, the next line opens a
+fresh one and says again what its session needs. Knows files and lines; who hears the engine is `engine/recorder.py`.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import orjson
 
@@ -16,6 +26,7 @@ from evalkit.records import (
     JudgementLine,
     PromptVersion,
     RequestLine,
+    RunHeader,
     RunLine,
     SimulatedLine,
     ToolLine,
@@ -26,9 +37,8 @@ from evalkit.records import (
     TurnStart,
 )
 from evalkit.records.run import to_json
-from evalkit.store.folders import RUN_FILE
-from evalkit.store.lines import SessionBodies, plain, shallow
-from evalkit.store.redaction import Scrubber
+from evalkit.store.files import RUN_FILE, SessionBodies, plain, shallow
+from evalkit.store.redaction import Hasher, Scrubber
 
 
 class RunWriter:
@@ -121,3 +131,167 @@ def trial_lines(key: TrialKey, session_id: str, transcript: Transcript, ts: str 
             yield RequestLine(session_id, request)
             yield from (ToolLine(session_id, turn.n, call) for call in turn.tool_calls if call.request_n == request.n)
     yield from (JudgementLine(session_id, judgement) for judgement in transcript.judgements)
+
+
+SessionLine = TurnStart | RequestLine | ToolLine | TrialEnd
+_Line = TypeVar("_Line", bound=RunLine)
+
+SESSIONS_KEPT = 5_000
+"""Sessions whose messages are remembered, so that their next request is written without them; an older one that goes
+on is started again with its messages as history."""
+
+
+@dataclass
+class _Session:
+    """What the current file knows of a session, and what a fresh file would have to be told."""
+
+    start: TrialStart
+    bodies: SessionBodies
+    turn: TurnStart | None = None
+    written: bool = False
+
+
+class LogWriter:
+    """Writes the lines of many sessions; usable from several threads. OSError when the disk refuses.
+
+    Each file begins with `header`, with the file's name as run id and the time of its first line.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        header: RunHeader,
+        now: Callable[[], str],
+        hasher: Hasher | None = None,
+        scrub: Scrubber | None = None,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._header = header
+        self._now = now
+        self._hasher = hasher
+        self._scrub = scrub or Scrubber()
+        self._lock = threading.Lock()
+        self._prompts: dict[str, PromptVersion] = {}
+        self._written_prompts: set[str] = set()
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._file: int | None = None
+        self._path = Path()
+        self._identity = (0, 0)
+        self._size = 0
+        self._pid = 0
+        self._tag = ""
+
+    def know_prompt(self, prompt: PromptVersion) -> None:
+        """Learn a prompt; it is written to each file before the first session that uses it."""
+        with self._lock:
+            self._prompts.setdefault(prompt.sha, self._without_texts(prompt))
+
+    def append(self, line: TrialStart | SessionLine) -> None:
+        """Write one line of a session, and before it whatever its file still lacks.
+
+        A session's start is written with the first line that follows it.
+        """
+        line = self._without_texts(line)
+        with self._lock:
+            if isinstance(line, TrialStart):
+                self._start(line)
+            else:
+                self._open()
+                self._write(self._lines(line))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._leave()
+
+    def _without_texts(self, line: _Line) -> _Line:
+        return self._hasher(line) if self._hasher else line
+
+    def _start(self, start: TrialStart) -> None:
+        """Take up a session. One that is known with this prompt goes on: its requests say what is new."""
+        known = self._sessions.get(start.session_id)
+        if known is not None and known.start.prompt_sha == start.prompt_sha:
+            self._sessions.move_to_end(start.session_id)
+            return
+        bodies = SessionBodies(self._prompts.get(start.prompt_sha), start.history)
+        self._sessions[start.session_id] = _Session(start, bodies)
+        if len(self._sessions) > SESSIONS_KEPT:
+            self._sessions.popitem(last=False)
+
+    def _lines(self, line: SessionLine) -> list[dict[str, Any]]:
+        """Return what to write for one line of a session: what the file lacks, then the line itself."""
+        obj = to_json(line)
+        session = self._sessions.get(line.session_id)
+        if session is None:
+            return [obj]
+        self._sessions.move_to_end(line.session_id)
+        before = [] if session.written else self._introduction(session, line)
+        session.written = True
+        match line:
+            case TurnStart():
+                session.turn = line
+            case RequestLine():
+                obj["request"] = {**shallow(line.request), "body": session.bodies.pack(line.request)}
+            case TrialEnd():
+                del self._sessions[line.session_id]
+            case _:
+                pass
+        return [*before, obj]
+
+    def _introduction(self, session: _Session, line: SessionLine) -> list[dict[str, Any]]:
+        start = replace(session.start, history=tuple(session.bodies.known))
+        lines: list[dict[str, Any]] = []
+        prompt = self._prompts.get(start.prompt_sha)
+        if prompt is not None and prompt.sha not in self._written_prompts:
+            self._written_prompts.add(prompt.sha)
+            lines.append(to_json(prompt))
+        lines.append(to_json(start))
+        if session.turn is not None and not isinstance(line, TurnStart):
+            lines.append(to_json(session.turn))
+        return lines
+
+    def _open(self) -> None:
+        """Make sure that the open file is the one at its path, of today and of this process; else open a fresh one."""
+        if self._pid != os.getpid():  # a fork shares neither the file nor its name with its parent
+            self._pid, self._tag = os.getpid(), f"{os.getpid()}-{secrets.token_hex(3)}"
+        now = self._now()
+        path = self._folder / f"{now[:10]}-{self._tag}.jsonl"
+        if self._file is not None and path == self._path and self._is_untouched():
+            return
+        self._leave()
+        self._path = path
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        stat = os.fstat(self._file)
+        self._identity, self._size = (stat.st_dev, stat.st_ino), stat.st_size
+        self._write([to_json(replace(self._header, run_id=path.stem, started=now))])
+
+    def _is_untouched(self) -> bool:
+        """Tell whether the path still names the open file and nobody has cut it."""
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            return False
+        return (stat.st_dev, stat.st_ino) == self._identity and stat.st_size >= self._size
+
+    def _leave(self) -> None:
+        """Close the file; what comes next starts from nothing."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        self._written_prompts.clear()
+        for session in self._sessions.values():
+            session.written = False
+
+    def _write(self, lines: list[dict[str, Any]]) -> None:
+        data = b"".join(self._scrub(orjson.dumps(line, default=plain)) + b"\n" for line in lines)
+        try:
+            while data:
+                assert self._file is not None  # noqa: S101 - opened by append
+                count = os.write(self._file, data)
+                self._size += count
+                data = data[count:]
+        except OSError:
+            self._leave()  # half a line may stand there now: nothing may be written behind it
+            self._tag = f"{os.getpid()}-{secrets.token_hex(3)}"
+            raise

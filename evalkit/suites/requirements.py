@@ -18,7 +18,7 @@ from evalkit.records import Assertion, JsonObject, Place, Problem
 from evalkit.suites.format import BudgetFile, Expect, NoToolsExpect
 from evalkit.suites.values import JudgeSettings, ToolMention
 from evalkit.yamlsource import FileModel, Source, ValuePath
-from evalkit.yamlsource.nodes import ListNode
+from evalkit.yamlsource.source import ListNode
 
 
 class Compiler:

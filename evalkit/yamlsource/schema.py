@@ -17,8 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
 from evalkit.records import Problem
-from evalkit.yamlsource.nodes import ListNode, MapNode, Node, Plain, ScalarNode
-from evalkit.yamlsource.source import Source, ValuePath
+from evalkit.yamlsource.source import ListNode, MapNode, Node, Plain, ScalarNode, Source, ValuePath
 
 
 class FileModel(BaseModel):

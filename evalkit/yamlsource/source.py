@@ -1,20 +1,265 @@
-"""A YAML file as values that know where they stand.
+"""YAML text to values that know where they stand; strict where YAML is not.
 
-Knows how to find the place of a value or key by its path (`("cases", 3, "turns", 0, "user")`) and how to say that
-something is wrong there; must not know what any file means.
+Knows YAML's events and which of them a data file may hold: one document, plain values, keys given once. Anchors,
+aliases, merge keys and tags are refused, so a value is what stands there and nothing can multiply. An unquoted value is
+text unless it is plainly null, true, false or a JSON-like number. A value or key is found by its path, such as
+`("cases", 3, "turns", 0, "user")`, and what is wrong is said there. Knows no file format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+
+import yaml
 
 from evalkit.errors import FileProblems
 from evalkit.records import Place, Problem
-from evalkit.yamlsource.nodes import ListNode, MapNode, Node, compose, plain_value, raw_value
 from evalkit.yamlsource.text import MAX_BYTES, SourceText, read_text, visible
+
+_INT = re.compile(r"-?(0|[1-9][0-9]{0,18})")
+_FLOAT = re.compile(r"-?((0|[1-9][0-9]*)(\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_PLAIN_WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
+MAX_DEPTH = 50
+MAX_NODES = 1_000_000
+MAX_PROBLEMS = 1_000
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# What libyaml says, and what the author of a data file can do about it.
+_ADVICE = {
+    "mapping values are not allowed in this context": (
+        "mapping values are not allowed here; quote text that holds ': ', or start a new line"
+    ),
+    "found duplicate anchor": "anchors can't be used",
+}
+
+
+@dataclass(frozen=True)
+class Plain:
+    """An unquoted value that is not text, with the characters it was written as (`1.10` is 1.1)."""
+
+    value: int | float | bool | None
+    source: str
+
+
+def resolve(source: str) -> str | Plain:
+    """Return what an unquoted value means.
+
+    The YAML 1.2 core rules, narrowed to what can't be mistaken for domain data: `NO`, `on`, `12:30`, `00123`, `0o17`,
+    `2026-11-22`, `True`, `+44123` and numbers that fit neither 64 bits nor a finite float stay text.
+    """
+    if source in _PLAIN_WORDS:
+        return Plain(_PLAIN_WORDS[source], source)
+    if len(source) > 40 or source[-1] not in "0123456789":
+        return source
+    if _INT.fullmatch(source):
+        number = int(source)
+        return Plain(number, source) if -(2**63) <= number < 2**63 else source
+    if _FLOAT.fullmatch(source):
+        value = float(source)
+        return Plain(value, source) if math.isfinite(value) else source
+    return source
+
+
+@dataclass
+class ScalarNode:
+    """A text, or a plain value of another type with the text it was written as."""
+
+    index: int
+    value: str | Plain
+
+
+@dataclass
+class ListNode:
+    """A list and where it begins."""
+
+    index: int
+    items: list[Node] = field(default_factory=list)
+
+
+@dataclass
+class MapNode:
+    """A mapping: its values by key, and where each key stands."""
+
+    index: int
+    items: dict[str, Node] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
+
+
+Node = ScalarNode | ListNode | MapNode
+
+
+def compose(source: SourceText) -> tuple[Node | None, list[Problem]]:
+    """Parse a text into its tree (None when empty) and the problems that did not stop the parser.
+
+    Raises FileProblems where the rest of the text can't be understood: a syntax error, too deep, too many values.
+    """
+    builder = _Builder(source)
+    try:
+        events: Iterator[yaml.Event] = yaml.parse(source.text, Loader=_LOADER)
+        for event in events:
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        raise FileProblems([*builder.problems, _syntax_problem(source, error)]) from error
+    except yaml.YAMLError as error:
+        raise FileProblems([*builder.problems, source.problem(source.place(0), f"not YAML: {error}.")]) from error
+    return builder.root, builder.problems
+
+
+def _syntax_problem(source: SourceText, error: yaml.MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    index = mark.index if mark else 0
+    problem = re.sub(r"\s+", " ", str(error.problem or "not YAML"))
+    words = _ADVICE.get(problem, problem)
+    if error.context == "while scanning a quoted scalar" and error.context_mark and "end of stream" in problem:
+        words, index = "this quote is never closed", error.context_mark.index
+    elif "cannot start any token" in problem and source.text[index : index + 1] == "\t":
+        words = "a tab can't be used for indentation; use spaces"
+    elif "cannot start any token" in problem:
+        words = f"{source.text[index : index + 1]!r} can't begin a value; put the text in quotes"
+    elif error.context and problem not in _ADVICE:
+        words = f"{words} ({error.context})"
+    return source.problem(source.place(index), f"{words}.")
+
+
+class _Key(NamedTuple):
+    """A mapping's key that still waits for its value; `text` is None where the key itself was refused."""
+
+    text: str | None
+    at: int
+
+
+def _index(event: yaml.Event) -> int:
+    return event.start_mark.index if event.start_mark else 0
+
+
+class _Builder:
+    """Collects events into nodes without recursion."""
+
+    def __init__(self, source: SourceText) -> None:
+        self.source = source
+        self.root: Node | None = None
+        self.problems: list[Problem] = []
+        self._open: list[ListNode | MapNode] = []
+        self._pending: list[_Key | None] = []
+        self._count = 0
+        self._documents = 0
+
+    def take(self, event: yaml.Event) -> None:
+        """Add one event to the tree."""
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                self._stop(event, "a second document starts here; one file holds one. Remove the '---' line.")
+        elif isinstance(event, yaml.NodeEvent):
+            self._refuse_cleverness(event)
+            self._node(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._open.pop()
+            self._pending.pop()
+
+    def _node(self, event: yaml.NodeEvent) -> None:
+        self._count += 1
+        if self._count > MAX_NODES:
+            self._stop(event, f"more than {MAX_NODES:,} values in one file; split it.")
+        if len(self._open) >= MAX_DEPTH:
+            self._stop(event, f"nested more than {MAX_DEPTH} levels deep; flatten it.")
+        node = self._made(event)
+        if self._open and isinstance(self._open[-1], MapNode) and self._pending[-1] is None:
+            self._key(node, event)
+        else:
+            self._value(node)
+        if isinstance(node, ListNode | MapNode):
+            self._open.append(node)
+            self._pending.append(None)
+
+    @staticmethod
+    def _made(event: yaml.NodeEvent) -> Node:
+        index = _index(event)
+        if isinstance(event, yaml.ScalarEvent):
+            plain = event.implicit[0]
+            return ScalarNode(index, resolve(event.value) if plain else event.value)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return ListNode(index)
+        if isinstance(event, yaml.MappingStartEvent):
+            return MapNode(index)
+        return ScalarNode(index, "")  # an alias: already reported, kept so that the rest is read as it stands
+
+    def _key(self, node: Node, event: yaml.NodeEvent) -> None:
+        if isinstance(node, ScalarNode):
+            key: str | None = node.value.source if isinstance(node.value, Plain) else node.value
+        else:
+            self._report(event, "a list or mapping can't be a key; expected text.")
+            key = None
+        if key == "<<":
+            self._report(event, "the merge key '<<' can't be used; write the keys out where they belong.")
+            key = None
+        self._pending[-1] = _Key(key, node.index)
+
+    def _value(self, node: Node) -> None:
+        if not self._open:
+            self.root = node
+            return
+        parent = self._open[-1]
+        if isinstance(parent, ListNode):
+            parent.items.append(node)
+            return
+        pending = self._pending[-1]
+        self._pending[-1] = None
+        if pending is None or pending.text is None:
+            return
+        key, index = pending.text, pending.at
+        if key in parent.keys:
+            first = self.source.place(parent.keys[key]).line
+            message = f"key {key!r} is given twice here (first on line {first}); YAML would keep only the last."
+            self._add(index, message)
+            return
+        parent.keys[key] = index
+        parent.items[key] = node
+
+    def _refuse_cleverness(self, event: yaml.NodeEvent) -> None:
+        if isinstance(event, yaml.AliasEvent):
+            self._report(event, f"alias '*{event.anchor}' can't be used; write the value out where it belongs.")
+        elif event.anchor is not None:
+            self._report(event, f"anchor '&{event.anchor}' can't be used; write each value out where it belongs.")
+        if tag := getattr(event, "tag", None):
+            self._report(event, f"tag {tag!r} can't be used; a suite is data. Put text in quotes instead.")
+
+    def _report(self, event: yaml.Event, message: str) -> None:
+        self._add(_index(event), message)
+
+    def _add(self, index: int, message: str) -> None:
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise FileProblems(self.problems)
+        self.problems.append(self.source.problem(self.source.place(index), message))
+
+    def _stop(self, event: yaml.Event, message: str) -> None:
+        self._report(event, message)
+        raise FileProblems(self.problems)
+
+
+def plain_value(node: Node | None) -> Any:
+    """Return a node as a JSON value."""
+    if isinstance(node, MapNode):
+        return {key: plain_value(item) for key, item in node.items.items()}
+    if isinstance(node, ListNode):
+        return [plain_value(item) for item in node.items]
+    if node is None:
+        return None
+    return node.value.value if isinstance(node.value, Plain) else node.value
+
+
+def raw_value(node: Node | None) -> Any:
+    """Return a node with its plain numbers, booleans and nulls still knowing how they were written."""
+    if isinstance(node, MapNode):
+        return {key: raw_value(item) for key, item in node.items.items()}
+    if isinstance(node, ListNode):
+        return [raw_value(item) for item in node.items]
+    return Plain(None, "") if node is None else node.value
+
 
 ValuePath = tuple[str | int, ...]
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.graders import Requirement
-from evalkit.importing.chat_format import parse_conversation
-from evalkit.importing.sessions import to_transcript
+from evalkit.importing.chat_format import parse_conversation, to_transcript
 from evalkit.records import PromptVersion, Transcript, TrialVerdict
 from evalkit.suites.format import Expect
 from evalkit.suites.load import judge_settings

@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import FileProblems, UsageError
-from evalkit.importing.chat_format import parse_conversation
+from evalkit.importing.chat_format import parse_conversation, to_transcript
 from evalkit.importing.importer import read_conversations
-from evalkit.importing.sessions import to_transcript
 from evalkit.records import TrialVerdict
 from evalkit.store import RUN_FILE, RunReader
 from tests.importing.recorded import asks, imported, line, recording, result, says, trials, user, write

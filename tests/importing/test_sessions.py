@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalkit.importing.chat_format import parse_conversation
-from evalkit.importing.sessions import NO_RESULT, to_transcript
+from evalkit.importing.chat_format import NO_RESULT, parse_conversation, to_transcript
 from evalkit.records import PromptVersion, Transcript
 from tests.importing.recorded import asks, line, recording, result, says, user
 

@@ -9,7 +9,7 @@ import pytest
 from evalkit.engine.memory import memory_named
 from evalkit.errors import FileProblems
 from evalkit.prompts import find_prompt, lint_prompt, load_prompt, with_tools
-from evalkit.prompts.models import WITHOUT_COMPACTION, known_models
+from evalkit.prompts.header import WITHOUT_COMPACTION, known_models
 from evalkit.records import JsonObject, PromptVersion
 from evalkit.standin.models import find_model
 

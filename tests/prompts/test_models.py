@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit.prompts.models import base_name, facts_of, known_models, retirement_of
+from evalkit.prompts.header import base_name, facts_of, known_models, retirement_of
 from evalkit.standin.models import MODELS
 
 

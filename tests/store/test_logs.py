@@ -267,7 +267,7 @@ def test_threads_do_not_mix_their_lines(tmp_path: Path) -> None:
 
 def test_a_session_that_was_forgotten_starts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only so many sessions are remembered; an older one that goes on loses nothing."""
-    monkeypatch.setattr("evalkit.store.logs.SESSIONS_KEPT", 2)
+    monkeypatch.setattr("evalkit.store.writer.SESSIONS_KEPT", 2)
     log, talk = writer(tmp_path), Talk("old")
     say(log, talk)
     for number in range(5):

@@ -37,7 +37,7 @@ from evalkit.records import (
     Usage,
 )
 from evalkit.store import RUN_FILE, RunReader, RunWriter, find_run
-from evalkit.store.lines import SessionBodies
+from evalkit.store.files import SessionBodies
 from evalkit.store.redaction import Scrubber
 
 PROMPT = PromptVersion(
