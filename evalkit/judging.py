@@ -15,8 +15,7 @@ from evalkit.engine import Ask, Replies
 from evalkit.engine.requests import ask_aside, side_request
 from evalkit.engine.structured import NoValue, read_structured
 from evalkit.graders import Requirement, requirement_of
-from evalkit.graders.judge import Criterion
-from evalkit.graders.judge_question import SCHEMA, WORDING, build_question, exhibit_id, exhibit_of
+from evalkit.graders.judge import SCHEMA, WORDING, Criterion, build_question, exhibit_id, exhibit_of
 from evalkit.records import CaseKey, CaseRecord, Judgement, Level, Request, Score, Transcript, Trial, Turn
 
 RECOUNT_VOTES = 2

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import FileProblems
-from evalkit.graders.judge_question import WORDING
+from evalkit.graders.judge import WORDING
 from evalkit.labels import Label, append_label, cohens_kappa, measure_agreement, read_labels, take_back_label
 from evalkit.suites import load_suite
 from tests.project_files import write_files

@@ -38,8 +38,8 @@ DOORS = {
     "opentelemetry": {"engine/telemetry.py", "library.py"},
     "botocore": {"engine/sse.py"},
     "py3langid": {"reading/language.py"},
-    "phonenumbers": {"reading/personal_data.py"},
-    "stdnum": {"reading/personal_data.py"},
+    "phonenumbers": {"graders/privacy.py"},
+    "stdnum": {"graders/privacy.py"},
 }
 
 

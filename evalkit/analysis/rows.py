@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from evalkit.errors import EvalkitError
-from evalkit.graders.cache import CacheUse, cache_use
+from evalkit.graders.budget import CacheUse, cache_use
 from evalkit.records import (
     CaseKey,
     Failure,

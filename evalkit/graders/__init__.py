@@ -1,7 +1,6 @@
 """Graders: one class for each kind of requirement on a conversation. A team's own are subclasses of `Grader` too."""
 
-from evalkit.graders.findings import limit_finding, not_measured
-from evalkit.graders.grader import Fault, Grader, Mention, ReplyGrader, Requirement
+from evalkit.graders.grader import Fault, Grader, Mention, ReplyGrader, Requirement, limit_finding, not_measured
 from evalkit.graders.registry import GRADERS, requirement_of
 
 __all__ = [

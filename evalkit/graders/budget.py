@@ -1,21 +1,26 @@
-"""Graders of what a trial costs and how long it takes: money, requests, tokens and times of `budget`.
+"""Graders of `budget`: what a trial costs, how long it takes, and what caching saves of it.
 
 They read the finished requests; failed tries that were repeated are not the prompt's doing and do not count. A limit
 that the complete turns already break is broken, whatever is missing; otherwise anything missing leaves it not measured.
+What a request is expected to read from the cache is what an earlier one of its session has left there: all tokens up to
+that one's last marker, read or written. A request for which nothing was left is cold, every other one is warm. The
+engine's own requests (summaries) have prompts of their own and are left out of the comparison, never out of the costs.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from evalkit.graders.findings import limit_finding, not_measured
-from evalkit.graders.grader import Grader
+from evalkit.graders.grader import Grader, joined, limit_finding, not_measured
 from evalkit.graders.replies import JudgedTurns, complete_turns
-from evalkit.records import Finding, Level, Request, Transcript
-from evalkit.yamlsource import Count, Flag, Number
+from evalkit.prefix import Difference, first_difference
+from evalkit.records import Finding, Level, Request, Transcript, Turn
+from evalkit.yamlsource import Count, Flag, Number, ValuePath
 
 
 class _Budget(Grader):
@@ -211,3 +216,242 @@ class TimeMs(_OfTrial):
 
     def amount(self, request: Request) -> float | None:
         return request.total_ms if request.failure is None else 0.0
+
+
+NO_USAGE = "the record holds no token usage"
+MissReason = Literal[
+    "model_changed",
+    "system_changed",
+    "tools_changed",
+    "messages_changed",
+    "previous_message_not_found",
+    "unavailable",
+]
+"""The API's own words: platform.claude.com, prompt caching (read November 2026)."""
+
+
+@dataclass(frozen=True)
+class CacheUse:
+    """What one request was expected to read from the cache and what it read, in tokens.
+
+    `before` is the reply request before it in the session.
+    """
+
+    request: Request
+    expected: int
+    read: int
+    prompt: int
+    before: Request | None = None
+
+    @property
+    def lost(self) -> Difference | None:
+        """Where its prompt left what the request before had cached; None when it goes on with it."""
+        return first_difference(self.before.body, self.request.body) if self.before is not None else None
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether an earlier request of the session left something to read."""
+        return self.expected > 0
+
+    @property
+    def missed(self) -> int:
+        """Tokens that were there to read and were paid for again."""
+        return max(0, self.expected - self.read)
+
+
+def cache_use(turns: Sequence[Turn]) -> tuple[CacheUse, ...]:
+    """Return the cache's use by every reply request of these turns (all turns of a session up to the last wanted)."""
+    uses: list[CacheUse] = []
+    before: Request | None = None
+    left: dict[str, int] = {}
+    for request in (request for turn in turns for request in turn.replies):
+        usage, model = request.usage, str(request.body.get("model"))
+        if usage is None or request.failure is not None:
+            continue
+        read = usage.cache_read_input_tokens
+        uses.append(CacheUse(request, min(left.get(model, 0), usage.prompt_tokens), read, usage.prompt_tokens, before))
+        left[model] = read + usage.cache_creation_input_tokens or left.get(model, 0)
+        before = request
+    return tuple(uses)
+
+
+class CacheHit(Grader):
+    """Require a share of prompt tokens read from the cache, over the session's requests from the second on.
+
+    Why: a prefix that changes is paid for in full each time. Example: `budget: {cache_hit: 0.6}`. The first request may
+    find nothing to read, so a session of one request is not measured. Instead of a low share, look at the request's
+    `cache_miss_reason`.
+    """
+
+    kind = "budget.cache_hit"
+    cache_hit: Number = Field(
+        ge=0,
+        le=1,
+        description="At least this share of input is read from the cache, from request 2 on.",
+        examples=[0.6],
+    )
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        judged = complete_turns(transcript, turn)
+        if judged.missing:
+            return not_measured(judged.missing, turn)
+        later = [request for one in judged.turns for request in one.requests if request.n > 1]
+        if not later:
+            return not_measured("a single request has no earlier one to read from", turn)
+        usages = [request.usage for request in later if request.usage is not None]
+        prompt_tokens = sum(usage.prompt_tokens for usage in usages)
+        if len(usages) < len(later) or not prompt_tokens:
+            return not_measured(f"{NO_USAGE} for at least one request", turn)
+        return _at_least(self.cache_hit, sum(usage.cache_read_input_tokens for usage in usages) / prompt_tokens, turn)
+
+
+class ColdCacheHit(Grader):
+    """Require a share of the first request's prompt to be read from the cache: another session has warmed it.
+
+    Why: a product's sessions share their prompt, and a prompt with something of the session in front never shares.
+    Example: `budget: {cold_cache_hit: 0.8}`. Instead of a share in the first session of all, look at later trials.
+    """
+
+    kind = "budget.cold_cache_hit"
+    cold_cache_hit: Number = Field(
+        ge=0,
+        le=1,
+        description="At least this share of the first request's input is read from the cache.",
+        examples=[0.8],
+    )
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        uses, why = _uses(transcript, turn)
+        if why or not uses or not uses[0].prompt:
+            return not_measured(why or NO_USAGE, turn)
+        return _at_least(self.cold_cache_hit, uses[0].read / uses[0].prompt, 1, " in request 1")
+
+
+class CacheKept(Grader):
+    """Require a share of what earlier requests of the session left in the cache to be read again.
+
+    Why: a low share means that the prefix changes between requests. Example: `budget: {cache_kept: 0.95}`. Instead of
+    a share of the whole prompt, which grows with what is new, hold the share of what could be read.
+    """
+
+    kind = "budget.cache_kept"
+    cache_kept: Number = Field(
+        ge=0, le=1, description="At least this share of what earlier requests left in the cache is read again.",
+        examples=[0.95],
+    )  # fmt: skip
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        uses, why = _uses(transcript, turn)
+        return _kept(self.cache_kept, [use for use in uses if use.is_warm], why, turn)
+
+
+class TurnCacheKept(Grader):
+    """Require the share of `cache_kept` in each turn by itself; the worst turn counts.
+
+    Why: one bad turn drowns in a long conversation. Example: `budget: {turn_cache_kept: 0.9}`.
+    """
+
+    kind = "budget.turn_cache_kept"
+    turn_cache_kept: Number = Field(ge=0, le=1, description="The same in each turn by itself.", examples=[0.9])
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        uses, why = _uses(transcript, turn)
+        turns: dict[int, list[CacheUse]] = {}
+        for use in uses:
+            if use.is_warm:
+                turns.setdefault(use.request.turn, []).append(use)
+        return _kept(self.turn_cache_kept, min(turns.values(), key=_share, default=[]), why, turn)
+
+
+class PrefixKept(Grader):
+    """Require each request to begin with all that the one before left in the cache, byte by byte.
+
+    Why: the cache reads only what is the same from the first byte on. Example: `budget: {prefix_kept: true}`. Instead
+    of asking why a cache was missed, see the first byte that differs.
+    """
+
+    kind = "budget.prefix_kept"
+    prefix_kept: Flag = Field(
+        description="Each request begins with what the one before left in the cache.", examples=[True]
+    )
+
+    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
+        return super().parts() if self.prefix_kept else iter(())
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        uses, why = _uses(transcript, turn)
+        lost = [use for use in uses if use.lost is not None]
+        expected = "every request begins with the cached prefix of the one before"
+        if lost:
+            first, at = lost[0].request, lost[0].lost
+            observed = f"request {first.n} differs at byte {at.byte}, in {at.where}" if at else ""
+            return limit_finding(observed, expected, holds=False, turn=first.turn, note=_misses(lost))
+        if why or len(uses) < 2:
+            return not_measured(why or "a single request has no earlier one to begin with", turn)
+        return limit_finding(f"{len(uses)} requests begin alike", expected, holds=True, turn=turn)
+
+
+class MissReasons(Grader):
+    """Allow only these reasons that the API gives for a cache miss.
+
+    Why: a changed system prompt or tool list is a bug, a changed message may be meant. Example:
+    `budget: {miss_reasons: [messages_changed]}`; `[]` allows none. Instead of a share, where any miss is one too many.
+    """
+
+    kind = "budget.miss_reasons"
+    miss_reasons: list[MissReason] = Field(
+        description="Reasons for cache misses that are fine; the API must give no other.",
+        examples=[["messages_changed"]],
+    )
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        uses, why = _uses(transcript, turn)
+        expected = f"no miss but {', '.join(self.miss_reasons)}" if self.miss_reasons else "no cache miss"
+        told = [use for use in uses if use.request.cache_miss_reason]
+        wrong = [use for use in told if use.request.cache_miss_reason not in self.miss_reasons]
+        if wrong:
+            observed = joined(f"{use.request.cache_miss_reason} in request {use.request.n}" for use in wrong)
+            return limit_finding(observed, expected, holds=False, turn=wrong[0].request.turn, note=_misses(wrong))
+        if why or not uses:
+            return not_measured(why or NO_USAGE, turn)
+        return limit_finding("no other reason", expected, holds=True, turn=turn)
+
+
+def _uses(transcript: Transcript, turn: int | None) -> tuple[list[CacheUse], str]:
+    """Return the uses that an assertion speaks of, and why some can't be told."""
+    judged = complete_turns(transcript, turn)
+    wanted = {turn.n for turn in judged.turns}
+    uses = [use for use in cache_use(transcript.turns) if use.request.turn in wanted]
+    is_unknown = any(request.usage is None for turn in judged.turns for request in turn.replies)
+    return uses, judged.missing or (f"{NO_USAGE} for at least one request" if is_unknown else "")
+
+
+def _share(uses: Sequence[CacheUse]) -> float:
+    return sum(min(use.read, use.expected) for use in uses) / sum(use.expected for use in uses)
+
+
+def _at_least(least: float, share: float, turn: int | None, where: str = "") -> Finding:
+    return limit_finding(f"{share:.3f}{where}", f"at least {least:g}", holds=share >= least, turn=turn)
+
+
+def _kept(least: float, warm: Sequence[CacheUse], why: str, turn: int | None) -> Finding:
+    if why or not warm:
+        return not_measured(why or "no request had anything to read that an earlier one left", turn)
+    share = _share(warm)
+    missed = [use for use in warm if use.missed] if share < least else []
+    at = missed[0].request.turn if missed else None
+    return limit_finding(f"{share:.3f}", f"at least {least:g}", holds=share >= least, turn=at, note=_misses(missed))
+
+
+def _misses(uses: Sequence[CacheUse]) -> str:
+    """Return what is known about the misses of these requests, one line each."""
+    lines = []
+    for use in uses:
+        request, lost = use.request, use.lost
+        words = f"request {request.n}: {use.read} of {use.expected} tokens read"
+        if request.cache_miss_reason:
+            words += f"; the API says {request.cache_miss_reason}"
+        if lost is not None:
+            words += f"; first differing byte {lost.byte} in {lost.where}: {lost.before!r} became {lost.after!r}"
+        lines.append(words)
+    return joined(lines, "\n")

@@ -1,23 +1,70 @@
-"""Expected tool calls: how a suite writes them, and how they are held against actual ones.
+"""Tool calls: those that a transcript holds, how a suite writes expected ones, and how the two are compared.
 
-An expected value is a value, or a mapping of nothing but `one_of`, `value`, `optional`, `absent`, `min` and `max`,
-which says what may stand there; an object with such keys is written as `value: {...}`. Texts between slashes are
-regular expressions.
+A call counts from the moment the assistant asked for it, whatever the tool answered. An expected value is a value, or a
+mapping of nothing but `one_of`, `value`, `optional`, `absent`, `min` and `max`, which says what may stand there; an
+object with such keys is written as `value: {...}`. Texts between slashes are regular expressions.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_serializer
 
-from evalkit.graders.calls import shown_call
-from evalkit.graders.grader import Fault, Mention, pattern_faults
+from evalkit.graders.grader import Fault, Mention, not_measured, pattern_faults
+from evalkit.graders.replies import complete_turns
 from evalkit.reading.patterns import matches_somewhere
-from evalkit.records import JsonObject, ToolCall
+from evalkit.records import Finding, JsonObject, ToolCall, Transcript, TrialVerdict
 from evalkit.yamlsource import FileModel, JsonMap, Text, ValuePath, refusal
+
+_MAX_ARGUMENTS = 160
+_MAX_CALLS = 10
+
+
+@dataclass(frozen=True)
+class MadeCalls:
+    """The calls to judge in their order, the turn of each, and why some may be missing (empty: none is)."""
+
+    calls: tuple[ToolCall, ...]
+    turns: tuple[int, ...]
+    missing: str
+
+    def turn_of(self, call: ToolCall) -> int:
+        """Return the turn in which a call was made."""
+        return next(turn for turn, candidate in zip(self.turns, self.calls, strict=True) if candidate is call)
+
+    def passed(self, observed: str, expected: str, turn: int | None) -> Finding:
+        """Return that nothing breaks the rule: passed, unless a call that could break it may be missing."""
+        if self.missing:
+            return not_measured(self.missing, turn)
+        return Finding(TrialVerdict.PASSED, observed, expected, turn=turn)
+
+
+def made_calls(transcript: Transcript, turn: int | None) -> MadeCalls:
+    """Return the calls of a turn, or those of the whole conversation."""
+    judged = complete_turns(transcript, turn)
+    made = [(turn.n, call) for turn in judged.turns for call in turn.tool_calls]
+    return MadeCalls(tuple(call for _, call in made), tuple(turn for turn, _ in made), judged.missing)
+
+
+def shown_call(name: str, arguments: JsonObject | None) -> str:
+    """Return `name {"key": "value"}`, long arguments cut; only the name when there are none."""
+    if not arguments:
+        return name
+    text = json.dumps(arguments, ensure_ascii=False, default=dict)
+    return f"{name} {text if len(text) <= _MAX_ARGUMENTS else text[:_MAX_ARGUMENTS] + '…'}"
+
+
+def shown_calls(calls: Sequence[ToolCall]) -> str:
+    """Return the calls one after the other, or `no tool call`."""
+    texts = [shown_call(call.name, call.input) for call in calls[:_MAX_CALLS]]
+    more = [f"and {len(calls) - _MAX_CALLS} more"] if len(calls) > _MAX_CALLS else []
+    return ", ".join(texts + more) or "no tool call"
+
 
 Order = Literal["relative", "exact", "any"]
 

@@ -14,17 +14,19 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from evalkit.graders.calls import MadeCalls, made_calls, shown_call, shown_calls
-from evalkit.graders.findings import not_measured
-from evalkit.graders.grader import Fault, Grader, Mention
+from evalkit.graders.grader import Fault, Grader, Mention, not_measured
 from evalkit.graders.matching import (
     SAME,
     SUBSET,
     AnyCall,
+    MadeCalls,
     Match,
     aligned,
     describe_difference,
+    made_calls,
     matches_value,
+    shown_call,
+    shown_calls,
     unmet_entry,
 )
 from evalkit.records import Finding, JsonObject, ToolCall, Transcript, TrialVerdict

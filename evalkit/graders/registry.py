@@ -13,35 +13,39 @@ from pydantic import Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from evalkit.errors import EvalkitError
-from evalkit.graders import budget, cache, outcome, sequence, tools
-from evalkit.graders.counts import CountUnits, MaxSentencesPerParagraph, MaxWords
-from evalkit.graders.form import Format, Language, LetterCase, Paragraph, Postscript
+from evalkit.graders import (
+    budget,
+    form,
+    grounding,
+    judge,
+    outcome,
+    privacy,
+    sequence,
+    style,
+    team,
+    text,
+    tools,
+    wordings,
+)
 from evalkit.graders.grader import Grader, Requirement
-from evalkit.graders.grounding import Grounded
-from evalkit.graders.judge import Judge, JudgeRule
-from evalkit.graders.privacy import Leak, Links, PersonalData
-from evalkit.graders.style import Capitalization, LanguageRule, Length, Metric, Readability
-from evalkit.graders.team import Team
-from evalkit.graders.text import EndsWith, NeverSays, Says, SaysAny, StartsWith
-from evalkit.graders.wordings import Conditional, Consistency, Existence, Occurrence, Repetition, Substitution
 from evalkit.records import Assertion
 from evalkit.yamlsource import FileModel
 
 GRADERS: tuple[type[Grader], ...] = (
-    Says,
-    SaysAny,
-    NeverSays,
-    StartsWith,
-    EndsWith,
-    MaxWords,
-    MaxSentencesPerParagraph,
-    CountUnits,
-    Format,
-    LetterCase,
-    Language,
-    Postscript,
-    Paragraph,
-    Grounded,
+    text.Says,
+    text.SaysAny,
+    text.NeverSays,
+    text.StartsWith,
+    text.EndsWith,
+    form.MaxWords,
+    form.MaxSentencesPerParagraph,
+    form.CountUnits,
+    form.Format,
+    form.LetterCase,
+    form.Language,
+    form.Postscript,
+    form.Paragraph,
+    grounding.Grounded,
     tools.NoTools,
     tools.RequiredCalls,
     tools.ForbiddenCalls,
@@ -58,34 +62,34 @@ GRADERS: tuple[type[Grader], ...] = (
     budget.CostUsd,
     budget.Requests,
     budget.OutputTokens,
-    cache.CacheHit,
-    cache.ColdCacheHit,
-    cache.CacheKept,
-    cache.TurnCacheKept,
-    cache.PrefixKept,
-    cache.MissReasons,
+    budget.CacheHit,
+    budget.ColdCacheHit,
+    budget.CacheKept,
+    budget.TurnCacheKept,
+    budget.PrefixKept,
+    budget.MissReasons,
     budget.TurnCostUsd,
     budget.CostAsFirstUsd,
     budget.TurnCostAsFirstUsd,
     budget.FirstTokenMs,
     budget.TimeMs,
-    Judge,
-    Team,
-    Existence,
-    Substitution,
-    Occurrence,
-    Repetition,
-    Consistency,
-    Conditional,
-    Capitalization,
-    Metric,
-    Readability,
-    Length,
-    LanguageRule,
-    Links,
-    Leak,
-    PersonalData,
-    JudgeRule,
+    judge.Judge,
+    team.Team,
+    wordings.Existence,
+    wordings.Substitution,
+    wordings.Occurrence,
+    wordings.Repetition,
+    wordings.Consistency,
+    wordings.Conditional,
+    style.Capitalization,
+    style.Metric,
+    style.Readability,
+    style.Length,
+    style.LanguageRule,
+    privacy.Links,
+    privacy.Leak,
+    privacy.PersonalData,
+    judge.JudgeRule,
 )
 """In the order in which a case's assertions stand."""
 

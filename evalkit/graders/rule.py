@@ -13,8 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from evalkit.graders.findings import all_hold, joined, not_measured
-from evalkit.graders.grader import Fault, ReplyGrader, empty_reply, pattern_faults
+from evalkit.graders.grader import Fault, ReplyGrader, all_hold, empty_reply, joined, not_measured, pattern_faults
 from evalkit.graders.text import to_spans
 from evalkit.reading import SCOPES, is_scope
 from evalkit.reading.blocks import Block, scoped

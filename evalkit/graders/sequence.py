@@ -9,10 +9,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, model_serializer
 
-from evalkit.graders.calls import made_calls, shown_call
-from evalkit.graders.findings import limit_finding, not_measured
-from evalkit.graders.grader import Fault, Grader, Mention, pattern_faults
-from evalkit.graders.matching import SUBSET, AnyCall, MatchKey, is_pattern
+from evalkit.graders.grader import Fault, Grader, Mention, limit_finding, not_measured, pattern_faults
+from evalkit.graders.matching import SUBSET, AnyCall, MatchKey, is_pattern, made_calls, shown_call
 from evalkit.reading.patterns import matches_somewhere
 from evalkit.records import Finding, ToolCall, Transcript, TrialVerdict
 from evalkit.yamlsource import Count, FileModel, Text, Texts, ValuePath, refusal, unwrapped

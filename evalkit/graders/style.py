@@ -12,9 +12,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from evalkit.graders.findings import joined, not_measured
 from evalkit.graders.form import LANGUAGE_FORM, in_language, in_users_language, language_faults
-from evalkit.graders.grader import Fault
+from evalkit.graders.grader import Fault, joined, not_measured
 from evalkit.graders.rule import Excepting, VoiceRule
 from evalkit.graders.text import to_spans
 from evalkit.reading.patterns import any_of, find_all, matches_somewhere

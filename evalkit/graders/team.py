@@ -17,8 +17,7 @@ from typing import ClassVar, Literal, Self
 import orjson
 from pydantic import Field, ValidationError
 
-from evalkit.graders.findings import not_measured
-from evalkit.graders.grader import Fault, Grader, Mention
+from evalkit.graders.grader import Fault, Grader, Mention, not_measured
 from evalkit.records import Finding, Level, Transcript
 from evalkit.yamlsource import FileModel, JsonMap, Text, ValuePath, did_you_mean
 

@@ -11,8 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from evalkit.graders.grader import Fault, ReplyGrader, pattern_faults
 from evalkit.reading.patterns import find_all, literal_source, matches_at, outermost, pattern_of
-from evalkit.reading.sentences import Range, count_words
-from evalkit.reading.units import readings
+from evalkit.reading.sentences import Range, count_words, readings
 from evalkit.records import Finding, Span, Transcript, TrialVerdict, Turn
 from evalkit.yamlsource import FileModel, Flag, Text, ValuePath, refusal
 

@@ -10,10 +10,18 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from evalkit.graders.calls import MadeCalls, made_calls, shown_call, shown_calls
-from evalkit.graders.findings import AnyLimits, limit_finding, limits_text, not_measured
-from evalkit.graders.grader import Fault, Grader, Mention
-from evalkit.graders.matching import SUBSET, AnyCall, MatchKey, Order, unmet_entry
+from evalkit.graders.grader import AnyLimits, Fault, Grader, Mention, limit_finding, limits_text, not_measured
+from evalkit.graders.matching import (
+    SUBSET,
+    AnyCall,
+    MadeCalls,
+    MatchKey,
+    Order,
+    made_calls,
+    shown_call,
+    shown_calls,
+    unmet_entry,
+)
 from evalkit.records import Finding, ToolCall, Transcript, TrialVerdict
 from evalkit.yamlsource import Count, ValuePath
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from evalkit.graders.findings import joined, limits_text
+from evalkit.graders.grader import joined, limits_text
 from evalkit.graders.rule import ConversationRule, Excepting, Patterns, ScopedRule, quoted_all
 from evalkit.graders.text import to_spans
 from evalkit.reading.patterns import (

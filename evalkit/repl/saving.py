@@ -20,7 +20,7 @@ from evalkit.repl.setting import Setting, find_suite_file, load_setting, suite_f
 from evalkit.repl.tools import BROKEN
 from evalkit.store import find_run
 from evalkit.suites import Suite, load_suite
-from evalkit.suites.fixture_tools import NO_FIXTURE, FixtureTools, outcome_of
+from evalkit.suites.fixtures import NO_FIXTURE, FixtureTools, outcome_of
 from evalkit.suites.writing import Addition, NewCase, NewFixture, NewTurn, append_cases, case_id_of, new_suite_text
 
 NOT_A_RESULT = frozenset({"invalid input", NO_FIXTURE})

@@ -15,7 +15,7 @@ import orjson
 from evalkit.engine import ToolOutcome
 from evalkit.records import JsonObject, ToolCall
 from evalkit.repl.setting import Fixtures
-from evalkit.suites.fixture_tools import NO_FIXTURE, FixtureTools, outcome_of
+from evalkit.suites.fixtures import NO_FIXTURE, FixtureTools, outcome_of
 
 BROKEN = "/tools fail"
 TYPED = "typed by you"

@@ -58,7 +58,7 @@ from evalkit.source import stand_in_headers
 from evalkit.standin.reply import Cue, Part
 from evalkit.standin.script import Script
 from evalkit.store import OpenSession, ResponseCache, RunWriter, cache_key
-from evalkit.suites.fixture_tools import FixtureTools
+from evalkit.suites.fixtures import FixtureTools
 
 _DRAWS = {
     (arm, stage): 3 * place + {Stage.CONFIRM: 1, Stage.DRIFT: 2, Stage.MUST_PASS: 6}.get(stage, 0)

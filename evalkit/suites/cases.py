@@ -1,25 +1,192 @@
-"""One case of a suite file to the cases that are played: its variants, assertions, fixtures, history and hash.
+"""One case of a suite file to the cases that are played: its variants, requirements, fixtures, history and hash.
 
-Knows how a case inherits from its suite; must not read files.
+Knows where things stand in the file, which mappings hold graders' keys, and how a case inherits from its suite; what a
+grader demands is its own affair. Must not read files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
-from evalkit.graders import Requirement
-from evalkit.records import CaseRecord, JsonObject
+from evalkit.graders import Grader, Requirement
+from evalkit.graders.grader import Fault, pattern_faults
+from evalkit.graders.judge import Criterion
+from evalkit.graders.registry import made_from
+from evalkit.graders.text import TextGrader
+from evalkit.graders.tools import NoTools
+from evalkit.reading.patterns import pattern_of
+from evalkit.records import Assertion, CaseRecord, JsonObject, Place, Problem
 from evalkit.standin.faults import FAULTS
-from evalkit.suites.fixtures import Fixtures, compile_fixtures, described_fixtures, own_first
-from evalkit.suites.format import CaseFile, Expect, HistoryEntry, StepFile, SuiteFile, TurnFile
-from evalkit.suites.requirements import Compiler, described
-from evalkit.suites.values import Case, Simulation
+from evalkit.suites.format import (
+    BudgetFile,
+    CaseFile,
+    Expect,
+    FixtureFile,
+    HistoryEntry,
+    NoToolsExpect,
+    StepFile,
+    SuiteFile,
+    TurnFile,
+)
+from evalkit.suites.values import Case, Fixture, JudgeSettings, Simulation, ToolMention
 from evalkit.suites.voice import Voice
-from evalkit.yamlsource import ValuePath, did_you_mean
+from evalkit.yamlsource import FileModel, Source, ValuePath, did_you_mean
+from evalkit.yamlsource.source import ListNode
+
+
+class Compiler:
+    """Compiles one suite file; collects what is wrong with it, and every tool that it names."""
+
+    def __init__(self, source: Source, judge: JudgeSettings) -> None:
+        self.source = source
+        self.judge = judge
+        self.problems: list[Problem] = []
+        self.mentions: list[ToolMention] = []
+
+    def problem(
+        self, path: ValuePath, message: str, severity: Literal["error", "warning"] = "error", *, key: bool = False
+    ) -> None:
+        """Note a problem of the value at a path, or of its key."""
+        self.problems.append(self.source.problem(path, message, severity, key=key))
+
+    def fault(self, path: ValuePath, fault: Fault) -> None:
+        """Note what a grader finds wrong with its values; `path` is that of the mapping it stands in."""
+        self.problem(self._as_written((*path, *fault.path)), fault.message, key=fault.on_key)
+
+    def mention(self, name: str, path: ValuePath, given: JsonObject | None = None, *, key: bool = True) -> None:
+        """Note that a tool is named by the key at a path (or its value), with an input that it is given there."""
+        path = self._as_written(path)
+        place = self.source.key_place(path) if key else self.source.place(path)
+        self.mentions.append(ToolMention(name, place, given, path))
+
+    def expect(self, expect: Expect | None, path: ValuePath, turn: int | None = None) -> tuple[Requirement, ...]:
+        """Return what one `expect` demands of turn `turn`, or of the whole conversation."""
+        if expect is None:
+            return ()
+        made = [*self._mapping(expect, "", path, turn)]
+        if expect.normalise and not any(isinstance(one.grader, TextGrader) for one in made):
+            message = "`normalise` says how texts are read, but nothing is expected of a text here."
+            self.problem((*path, "normalise"), message, key=True)
+        if isinstance(expect.tools, NoToolsExpect):
+            made.append(self._requirement(NoTools(), (*path, "tools"), turn))
+        elif expect.tools is not None:
+            made.extend(self._mapping(expect.tools, "tools", (*path, "tools"), turn))
+        if expect.outcome is not None:
+            if turn is not None:
+                message = "'outcome' is about the whole conversation; move it to the expect of the case."
+                self.problem((*path, "outcome"), message, key=True)
+            # Named here and not by graders: the key may stand beside any of them, and two of them share it.
+            for n, name in enumerate(expect.outcome.write_tools or ()):
+                self.mention(name, (*path, "outcome", "write_tools", n))
+            made.extend(self._mapping(expect.outcome, "outcome", (*path, "outcome"), turn))
+        return tuple(made)
+
+    def budget(
+        self, suite: BudgetFile | None, case: BudgetFile | None, case_path: ValuePath
+    ) -> tuple[Requirement, ...]:
+        """Return the limits of a case: the suite's, key by key under its own."""
+        given: dict[str, Any] = {}
+        places: dict[str, Place] = {}
+        for budget, path in ((suite, ("budget",)), (case, (*case_path, "budget"))):
+            for name in budget.model_fields_set if budget else ():
+                given[name], places[name] = getattr(budget, name), self.source.key_place((*path, name))
+        graders = made_from(BudgetFile.model_construct(**given), "budget")
+        made = [Requirement.of(part, places[grader.key()]) for grader in graders for _, part in grader.parts()]
+        return tuple(sorted(made, key=lambda one: one.assertion.kind))
+
+    def _mapping(self, values: FileModel, mapping: str, path: ValuePath, turn: int | None) -> Iterator[Requirement]:
+        """Yield what the keys of a mapping demand."""
+        for grader in made_from(values, mapping):
+            for at, part in grader.parts():
+                yield self._requirement(part, (*path, *at), turn)
+            for fault in grader.problems():
+                self.fault(path, fault)
+            for name, at, given in grader.mentions():
+                self.mention(name, (*path, *at), given)
+
+    def _requirement(self, grader: Grader, path: ValuePath, turn: int | None) -> Requirement:
+        if isinstance(grader, Criterion):
+            grader = grader.put_to(self.judge.model, self.judge.votes, enforced=self.judge.enforce)
+        return Requirement.of(grader, self.source.key_place(self._as_written(path)), turn)
+
+    def _as_written(self, path: ValuePath) -> ValuePath:
+        """Return a path without the index of an entry whose list of one the file leaves out."""
+        node = self.source.node
+        return tuple(
+            step for n, step in enumerate(path) if isinstance(step, str) or isinstance(node(path[:n]), ListNode)
+        )
+
+
+def described(assertion: Assertion) -> JsonObject:
+    """Return what an assertion demands without where it stands, for a case's hash."""
+    return {"kind": assertion.kind, "params": assertion.params, "turn": assertion.turn, "level": assertion.level.value}
+
+
+Fixtures = Mapping[str, tuple[Fixture, ...]]
+
+
+def compile_fixtures(
+    compiler: Compiler, tools: Mapping[str, list[FixtureFile]], path: ValuePath
+) -> dict[str, tuple[Fixture, ...]]:
+    """Return the fixtures of one `tools` block, by tool."""
+    made: dict[str, tuple[Fixture, ...]] = {}
+    for tool, entries in tools.items():
+        compiler.mention(tool, (*path, tool))
+        if not entries:
+            compiler.problem((*path, tool), f"tool {tool!r} has no answers; expected at least one.")
+        fixtures: list[Fixture] = []
+        for index, entry in enumerate(entries):
+            at = (*path, tool, index)
+            if entry.when:
+                compiler.mention(tool, (*at, "when"), entry.when)
+                for fault in _pattern_faults(entry.when, ("when",)):
+                    compiler.fault(at, fault)
+            place = compiler.source.place(at)
+            fixture = Fixture(tool, entry.when, entry.returns, entry.error, entry.times, entry.delay_ms, place)
+            earlier = next((one for one in fixtures if one.times is None and _contains(entry.when, one.when)), None)
+            if earlier is not None:
+                what = "the same calls" if earlier.when else "every call"
+                line = earlier.place.line
+                message = f"never reached: the entry on line {line} answers {what} first. Move it up or remove it."
+                compiler.problem(at, message, "warning")
+            fixtures.append(fixture)
+        made[tool] = tuple(fixtures)
+    return made
+
+
+def own_first(case: Fixtures, suite: Fixtures) -> Fixtures:
+    """Return a case's fixtures: its own before the suite's."""
+    return {
+        tool: (*case.get(tool, ()), *suite.get(tool, ())) for tool in (*suite, *(t for t in case if t not in suite))
+    }
+
+
+def described_fixtures(fixtures: Fixtures) -> dict[str, Any]:
+    """Return fixtures without their places, for a case's hash."""
+    return {
+        tool: [[one.when, one.returns, one.error, one.times, one.delay_ms] for one in entries]
+        for tool, entries in sorted(fixtures.items())
+    }
+
+
+def _pattern_faults(value: Any, path: ValuePath) -> Iterator[Fault]:
+    """Yield what is wrong with the `/.../` texts anywhere in a JSON value."""
+    if isinstance(value, str) and (pattern := pattern_of(value)) is not None:
+        yield from pattern_faults(path, pattern)
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, part in parts:
+        yield from _pattern_faults(part, (*path, step))
+
+
+def _contains(whole: Any, part: Any) -> bool:
+    """Say whether `part` is a subset of `whole`: mappings key by key, everything else equal with its type."""
+    if isinstance(part, Mapping) and isinstance(whole, Mapping):
+        return all(key in whole and _contains(whole[key], value) for key, value in part.items())
+    return type(whole) is type(part) and bool(whole == part)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Everything that can be known about a project's files without a model: `evalkit check` behind its command.
 
-Knows in which order files are compared with each other; the checks themselves are in the modules of each file.
+Knows in which order files are compared with each other, and holds a prompt's stand-in script against the prompt's
+versions and the cases that are played with it; the other checks are in the modules of each file.
 """
 
 from __future__ import annotations
@@ -8,14 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from evalkit.errors import FileProblems, UsageError
 from evalkit.prompts import PromptSource, find_prompt, lint_prompt, list_prompts, render_prompt
-from evalkit.records import Place, Problem, PromptVersion
+from evalkit.records import JsonObject, Place, Problem, PromptVersion
+from evalkit.standin.script import Script, Stuck, check_script, script_path
+from evalkit.standin.script.conversation import read_conversation
+from evalkit.standin.script.play import MOST_CALLS, Pass
+from evalkit.standin.script.rules import Rule
 from evalkit.suites.against_prompt import check_against_prompt, check_inputs
+from evalkit.suites.fixtures import NO_FIXTURE, FixtureTools, outcome_of
 from evalkit.suites.load import find_suites, find_voices, is_voice_file, read_suite, relative_name
-from evalkit.suites.values import Suite
+from evalkit.suites.values import Case, Suite
 from evalkit.suites.voice import check_examples, load_voice, unused_rules
+from evalkit.yamlsource import parse_yaml, read_below
 
 PROMPTS = "prompts"
 
@@ -184,8 +192,6 @@ class _Checker:
 
     def _check_script(self, name: str, suites: Sequence[Suite]) -> None:
         """Check the stand-in's script of a prompt against its versions and the critical cases of its suites."""
-        from evalkit.suites.against_script import check_against_script
-
         mine = [suite for suite in suites if suite.prompt_ref.partition("@")[0] == name]
         inputs = mine[0].inputs if mine else {}
         versions = {ref: found for ref in _all_refs(self._root, name) if (found := self._rendered(ref, inputs))}
@@ -216,3 +222,77 @@ class _Checker:
                 self._problems += error.problems
             except UsageError as error:
                 self._problems.append(Problem(Place(f"{PROMPTS}/{name}"), str(error)))
+
+
+def check_against_script(
+    root: Path, name: str, versions: Mapping[str, PromptVersion], played: Sequence[tuple[Case, PromptVersion]]
+) -> list[Problem]:
+    """Return what is wrong with the script of a prompt, if it has one.
+
+    `versions` are all of the prompt's, rendered, by their names; `played` are its cases with the version they talk to.
+    """
+    file = script_path(root, name)
+    if not (root / file).exists():
+        return []
+    try:
+        text = read_below(root, file)
+    except FileProblems as error:
+        return list(error.problems)
+    script, problems = check_script(text)
+    if script is None:
+        return problems
+    source = parse_yaml(text)
+    for sentence in script.prompt if versions else ():
+        if not any(sentence in script.sentences_in(version.text) for version in versions.values()):
+            message = f"no version of {name} holds {sentence!r}; what rests on it is never kept. Mend the pattern."
+            problems.append(source.problem(("prompt", sentence), message, "warning"))
+    for case, version in played:
+        for slip in slips_on_the_way(script, case, version) if case.record.critical else ():
+            message = f"the critical case {case.record.case_id!r} comes by this slip, and may fail by chance."
+            problems.append(source.problem_at(slip.place, message, "warning"))
+    return problems
+
+
+def slips_on_the_way(script: Script, case: Case, prompt: PromptVersion) -> list[Rule]:
+    """Play a case with a version of its prompt and return the slips that could have happened, in their order."""
+    met: dict[int, Rule] = {}
+    tools = FixtureTools(case.fixtures)
+    messages: list[JsonObject] = list(case.history)
+    if case.script:
+        return []
+    for turn in case.record.turns:
+        messages.append({"role": "user", "content": turn})
+        for _ in range(MOST_CALLS):
+            request = {"system": list(prompt.system), "tools": list(prompt.tools), "messages": messages}
+            conversation = read_conversation(request)
+            one = Pass(script, conversation, 0, slips=lambda slip: met.setdefault(id(slip), slip))
+            try:
+                answer = one.answer("rules")
+            except Stuck:
+                return list(met.values())
+            if answer is None:
+                return list(met.values())
+            if not answer.calls:
+                messages.append({"role": "assistant", "content": " ".join(answer.said) or "-"})
+                break
+            messages += _answered(answer.calls, tools, len(messages))
+    return list(met.values())
+
+
+def _answered(calls: Sequence[Any], tools: FixtureTools, number: int) -> list[JsonObject]:
+    """Return the assistant's calls and the message with what the fixtures answer."""
+    asked, results = [], []
+    for index, call in enumerate(calls):
+        call_id = f"call_{number}_{index}"
+        asked.append({"type": "tool_use", "id": call_id, "name": call.tool, "input": call.input})
+        fixture = tools.take(call.tool, call.input)
+        outcome = outcome_of(fixture) if fixture else None
+        results.append(
+            {
+                "type": "tool_result",
+                "tool_use_id": call_id,
+                "content": outcome.output if outcome else NO_FIXTURE,
+                "is_error": outcome.is_error if outcome else True,
+            }
+        )
+    return [{"role": "assistant", "content": asked}, {"role": "user", "content": results}]

@@ -15,14 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalkit.errors import FileProblems
-from evalkit.graders.judge import Criterion
-from evalkit.graders.judge_question import WORDING
+from evalkit.graders.judge import WORDING, Criterion
 from evalkit.labels import AGREEMENT_FLOOR, LABELS_FLOOR, labels_file, measure_agreement, read_labels
 from evalkit.records import Place, Problem
-from evalkit.suites.cases import CaseContext, compile_case
-from evalkit.suites.fixtures import compile_fixtures
+from evalkit.suites.cases import CaseContext, Compiler, compile_case, compile_fixtures
 from evalkit.suites.format import CaseFile, GateFile, JudgeFile, SuiteFile
-from evalkit.suites.requirements import Compiler
 from evalkit.suites.values import Case, Gate, JudgeSettings, Suite
 from evalkit.suites.voice import Voice, load_voice
 from evalkit.yamlsource import Source, check_schema, load_yaml, parse_yaml, raise_problems, read_below, seconds_of

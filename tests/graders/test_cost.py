@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evalkit.analysis import summarise
-from evalkit.graders.cache import cache_use
+from evalkit.graders.budget import cache_use
 from evalkit.records import Request, Transcript, TrialVerdict, Turn, Usage
 from evalkit.store import RunReader
 from tests.graders.build import finding, verdict

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.graders.judge_question import build_question, exhibit_of
+from evalkit.graders.judge import build_question, exhibit_of
 from evalkit.records import Judgement, SideRequest, Transcript, TrialVerdict
 from tests.graders.build import broken_off, finding, said
 

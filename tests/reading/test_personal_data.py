@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.reading.personal_data import is_card, is_iban, is_phone
+from evalkit.graders.privacy import is_card, is_iban, is_phone
 
 
 @given(st.text(alphabet="0123456789", min_size=12, max_size=18))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.reading.units import STEPS, readings
+from evalkit.reading.sentences import STEPS, readings
 
 
 @given(st.text(alphabet="a*,\n ", max_size=20).filter(str.strip), st.sets(st.sampled_from(STEPS)))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.graders.judge_question import INSTRUCTIONS
+from evalkit.graders.judge import INSTRUCTIONS
 from evalkit.standin import Cue, Reply, StandIn
 
 Answer = tuple[str, str]

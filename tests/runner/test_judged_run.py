@@ -12,7 +12,7 @@ from evalkit.analysis import analyse, summarise
 from evalkit.engine.requests import body_sha
 from evalkit.errors import NoVerdict
 from evalkit.gate import judge
-from evalkit.graders.judge_question import WORDING, build_question, exhibit_id, exhibit_of
+from evalkit.graders.judge import WORDING, build_question, exhibit_id, exhibit_of
 from evalkit.judging import SELF_TEST_CASES, SELF_TEST_CRITERION
 from evalkit.labels import Label, append_label
 from evalkit.records import Finding, Judgement, TrialVerdict

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from evalkit.graders.matching import without_choices
+from evalkit.suites.cases import Compiler
 from evalkit.suites.format import Expect
 from evalkit.suites.load import judge_settings
-from evalkit.suites.requirements import Compiler
 from evalkit.yamlsource import SourceText, check_schema, parse_yaml
 
 TEXT = """\

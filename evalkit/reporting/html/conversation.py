@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
-from evalkit.graders.cache import CacheUse, cache_use
+from evalkit.graders.budget import CacheUse, cache_use
 from evalkit.records import Failure, JsonObject, Level, Request, Score, Span, ToolCall, Trial, TrialVerdict, Turn
 from evalkit.reporting.finished_run import turn_of
 from evalkit.reporting.safe_text import one_line, visible
