@@ -62,10 +62,9 @@ def load_source(via: str) -> None:
     """Load what opening a source needs, which takes about a second; a chat does so while the first message is typed."""
     import_module("evalkit.engine.claude")
     if via == STAND_IN:
-        from evalkit.standin.server import build_server, default_answer
-        from evalkit.standin.settings import Settings
+        from evalkit.standin.server import build_server, make_settings
 
-        build_server(Settings(answer=default_answer()))  # thrown away: it is the imports that take time
+        build_server(make_settings())  # thrown away: it is the imports that take time
 
 
 def stand_in_headers(

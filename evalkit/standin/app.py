@@ -17,11 +17,10 @@ import orjson
 from evalkit.standin.batches import Batches
 from evalkit.standin.directions import read_directions, read_item_directions
 from evalkit.standin.errors import ApiError, ErrorAnswer, bad_request, not_found
-from evalkit.standin.exchange import JSON_TYPE, Desk, Outgoing, parse_body
+from evalkit.standin.exchange import JSON_TYPE, Desk, Outgoing, Settings, parse_body
 from evalkit.standin.models import MODELS, find_model, model_info
 from evalkit.standin.protocol.validate import API_VERSIONS, Terms
 from evalkit.standin.reply import JsonObject
-from evalkit.standin.settings import Settings
 from evalkit.standin.wire import Headers, Line, Message, Pace, Receive, SendMessage
 
 MAX_BODY_BYTES = 32 * 1024 * 1024

@@ -6,25 +6,54 @@ response begins, `finish` says what to send.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import orjson
 
 from evalkit.standin.cache import CacheUse, Diagnostics, Prompt, PromptCache, read_prompt
-from evalkit.standin.context.compaction import CompactionResult, DueCompaction, behind_block, block_of, compaction_due
-from evalkit.standin.context.edits import EditedRequest, apply_edits
+from evalkit.standin.context import (
+    CompactionResult,
+    DueCompaction,
+    EditedRequest,
+    apply_edits,
+    behind_block,
+    block_of,
+    compaction_due,
+)
 from evalkit.standin.directions import Directions, mark_no_script
 from evalkit.standin.errors import ApiError, bad_request
-from evalkit.standin.faults import Fault, Send, Step, healthy
-from evalkit.standin.protocol.message import Call, FinishedMessage, finish_message
-from evalkit.standin.protocol.ratelimits import RateLimiter
-from evalkit.standin.protocol.sse import encode_event, message_events
+from evalkit.standin.faults import Fault, FaultRates, Send, Step, healthy
+from evalkit.standin.models import count_block
+from evalkit.standin.protocol.message import Call, FinishedMessage, encode_event, finish_message, message_events
+from evalkit.standin.protocol.ratelimits import RateLimiter, RateLimits
 from evalkit.standin.protocol.thinking import check_thinking_blocks
 from evalkit.standin.protocol.validate import FINE_GRAINED_TOOLS, Terms, check_length, validate_request
-from evalkit.standin.reply import Cue, JsonObject, NoScript, Reply
-from evalkit.standin.settings import Settings
-from evalkit.standin.tokens import count_block
+from evalkit.standin.reply import Answer, Cue, JsonObject, NoScript, Reply
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Configure one stand-in server.
+
+    `first_byte_s` and `event_s` slow every reply down: time until the response begins, and between its events.
+    `slow_s` is how long the slow faults take in all, `stall_s` how long a stalled response is held at most.
+    A message batch ends at its `batch_polls`-th retrieval.
+    """
+
+    answer: Answer
+    clock: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], float] = time.time
+    limits: RateLimits = field(default_factory=RateLimits)
+    faults: FaultRates = field(default_factory=FaultRates)
+    first_byte_s: float = 0.0
+    event_s: float = 0.0
+    slow_s: float = 2.0
+    stall_s: float = 60.0
+    retry_after_s: float = 1
+    batch_polls: int = 1
+
 
 JSON_TYPE = "application/json"
 STREAM_TYPE = "text/event-stream; charset=utf-8"

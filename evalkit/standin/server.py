@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from evalkit.standin.reply import Answer
-from evalkit.standin.settings import Settings
 
 if TYPE_CHECKING:
     import asyncio
 
     import uvicorn
+
+    from evalkit.standin.exchange import Settings
 
 _KEEP_ALIVE_S = 120
 _STOP_TIMEOUT_S = 10.0
@@ -37,7 +39,7 @@ class StandIn:
     ) -> None:
         self._host = host
         self._port = port
-        self._settings = Settings(answer=answer or default_answer(), **settings)
+        self._settings = make_settings(answer, settings)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self.base_url = ""
@@ -73,7 +75,7 @@ class StandIn:
 
 def serve(listener: socket.socket, answer: Answer | None = None, **settings: Any) -> None:
     """Serve on an open listener until the process is interrupted; raises KeyboardInterrupt then."""
-    _run(build_server(Settings(answer=answer or default_answer(), **settings)), listener)
+    _run(build_server(make_settings(answer, settings)), listener)
 
 
 def open_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -98,11 +100,12 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def default_answer() -> Answer:
-    """Return a player without scripts, which plays cases' own steps; imported only when a server is made."""
+def make_settings(answer: Answer | None = None, settings: Mapping[str, Any] | None = None) -> Settings:
+    """Return settings; without an `answer`, cases' own steps are played. Imported only when a server is made."""
+    from evalkit.standin.exchange import Settings
     from evalkit.standin.script import player
 
-    return player({})
+    return Settings(answer=answer or player({}), **(settings or {}))
 
 
 def build_server(settings: Settings) -> uvicorn.Server:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import evalkit.standin
-from evalkit.standin.context import edits
+from evalkit.standin import context
 from evalkit.standin.faults import FAULTS
 from evalkit.standin.models import MODELS, Model
 from evalkit.standin.protocol import validate
@@ -67,7 +67,7 @@ def test_refused_fields_are_named() -> None:
     assert named == sorted(set(validate.BETA_FIELDS) - validate.PLAYED_FIELDS)
 
 
-NAMED = {**vars(edits), **vars(validate)}
+NAMED = {**vars(context), **vars(validate)}
 BETAS = [
     value for value in NAMED.values() if isinstance(value, str) and re.fullmatch(r"[a-z-]+-\d{4}-\d\d-\d\d", value)
 ]

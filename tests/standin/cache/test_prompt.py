@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.standin.cache import CacheMiss, Diagnostics, read_prompt
-from evalkit.standin.cache.store import compare_prompts
+from evalkit.standin.cache import CacheMiss, Diagnostics, compare_prompts, read_prompt
 from evalkit.standin.models import MODELS, Model
 
 OPUS = MODELS["claude-opus-5"]

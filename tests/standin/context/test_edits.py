@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.standin.context.edits import CLEARED, apply_edits
+from evalkit.standin.context import CLEARED, apply_edits
 from evalkit.standin.models import MODELS
 
 HAIKU = MODELS["claude-haiku-5-5"]

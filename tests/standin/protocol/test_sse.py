@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from evalkit.standin.cache import CacheUse
 from evalkit.standin.models import MODELS
-from evalkit.standin.protocol.message import Call, FinishedMessage, finish_message
-from evalkit.standin.protocol.sse import encode_event, message_events
+from evalkit.standin.protocol.message import Call, FinishedMessage, encode_event, finish_message, message_events
 from evalkit.standin.reply import Reply
 
 MODEL = MODELS["claude-opus-4-6"]  # shows its thinking

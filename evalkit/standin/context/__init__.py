@@ -1,1 +1,0 @@
-"""Shortening a conversation on the server: context edits, compaction at a threshold and on demand."""
