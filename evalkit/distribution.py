@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-DISTRIBUTION = "evalkit"
+DISTRIBUTION = "evalkit-prompts"
 """The name for `pip install`; pyproject.toml says the same, held by a test."""
 _TELLING = ("anthropic", "genai-prices", "pandas", "pydantic", "pyyaml", "jinja2", "regex")
 

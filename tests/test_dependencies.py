@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from evalkit.distribution import DISTRIBUTION
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -79,6 +81,11 @@ def test_every_dependency_is_imported() -> None:
     used = {provider for name in {name for name, _, _ in imported(ROOT / "evalkit")} for provider in providers_of(name)}
 
     assert sorted(RUN_TIME - used - NOT_IMPORTED.keys()) == []
+
+
+def test_the_distribution_has_the_name_that_messages_give() -> None:
+    """What a message tells people to install is this project."""
+    assert PROJECT["name"] == DISTRIBUTION
 
 
 def test_what_is_never_imported_is_still_declared() -> None:

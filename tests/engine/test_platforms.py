@@ -52,7 +52,7 @@ def test_a_missing_package_is_named_with_how_to_install_it(
     monkeypatch.setattr(sys, "path", [])
     sys.path_importer_cache.clear()
 
-    with pytest.raises(UsageError, match=rf"pip install 'evalkit\[{extra}\]'"):
+    with pytest.raises(UsageError, match=rf"pip install 'evalkit-prompts\[{extra}\]'"):
         check_platform(
             name, {"AWS_REGION": "eu-west-1", "CLOUD_ML_REGION": "global", "ANTHROPIC_AWS_WORKSPACE_ID": "w"}
         )
