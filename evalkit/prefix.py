@@ -7,7 +7,7 @@ of the Messages API; nothing of tokens, prices or runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,7 +46,9 @@ def prompt_parts(body: JsonObject) -> tuple[Part, ...]:
     parts += [_part(f"system[{n}]", block) for n, block in enumerate(_blocks(body.get("system")))]
     parts.append(Part("settings", orjson.dumps({key: body[key] for key in _SETTINGS if key in body}, default=dict)))
     for n, message in enumerate(body.get("messages") or ()):
-        parts += list(_message_parts(n, message))
+        role = orjson.dumps(message.get("role"))
+        content = [_part(f"messages[{n}].content[{m}]", each) for m, each in enumerate(_blocks(message.get("content")))]
+        parts += [Part(part.where, role + part.data, part.marker) for part in content]
     automatic = body.get("cache_control")
     if automatic and not any(part.marker for part in parts[-1:]):
         parts[-1] = Part(parts[-1].where, parts[-1].data, _lifetime(automatic))
@@ -76,13 +78,6 @@ def first_difference(before: JsonObject, after: JsonObject) -> Difference | None
             return Difference(offset + at, part.where, _excerpt(part.data, at), _excerpt(other.data, at))
         offset += len(part.data)
     return None
-
-
-def _message_parts(n: int, message: JsonObject) -> Iterator[Part]:
-    role = orjson.dumps(message.get("role"))
-    for index, block in enumerate(_blocks(message.get("content"))):
-        part = _part(f"messages[{n}].content[{index}]", block)
-        yield Part(part.where, role + part.data, part.marker)
 
 
 def _blocks(value: Any) -> list[Any]:

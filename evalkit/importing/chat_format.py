@@ -83,46 +83,35 @@ def parse_conversation(line: bytes) -> Conversation:
     `id` and `messages` are needed; `case` (the id when missing), `trial` and `model` are not. System messages at the
     beginning are the system prompt. Raises Malformed with the first thing that is wrong.
     """
-    record = _load(line)
-    messages = [_message(entry, f"message {number}") for number, entry in enumerate(_entries(record), start=1)]
-    leading = next((at for at, message in enumerate(messages) if message.role != "system"), len(messages))
-    _check_results(messages)
-    identity = _needed_text(record, "id")
-    case = identity if record.get("case") is None else _needed_text(record, "case")
-    return Conversation(
-        id=identity,
-        case=case,
-        case_id=_case_id(case),
-        trial=_trial(record),
-        model="unknown" if record.get("model") is None else _needed_text(record, "model"),
-        system="\n\n".join(message.text for message in messages[:leading] if message.text),
-        messages=tuple(messages[leading:]),
-    )
-
-
-def _case_id(case: str) -> str:
-    """Return the case's name with characters that a suite's ids can't have replaced by hyphens."""
-    case_id = _NOT_IN_A_CASE_ID.sub("-", case).lstrip(".+/-")[:_LONGEST_CASE_ID]
-    if not case_id:
-        raise Malformed(f"{case!r} can't name a case; expected letters or digits.")
-    return case_id
-
-
-def _load(line: bytes) -> Mapping[str, Any]:
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError as exc:
         raise Malformed(f"not JSON: {exc.msg} (column {exc.colno}); expected one JSON object a line.") from exc
     if not isinstance(record, dict):
         raise Malformed(f"{_kind(record)}; expected a JSON object with `id` and `messages`.")
-    return record
-
-
-def _entries(record: Mapping[str, Any]) -> Sequence[Any]:
-    entries = record.get("messages")
+    entries, trial = record.get("messages"), record.get("trial")
     if not isinstance(entries, list) or not entries:
         raise Malformed(f"`messages` is {_kind(entries)}; expected a list of at least one message.")
-    return entries
+    messages = [_message(entry, f"message {number}") for number, entry in enumerate(entries, start=1)]
+    leading = next((at for at, message in enumerate(messages) if message.role != "system"), len(messages))
+    _check_results(messages)
+    identity = _needed_text(record, "id")
+    case = identity if record.get("case") is None else _needed_text(record, "case")
+    # Characters that a suite's ids can't have become hyphens.
+    case_id = _NOT_IN_A_CASE_ID.sub("-", case).lstrip(".+/-")[:_LONGEST_CASE_ID]
+    if not case_id:
+        raise Malformed(f"{case!r} can't name a case; expected letters or digits.")
+    if trial is not None and (not isinstance(trial, int) or isinstance(trial, bool) or trial < 0):
+        raise Malformed(f"`trial` is {_kind(trial)}; expected a whole number.")
+    return Conversation(
+        id=identity,
+        case=case,
+        case_id=case_id,
+        trial=trial,
+        model="unknown" if record.get("model") is None else _needed_text(record, "model"),
+        system="\n\n".join(message.text for message in messages[:leading] if message.text),
+        messages=tuple(messages[leading:]),
+    )
 
 
 def _needed_text(record: Mapping[str, Any], key: str) -> str:
@@ -130,13 +119,6 @@ def _needed_text(record: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Malformed(f"`{key}` is {_kind(value)}; expected a text.")
     return value.strip()
-
-
-def _trial(record: Mapping[str, Any]) -> int | None:
-    value = record.get("trial")
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise Malformed(f"`trial` is {_kind(value)}; expected a whole number.")
-    return value
 
 
 def _message(entry: Any, where: str) -> Message:
@@ -209,17 +191,18 @@ def _text(content: Any, where: str) -> str:
         return ""
     if isinstance(content, str):
         return content
-    if isinstance(content, list):
-        return "\n\n".join(_part(part, where) for part in content)
-    raise Malformed(f"{where}: `content` is {_kind(content)}; expected a text, a list of parts or null.")
-
-
-def _part(part: Any, where: str) -> str:
-    if isinstance(part, dict) and isinstance(part.get("text"), str):
-        return str(part["text"])
-    if isinstance(part, dict) and isinstance(part.get("type"), str):
-        return f"[{part['type']}]"
-    raise Malformed(f"{where}: a part of `content` is {_kind(part)}; expected an object with `type` and `text`.")
+    if not isinstance(content, list):
+        raise Malformed(f"{where}: `content` is {_kind(content)}; expected a text, a list of parts or null.")
+    texts = []
+    for part in content:
+        if isinstance(part, dict) and isinstance(part.get("text"), str):
+            texts.append(part["text"])
+        elif isinstance(part, dict) and isinstance(part.get("type"), str):
+            texts.append(f"[{part['type']}]")
+        else:
+            what = f"a part of `content` is {_kind(part)}"
+            raise Malformed(f"{where}: {what}; expected an object with `type` and `text`.")
+    return "\n\n".join(texts)
 
 
 def _check_results(messages: Sequence[Message]) -> None:
@@ -287,23 +270,20 @@ class _Builder:
 
     def build(self) -> Transcript:
         for message in self._conversation.messages:
-            self._take(message)
+            match message.role:
+                case "user":
+                    self._take_user(message)
+                case "assistant":
+                    self._take_assistant(message)
+                case "tool":
+                    self._take_result(message)
+                case "system":
+                    self._messages.append({"role": "system", "content": message.text})
         if not self._turns:
             self._history = tuple(self._messages)
         turns = tuple(Turn(turn.n, turn.user, tuple(turn.requests), tuple(turn.calls)) for turn in self._turns)
         sha, text = self._prompt.sha, self._conversation.system
         return Transcript(self._conversation.id, sha, turns, self._history, text)
-
-    def _take(self, message: Message) -> None:
-        match message.role:
-            case "user":
-                self._take_user(message)
-            case "assistant":
-                self._take_assistant(message)
-            case "tool":
-                self._take_result(message)
-            case "system":
-                self._messages.append({"role": "system", "content": message.text})
 
     def _take_user(self, message: Message) -> None:
         if not self._turns:
@@ -340,14 +320,9 @@ class _Builder:
             for at, call in enumerate(turn.calls)
             if call.id == message.call_id and call.origin == NO_RESULT
         ]
-        if open_calls:
-            turn, at = open_calls[-1]
-            turn.calls[at] = replace(
-                turn.calls[at], output=message.text, is_error=message.is_error, origin=message.origin
-            )
-        self._append_result(message)
-
-    def _append_result(self, message: Message) -> None:
+        for turn, at in open_calls[-1:]:
+            result: dict[str, Any] = {"output": message.text, "is_error": message.is_error, "origin": message.origin}
+            turn.calls[at] = replace(turn.calls[at], **result)
         block: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.call_id, "content": message.text}
         if message.is_error:
             block["is_error"] = True

@@ -128,9 +128,11 @@ def read_conversations(lines: Iterable[bytes], file: str) -> Iterator[tuple[int,
 
 
 def _survey(settings: ImportSettings) -> _Survey:
-    survey, problems, digest = _Survey(), list[Problem](), hashlib.sha256()
+    survey, problems = _Survey(), list[Problem]()
     with settings.file.open("rb") as lines:
-        for _, found in read_conversations(_hashed(lines, digest), str(settings.file)):
+        survey.digest = hashlib.file_digest(lines, "sha256").hexdigest()
+        lines.seek(0)
+        for _, found in read_conversations(lines, str(settings.file)):
             if isinstance(found, Problem):
                 problems.append(found)
                 if len(problems) == MOST_PROBLEMS:
@@ -144,14 +146,7 @@ def _survey(settings: ImportSettings) -> _Survey:
                 survey.add(found)
     if problems:
         raise FileProblems(problems)
-    survey.digest = digest.hexdigest()
     return survey
-
-
-def _hashed(lines: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
-    for line in lines:
-        digest.update(line)
-        yield line
 
 
 def _write_run(settings: ImportSettings, survey: _Survey, folder: Path) -> dict[str, CaseOutline]:

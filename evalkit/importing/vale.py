@@ -63,7 +63,8 @@ def import_vale_styles(folder: Path) -> StylesImport:
     left: list[tuple[str, str]] = []
     changed: list[tuple[str, str]] = []
     for path in files:
-        name = _rule_name(path, folder)
+        style = path.parent.name if path.parent != folder else folder.resolve().name
+        name = "".join(char if char.isalnum() or char in "._-" else "-" for char in f"{style}.{path.stem}")
         try:
             rule, notes = to_rule(name, load_yaml(path, str(path)))
         except FileProblems as problems:
@@ -76,12 +77,6 @@ def import_vale_styles(folder: Path) -> StylesImport:
     heading = f"# {len(rules)} rules of the Vale styles in {folder.name}, brought over by `evalkit import vale`.\n"
     text = heading + f"description: From Vale styles\nrules:\n{''.join(rule_text(rule) for _, rule in rules)}"
     return StylesImport(text, tuple(name for name, _ in rules), tuple(left), tuple(changed))
-
-
-def _rule_name(path: Path, folder: Path) -> str:
-    """Return how Vale calls the rule in a file: its folder's name and its own."""
-    style = path.parent.name if path.parent != folder else folder.resolve().name
-    return "".join(char if char.isalnum() or char in "._-" else "-" for char in f"{style}.{path.stem}")
 
 
 def to_rule(name: str, source: Source) -> tuple[dict[str, Any], list[str]]:
@@ -108,23 +103,23 @@ def to_rule(name: str, source: Source) -> tuple[dict[str, Any], list[str]]:
     rule |= {key: given[key] for key in keys if key not in _SET_APART and given.get(key) is not None}
     if "swap" in rule:
         rule["swap"] = {str(key): str(value) for key, value in rule["swap"].items()}
-    if issubclass(model, VoiceRule):
-        _take_message(rule, model.placeholders, notes)
+    if issubclass(model, VoiceRule):  # a message has at most as many %s as a rule of its kind has texts for
+        parts, most = str(rule["message"]).split("%s"), model.placeholders
+        if len(parts) - 1 > most:
+            rule["message"] = "%s".join(parts[: most + 1]) + "…".join(["", *parts[most + 1 :]])
+            notes.append(f"its message keeps {most} of {len(parts) - 1} %s.")
     if issubclass(model, ScopedRule):
         rule["ignorecase"] = given.get("ignorecase") is True
         rule["scope"] = _scope(given.get("scope"), notes)
     _take_patterns(rule, notes)
     _take_action(rule, given.get("action"), notes)
-    _check(rule)
+    try:
+        voice, problems = read_voice(parse_yaml(SourceText("rule", "rules:\n" + rule_text(rule))))
+    except FileProblems as error:
+        raise NoCounterpart(error.problems[0].message) from error
+    if voice is None or problems:
+        raise NoCounterpart(problems[0].message if problems else "it is empty.")
     return rule, notes
-
-
-def _take_message(rule: dict[str, Any], most: int, notes: list[str]) -> None:
-    """Keep as many %s as a rule of this kind has texts for."""
-    parts = str(rule["message"]).split("%s")
-    if len(parts) - 1 > most:
-        rule["message"] = "%s".join(parts[: most + 1]) + "…".join(["", *parts[most + 1 :]])
-        notes.append(f"its message keeps {most} of {len(parts) - 1} %s.")
 
 
 def _scope(scope: Any, notes: list[str]) -> str | list[str]:
@@ -164,16 +159,6 @@ def _take_action(rule: dict[str, Any], action: Any, notes: list[str]) -> None:
         notes.append(f"its action {fault}")
     else:
         rule["action"] = {"name": name, "params": params} if params else {"name": name}
-
-
-def _check(rule: dict[str, Any]) -> None:
-    """Raise NoCounterpart when the voice file's own schema refuses the rule."""
-    try:
-        voice, problems = read_voice(parse_yaml(SourceText("rule", "rules:\n" + rule_text(rule))))
-    except FileProblems as error:
-        raise NoCounterpart(error.problems[0].message) from error
-    if voice is None or problems:
-        raise NoCounterpart(problems[0].message if problems else "it is empty.")
 
 
 def rule_text(rule: Mapping[str, Any]) -> str:

@@ -94,7 +94,7 @@ class MemoryKey(FileModel):
         return self.model_dump(exclude_none=True)
 
 
-def _strategy(value: Any) -> Any:
+def _memory(value: Any) -> Any:
     """Let `summary` and `compact` stand alone, with their own defaults; `none` is no memory."""
     if value == "none":
         return None
@@ -103,7 +103,7 @@ def _strategy(value: Any) -> Any:
 
 Memory = Annotated[
     MemoryKey | None,
-    BeforeValidator(_strategy, json_schema_input_type=Literal["none", "summary", "compact"] | MemoryKey),
+    BeforeValidator(_memory, json_schema_input_type=Literal["none", "summary", "compact"] | MemoryKey),
 ]
 
 
@@ -134,8 +134,12 @@ class Thinking(FileModel):
     )
 
 
-def _thinking(value: Any) -> Any:
-    return {"type": value} if isinstance(value, str) else value
+AnyThinking = Annotated[
+    Thinking,
+    BeforeValidator(
+        lambda value: {"type": value} if isinstance(value, str) else value, json_schema_input_type=str | Thinking
+    ),
+]
 
 
 class Input(FileModel):
@@ -153,8 +157,13 @@ class Input(FileModel):
         return self
 
 
-def _input(value: Any) -> Any:
-    return value if isinstance(value, dict | list) else {"default": value}
+AnyInput = Annotated[
+    Input,
+    BeforeValidator(
+        lambda value: value if isinstance(value, dict | list) else {"default": value},
+        json_schema_input_type=str | float | bool | Input,
+    ),
+]
 
 
 class Header(FileModel):
@@ -183,7 +192,7 @@ class Header(FileModel):
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = Field(
         None, description="How hard the model works; the model's own default where it is left out.", examples=["medium"]
     )
-    thinking: Annotated[Thinking, BeforeValidator(_thinking, json_schema_input_type=str | Thinking)] | None = Field(
+    thinking: AnyThinking | None = Field(
         None, description="A kind of thinking, or the API's `thinking` object.", examples=["adaptive"]
     )
     cache: Literal["off", "5m", "1h"] = Field(
@@ -201,12 +210,10 @@ class Header(FileModel):
         description="Files with one tool each, relative to the prompt's folder, in the order they are sent.",
         examples=[["tools/lookup_order.yaml"]],
     )
-    inputs: dict[str, Annotated[Input, BeforeValidator(_input, json_schema_input_type=str | float | bool | Input)]] = (
-        Field(
-            {},
-            description="What the text may use, as text: a plain value is the default; or {required: true}.",
-            examples=[{"shop": "Tandle", "today": {"required": True}}],
-        )
+    inputs: dict[str, AnyInput] = Field(
+        {},
+        description="What the text may use, as text: a plain value is the default; or {required: true}.",
+        examples=[{"shop": "Tandle", "today": {"required": True}}],
     )
     metadata: JsonMap = Field({}, description="Yours; never read and never sent.", examples=[{"owner": "support"}])
 

@@ -46,11 +46,9 @@ def commit_of(root: Path, revision: str) -> str | None:
 
 def entries_of(root: Path, commit: str, folder: str) -> dict[str, GitEntry]:
     """Return every file below `folder` (a path relative to `root`) at a commit, by path relative to `root`."""
-    listed = _git(root, "ls-tree", "-r", "-z", commit, "--", folder + "/")
-    if listed.returncode != 0:
-        raise EvalkitError(f"git ls-tree {commit[:12]} failed: {_message(listed)}")
     entries = {}
-    for record in listed.stdout.split(b"\0"):
+    listed = _output(root, f"what {commit[:12]} holds", "ls-tree", "-r", "-z", commit, "--", folder + "/")
+    for record in listed.split(b"\0"):
         if record:
             about, _, name = record.partition(b"\t")
             mode, _, blob = about.decode().split(" ")
@@ -72,10 +70,7 @@ def top_of(root: Path) -> Path | None:
 
 def content_of(root: Path, entry: GitEntry) -> bytes:
     """Return the bytes of a file at a revision."""
-    shown = _git(root, "cat-file", "blob", entry.blob)
-    if shown.returncode != 0:
-        raise EvalkitError(f"git cat-file {entry.blob[:12]} failed: {_message(shown)}")
-    return shown.stdout
+    return _output(root, f"what {entry.blob[:12]} holds", "cat-file", "blob", entry.blob)
 
 
 def changed_files(root: Path, revision: str) -> tuple[str, ...]:
@@ -83,26 +78,25 @@ def changed_files(root: Path, revision: str) -> tuple[str, ...]:
 
     Paths are relative to `root` with forward slashes; those outside it begin with `../`. NoVerdict when git can't tell.
     """
-    base = _told(root, f"where HEAD left {revision!r}", "merge-base", "--end-of-options", revision, "HEAD").strip()
-    top = Path(_told(root, "where the repository begins", "rev-parse", "--show-toplevel").rstrip("\n"))
-    changed = _told(root, f"what changed since {revision!r}", "diff", "--name-only", "--no-renames", "-z", base, "--")
-    fresh = _told(top, "which files are new", "ls-files", "--others", "--exclude-standard", "-z")
-    names = sorted({name for name in f"{changed}\0{fresh}".split("\0") if name})
+    base = _output(root, f"where HEAD left {revision!r}", "merge-base", "--end-of-options", revision, "HEAD")
+    top = Path(os.fsdecode(_output(root, "where the repository begins", "rev-parse", "--show-toplevel")).rstrip("\n"))
+    since = ("diff", "--name-only", "--no-renames", "-z", base.decode().strip(), "--")
+    changed = _output(root, f"what changed since {revision!r}", *since)
+    fresh = _output(top, "which files are new", "ls-files", "--others", "--exclude-standard", "-z")
+    names = sorted({os.fsdecode(name) for name in (changed + b"\0" + fresh).split(b"\0") if name})
     return tuple(os.path.relpath(top / name, root.resolve()).replace(os.sep, "/") for name in names)
 
 
-def _told(root: Path, what: str, *arguments: str) -> str:
+def _output(root: Path, what: str, *arguments: str) -> bytes:
+    """Return what git prints; NoVerdict, with `what` it was asked, when it fails."""
     done = _git(root, *arguments)
     if done.returncode != 0:
+        reason = done.stderr.decode("utf-8", "replace").strip() or f"exit code {done.returncode}"
         raise NoVerdict(
-            f"git can't tell {what}: {_message(done)}. A shallow clone lacks the history: fetch all of it "
+            f"git can't tell {what}: {reason}. A shallow clone lacks the history: fetch all of it "
             "(actions/checkout: fetch-depth: 0)."
         )
-    return done.stdout.decode("utf-8", "surrogateescape")
-
-
-def _message(done: subprocess.CompletedProcess[bytes]) -> str:
-    return done.stderr.decode("utf-8", "replace").strip() or f"exit code {done.returncode}"
+    return done.stdout
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -177,7 +177,13 @@ def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVers
     values = {name: spec.default for name, spec in header.inputs.items() if spec.default is not None} | dict(inputs)
     system = _system(source, header, render_template(source.template, values))
     tools = tuple(tool.json for tool in source.tools)
-    params = _params(header)
+    params: dict[str, Any] = {"max_tokens": header.max_tokens}
+    if header.effort:
+        params["output_config"] = {"effort": header.effort}
+    if header.thinking:
+        params["thinking"] = header.thinking.model_dump(exclude_none=True)
+    if header.cache != "off":
+        params["cache_control"] = _cache_control(header.cache)
     memory = header.memory.to_json() if header.memory else {}
     return PromptVersion(
         sha=_sha({"model": header.model, "params": params, "system": system, "tools": tools}, memory),
@@ -250,18 +256,6 @@ def _system(source: PromptSource, header: Header, rendered: str) -> tuple[JsonOb
     if header.cache != "off":
         blocks[0]["cache_control"] = _cache_control(header.cache)
     return tuple(blocks)
-
-
-def _params(header: Header) -> JsonObject:
-    """Return the request fields beside model, system, tools and messages."""
-    params: dict[str, Any] = {"max_tokens": header.max_tokens}
-    if header.effort:
-        params["output_config"] = {"effort": header.effort}
-    if header.thinking:
-        params["thinking"] = header.thinking.model_dump(exclude_none=True)
-    if header.cache != "off":
-        params["cache_control"] = _cache_control(header.cache)
-    return params
 
 
 def _cache_control(lifetime: str) -> dict[str, str]:

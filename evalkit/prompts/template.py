@@ -179,22 +179,18 @@ def _open_block(text: SourceText, marker: Place) -> tuple[str, int] | None:
             if kind == "block_begin":
                 tag = []
             elif kind == "block_end" and tag:
-                _open_or_close(opened, tag, line)
+                name = tag[0]
+                if name.startswith("end"):
+                    while opened and opened.pop()[0] != name.removeprefix("end"):
+                        pass
+                elif name in _PAIRED or (name == "set" and "=" not in tag):
+                    opened.append((name, line))
                 tag = None
             elif tag is not None and kind != "whitespace":
                 tag.append(value)
     except jinja2.TemplateSyntaxError:
         return None  # reported where the template is parsed
     return None
-
-
-def _open_or_close(opened: list[tuple[str, int]], tag: list[str], line: int) -> None:
-    name = tag[0]
-    if name.startswith("end"):
-        while opened and opened.pop()[0] != name.removeprefix("end"):
-            pass
-    elif name in _PAIRED or (name == "set" and "=" not in tag):
-        opened.append((name, line))
 
 
 def _with_marker(text: SourceText, marker: Place | None) -> SourceText:

@@ -101,20 +101,10 @@ def _references(value: Any, path: tuple[str | int, ...]) -> list[tuple[tuple[str
 MAX_STRICT_TOOLS = 20
 MAX_OPTIONAL = 24
 MAX_UNIONS = 16
-_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-_TEXTS = ("minLength", "maxLength")
-_LISTS = ("maxItems", "uniqueItems", "contains", "prefixItems")
-_OTHERS = (
-    "oneOf",
-    "not",
-    "if",
-    "then",
-    "else",
-    "patternProperties",
-    "propertyNames",
-    "dependentRequired",
-    "dependentSchemas",
-)
+_NOT_STRICT = """
+    minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength maxItems uniqueItems contains
+    prefixItems oneOf not if then else patternProperties propertyNames dependentRequired dependentSchemas
+""".split()  # noqa: SIM905
 _PATTERN = re.compile(r"\(\?<?[=!]|\\[1-9]|\\[bB]")
 _ADVICE = "strict mode does not take it. Say it in the description, or remove `strict`."
 
@@ -156,7 +146,7 @@ def limit_problem(schemas: Sequence[Mapping[str, Any]]) -> str:
 
 def refused_keywords(node: Mapping[str, Any]) -> Iterator[str]:
     """Yield the keywords of one subschema that strict mode refuses."""
-    yield from (key for key in (*_NUMBERS, *_TEXTS, *_LISTS, *_OTHERS) if key in node)
+    yield from (key for key in _NOT_STRICT if key in node)
     if node.get("minItems", 0) not in (0, 1):
         yield "minItems"
     if any(isinstance(value, dict | list) for value in node.get("enum") or ()):

@@ -74,7 +74,8 @@ class SessionBodies:
     """The messages a session has shown so far; packs and unpacks the bodies of its requests, in order."""
 
     def __init__(self, prompt: PromptVersion | None, history: Sequence[JsonObject]) -> None:
-        self._prompt = prompt
+        # The parts of a body that stand in the prompt's line already.
+        self._of_prompt = {"system": list(prompt.system), "tools": list(prompt.tools)} if prompt else {}
         self._known: list[JsonObject] = list(history)
 
     @property
@@ -85,14 +86,14 @@ class SessionBodies:
     def pack(self, request: Request) -> dict[str, Any]:
         """Return the body with what is known left out, and learn what is new."""
         packed = dict(request.body)
-        for key, value in self._prompt_parts():
+        for key, value in self._of_prompt.items():
             if key in packed and packed[key] == value:
                 packed[key] = FROM_PROMPT
         messages = list(request.body.get("messages", ()))
         keep = 0
         for left, right in zip(self._known, messages, strict=False):
             # Compared as bytes, since a body is sent byte for byte: the order of keys counts, 1 and 1.0 differ.
-            if left is not right and _bytes(left) != _bytes(right):
+            if left is not right and orjson.dumps(left, default=plain) != orjson.dumps(right, default=plain):
                 break
             keep += 1
         packed["messages"] = {"keep": keep, "new": messages[keep:]}
@@ -102,7 +103,7 @@ class SessionBodies:
     def unpack(self, packed: JsonObject, request: Request) -> dict[str, Any]:
         """Return the whole body of a packed one; `request` gives the reply that later bodies build on."""
         body = dict(packed)
-        for key, value in self._prompt_parts():
+        for key, value in self._of_prompt.items():
             if body.get(key) == FROM_PROMPT:
                 body[key] = value
         messages = self._known[: packed["messages"]["keep"]] + list(packed["messages"]["new"])
@@ -110,18 +111,9 @@ class SessionBodies:
         self._learn(messages, request)
         return body
 
-    def _prompt_parts(self) -> list[tuple[str, list[JsonObject]]]:
-        if self._prompt is None:
-            return []
-        return [("system", list(self._prompt.system)), ("tools", list(self._prompt.tools))]
-
     def _learn(self, messages: list[JsonObject], request: Request) -> None:
         reply: list[JsonObject] = [{"role": "assistant", "content": list(request.content)}] if request.content else []
         self._known = messages + reply
-
-
-def _bytes(message: JsonObject) -> bytes:
-    return orjson.dumps(message, default=plain)
 
 
 def shallow(value: Any) -> dict[str, Any]:
@@ -154,12 +146,16 @@ def decode_line(file: Path, number: int, raw: bytes) -> dict[str, Any]:
     return obj
 
 
-def read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each line of a record as JSON with its number, as `decode_line` does; a torn last line never happened."""
+def raw_lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield each line of a record with its number; a torn last line never happened."""
     with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as lines:
-        for number, raw in enumerate(lines, 1):
-            if raw.endswith(b"\n"):
-                yield number, decode_line(file, number, raw)
+        yield from ((number, raw) for number, raw in enumerate(lines, 1) if raw.endswith(b"\n"))
+
+
+def read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each line of a record as JSON with its number, as `decode_line` does."""
+    for number, raw in raw_lines(file):
+        yield number, decode_line(file, number, raw)
 
 
 def parse_line(file: Path, number: int, obj: dict[str, Any], bodies: SessionBodies | None = None) -> RunLine:

@@ -45,6 +45,7 @@ from evalkit.store.files import (
     decode_line,
     find_record,
     parse_line,
+    raw_lines,
     read_lines,
     record_files,
     turns_of,
@@ -99,7 +100,7 @@ class RunReader:
         self.judge_tests: list[Judgement] = []
         self.end: RunEnd | None = None
         header: RunHeader | None = None
-        for number, raw in self._lines():
+        for number, raw in raw_lines(self._file):
             if _is_of_session(raw):
                 continue
             match parse_line(self._file, number, decode_line(self._file, number, raw)):
@@ -137,7 +138,7 @@ class RunReader:
     def _sessions(self) -> Iterator[OpenSession]:
         """Yield each session once its score is read; what never got one comes last."""
         sessions: dict[str, OpenSession] = {}
-        for number, raw in self._lines():
+        for number, raw in raw_lines(self._file):
             if not _is_of_session(raw):
                 continue
             obj = decode_line(self._file, number, raw)
@@ -154,12 +155,6 @@ class RunReader:
             if session.score is not None and session.end is not None:
                 yield sessions.pop(session.start.session_id)
         yield from sessions.values()
-
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
-        with self._file.open("rb") as file:
-            for number, raw in enumerate(file, 1):
-                if raw.endswith(b"\n"):  # a torn last line never happened
-                    yield number, raw
 
 
 def _is_of_session(raw: bytes) -> bool:
@@ -193,17 +188,14 @@ _OF_SUITE = ("suite", "case", "baseline")
 def copy_sessions(folder: Path, suite: str) -> Iterator[bytes]:
     """Yield the lines of a run that concern one suite, byte for byte, in their order; together they are a run."""
     sessions: set[str] = set()
-    with (folder / RUN_FILE).open("rb") as file:
-        for raw in file:
-            if not raw.endswith(b"\n"):
-                continue
-            obj = orjson.loads(raw)
-            kind = obj["line"]
-            if kind == "session" and obj["key"]["suite"] == suite:
-                sessions.add(obj["session_id"])
-            of_suite = kind in _OF_SUITE and obj.get("path", obj.get("suite")) == suite
-            if kind in _OF_RUN or of_suite or obj.get("session_id") in sessions:
-                yield raw
+    for _, raw in raw_lines(folder / RUN_FILE):
+        obj = orjson.loads(raw)
+        kind = obj["line"]
+        if kind == "session" and obj["key"]["suite"] == suite:
+            sessions.add(obj["session_id"])
+        of_suite = kind in _OF_SUITE and obj.get("path", obj.get("suite")) == suite
+        if kind in _OF_RUN or of_suite or obj.get("session_id") in sessions:
+            yield raw
 
 
 @dataclass(frozen=True)

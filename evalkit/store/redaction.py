@@ -64,8 +64,7 @@ class Scrubber:
 _Line = TypeVar("_Line", bound=RunLine)
 # Fields of the Messages API's objects that say what something is and not what was said.
 _STRUCTURE = frozenset({"type", "role", "id", "tool_use_id", "name", "cache_control", "is_error", "media_type"})
-
-
+# Fields of a request's body that hold what was said. Tools and parameters come from the prompt file, not from people.
 _SAID = frozenset({"messages", "system"})
 
 
@@ -77,16 +76,10 @@ class Hasher:
 
     def __call__(self, line: _Line) -> _Line:
         """Return the line without its texts."""
-        hidden = self._hidden(line)
-        assert isinstance(hidden, type(line))  # noqa: S101 - every branch returns the kind it was given
-        return hidden
-
-    def _hidden(self, line: RunLine) -> RunLine:
         match line:
             case PromptVersion():
-                return replace(
-                    line, system=self._blocks(line.system), text=self._text(line.text), inputs=self._all(line.inputs)
-                )
+                system, text = self._blocks(line.system), self._text(line.text)
+                return replace(line, system=system, text=text, inputs=self._all(line.inputs))
             case TrialStart():
                 return replace(line, history=self._blocks(line.history))
             case TurnStart():
@@ -98,13 +91,11 @@ class Hasher:
                 return replace(line, call=replace(call, input=self._all(call.input), output=self._text(call.output)))
             case TrialEnd():
                 return replace(line, crash=line.crash and self._text(line.crash))
-            case _:
-                return line
+        return line
 
     def _request(self, request: Request) -> Request:
         return replace(
             request,
-            # Tools and parameters come from the prompt file, not from people.
             body={
                 key: self._all(value) if key == "metadata" else self._block(value) if key in _SAID else value
                 for key, value in request.body.items()

@@ -148,6 +148,8 @@ _LIMITS = {
     "string_too_short": ("min_length", "at least {} characters"),
     "string_too_long": ("max_length", "at most {} characters"),
     "string_pattern_mismatch": ("pattern", "text of the form {}"),
+    "literal_error": ("expected", "{}"),
+    "too_long": ("max_length", "at most {} entries"),
 }
 
 
@@ -210,12 +212,8 @@ def _wanted(error: ErrorDetails, ctx: Mapping[str, Any]) -> str:
     if kind in _LIMITS:
         name, words = _LIMITS[kind]
         return words.format(ctx[name])
-    if kind == "literal_error":
-        return str(ctx["expected"])
     if kind == "too_short":
         return f"at least {ctx['min_length']} entr{'y' if ctx['min_length'] == 1 else 'ies'}"
-    if kind == "too_long":
-        return f"at most {ctx['max_length']} entries"
     return str(error["msg"])
 
 

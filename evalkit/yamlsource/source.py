@@ -92,23 +92,6 @@ class MapNode:
 Node = ScalarNode | ListNode | MapNode
 
 
-def compose(source: SourceText) -> tuple[Node | None, list[Problem]]:
-    """Parse a text into its tree (None when empty) and the problems that did not stop the parser.
-
-    Raises FileProblems where the rest of the text can't be understood: a syntax error, too deep, too many values.
-    """
-    builder = _Builder(source)
-    try:
-        events: Iterator[yaml.Event] = yaml.parse(source.text, Loader=_LOADER)
-        for event in events:
-            builder.take(event)
-    except yaml.MarkedYAMLError as error:
-        raise FileProblems([*builder.problems, _syntax_problem(source, error)]) from error
-    except yaml.YAMLError as error:
-        raise FileProblems([*builder.problems, source.problem(source.place(0), f"not YAML: {error}.")]) from error
-    return builder.root, builder.problems
-
-
 def _syntax_problem(source: SourceText, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     index = mark.index if mark else 0
@@ -167,7 +150,16 @@ class _Builder:
             self._stop(event, f"more than {MAX_NODES:,} values in one file; split it.")
         if len(self._open) >= MAX_DEPTH:
             self._stop(event, f"nested more than {MAX_DEPTH} levels deep; flatten it.")
-        node = self._made(event)
+        node: Node
+        if isinstance(event, yaml.ScalarEvent):
+            plain = event.implicit[0]
+            node = ScalarNode(_index(event), resolve(event.value) if plain else event.value)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node = ListNode(_index(event))
+        elif isinstance(event, yaml.MappingStartEvent):
+            node = MapNode(_index(event))
+        else:  # an alias: already reported, kept so that the rest is read as it stands
+            node = ScalarNode(_index(event), "")
         if self._open and isinstance(self._open[-1], MapNode) and self._pending[-1] is None:
             self._key(node, event)
         else:
@@ -175,18 +167,6 @@ class _Builder:
         if isinstance(node, ListNode | MapNode):
             self._open.append(node)
             self._pending.append(None)
-
-    @staticmethod
-    def _made(event: yaml.NodeEvent) -> Node:
-        index = _index(event)
-        if isinstance(event, yaml.ScalarEvent):
-            plain = event.implicit[0]
-            return ScalarNode(index, resolve(event.value) if plain else event.value)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return ListNode(index)
-        if isinstance(event, yaml.MappingStartEvent):
-            return MapNode(index)
-        return ScalarNode(index, "")  # an alias: already reported, kept so that the rest is read as it stands
 
     def _key(self, node: Node, event: yaml.NodeEvent) -> None:
         if isinstance(node, ScalarNode):
@@ -241,24 +221,14 @@ class _Builder:
         raise FileProblems(self.problems)
 
 
-def plain_value(node: Node | None) -> Any:
-    """Return a node as a JSON value."""
+def _value(node: Node | None, *, as_written: bool) -> Any:
+    """Return a node as a JSON value, or with its numbers, booleans and nulls as `Plain`."""
     if isinstance(node, MapNode):
-        return {key: plain_value(item) for key, item in node.items.items()}
+        return {key: _value(item, as_written=as_written) for key, item in node.items.items()}
     if isinstance(node, ListNode):
-        return [plain_value(item) for item in node.items]
-    if node is None:
-        return None
-    return node.value.value if isinstance(node.value, Plain) else node.value
-
-
-def raw_value(node: Node | None) -> Any:
-    """Return a node with its plain numbers, booleans and nulls still knowing how they were written."""
-    if isinstance(node, MapNode):
-        return {key: raw_value(item) for key, item in node.items.items()}
-    if isinstance(node, ListNode):
-        return [raw_value(item) for item in node.items]
-    return Plain(None, "") if node is None else node.value
+        return [_value(item, as_written=as_written) for item in node.items]
+    value = node.value if node else Plain(None, "")
+    return value.value if isinstance(value, Plain) and not as_written else value
 
 
 ValuePath = tuple[str | int, ...]
@@ -279,38 +249,38 @@ class Source:
 
     def node(self, path: Iterable[str | int] = ()) -> Node | None:
         """Return the node at a path, or None."""
+        path = tuple(path)
+        nodes = self._along(path)
+        return nodes[-1] if nodes and len(nodes) > len(path) else None
+
+    def _along(self, path: Iterable[str | int]) -> list[Node]:
+        """Return the root and the nodes that a path leads through, as far as they exist."""
         node = self.root
+        nodes = [node] if node else []
         for step in path:
             if isinstance(node, MapNode) and isinstance(step, str):
                 node = node.items.get(step)
             elif isinstance(node, ListNode) and isinstance(step, int) and 0 <= step < len(node.items):
                 node = node.items[step]
             else:
-                return None
-        return node
-
-    def value(self, path: Iterable[str | int] = ()) -> Any:
-        """Return the JSON value at a path."""
-        return plain_value(self.node(path))
-
-    def raw(self, path: Iterable[str | int] = ()) -> Any:
-        """Return the value at a path as file schemas take it: plain values still know how they were written."""
-        return raw_value(self.node(path))
-
-    def place(self, path: Iterable[str | int] = ()) -> Place:
-        """Return where the value at a path stands; for one that does not exist, its nearest ancestor."""
-        node, at = self.root, self.root
-        for step in path:
-            if isinstance(node, MapNode) and isinstance(step, str):
-                node = node.items.get(step)
-            elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
-                node = node.items[step]
-            else:
                 node = None
             if node is None:
                 break
-            at = node
-        return self.text.place(at.index if at else 0)
+            nodes.append(node)
+        return nodes
+
+    def value(self, path: Iterable[str | int] = ()) -> Any:
+        """Return the JSON value at a path."""
+        return _value(self.node(path), as_written=False)
+
+    def raw(self, path: Iterable[str | int] = ()) -> Any:
+        """Return the value at a path as file schemas take it: plain values still know how they were written."""
+        return _value(self.node(path), as_written=True)
+
+    def place(self, path: Iterable[str | int] = ()) -> Place:
+        """Return where the value at a path stands; for one that does not exist, its nearest ancestor."""
+        nodes = self._along(path)
+        return self.text.place(nodes[-1].index if nodes else 0)
 
     def key_place(self, path: ValuePath) -> Place:
         """Return where the last key of a path stands (its value's place when it is a list item)."""
@@ -331,9 +301,20 @@ class Source:
 
 
 def parse_yaml(text: SourceText) -> Source:
-    """Parse a text strictly; raises FileProblems when it can't be parsed to its end."""
-    root, problems = compose(visible(text))
-    return Source(text, root, tuple(problems))
+    """Parse a text strictly.
+
+    Raises FileProblems where its rest can't be understood: a syntax error, too deep, too many values.
+    """
+    builder = _Builder(visible(text))
+    try:
+        events: Iterator[yaml.Event] = yaml.parse(text.text, Loader=_LOADER)
+        for event in events:
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        raise FileProblems([*builder.problems, _syntax_problem(text, error)]) from error
+    except yaml.YAMLError as error:
+        raise FileProblems([*builder.problems, text.problem(text.place(0), f"not YAML: {error}.")]) from error
+    return Source(text, builder.root, tuple(builder.problems))
 
 
 def load_yaml(path: Path, file: str, limit: int = MAX_BYTES) -> Source:

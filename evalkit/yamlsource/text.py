@@ -78,7 +78,9 @@ def read_text(path: Path, file: str, limit: int = MAX_BYTES) -> SourceText:
             )
         data = path.read_bytes()
     except OSError as error:
-        raise FileProblems.at(Place(file), _reason(error)) from error
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        reason = "no such file." if missing else f"can't be read: {error.strerror or error}."
+        raise FileProblems.at(Place(file), reason) from error
     return decode(data, file, limit)
 
 
@@ -90,12 +92,6 @@ def read_below(root: Path, file: str, limit: int = MAX_BYTES) -> SourceText:
         if at.is_symlink():
             raise FileProblems.at(Place(file), "is (or is reached through) a symbolic link; expected a plain file.")
     return read_text(at, file, limit)
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return "no such file."
-    return f"can't be read: {error.strerror or error}."
 
 
 def decode(data: bytes, file: str, limit: int = MAX_BYTES) -> SourceText:
