@@ -95,7 +95,11 @@ def import_transcripts(settings: ImportSettings) -> ImportCounts:
     try:
         outlines = _write_run(settings, survey, partial)
         if settings.suite is not None:
-            _write_suite(settings.suite, settings, survey, outlines)
+            heading = f"{survey.conversations} recorded conversations of {len(survey.trials)} cases"
+            text = suite_text(f"{heading} from {settings.file.name}", settings.prompt_ref, outlines)
+            settings.suite.parent.mkdir(parents=True, exist_ok=True)
+            with settings.suite.open("x", encoding="utf-8") as file:
+                file.write(text)
         partial.rename(settings.folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -213,13 +217,6 @@ def _prompt(settings: ImportSettings, survey: _Survey) -> PromptVersion:
         files={settings.file.name: survey.digest},
         text=text,
     )
-
-
-def _write_suite(suite: Path, settings: ImportSettings, survey: _Survey, outlines: Mapping[str, CaseOutline]) -> None:
-    heading = f"{survey.conversations} recorded conversations of {len(survey.trials)} cases from {settings.file.name}"
-    suite.parent.mkdir(parents=True, exist_ok=True)
-    with suite.open("x", encoding="utf-8") as file:
-        file.write(suite_text(heading, settings.prompt_ref, outlines))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Knows how a header goes beyond its model, and how caching goes wrong. Works on a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from evalkit.errors import FileProblems
 from evalkit.prompts.header import (
@@ -43,62 +43,57 @@ def lint_prompt(source: PromptSource, inputs: Mapping[str, str] | None = None) -
     return sorted(dict.fromkeys(problems), key=lambda problem: problem.place)
 
 
-def _input_lints(source: PromptSource, header: Header, yaml: Source) -> list[Problem]:
+def _input_lints(source: PromptSource, header: Header, yaml: Source) -> Iterator[Problem]:
     used = {use.name for use in source.template.uses}
-    problems = []
     for name, spec in header.inputs.items():
         if name not in used and is_input_name(name):
             message = f"input {name!r} is never used in the text; remove it, or use it."
-            problems.append(yaml.problem(("inputs", name), message, "warning", key=True))
+            yield yaml.problem(("inputs", name), message, "warning", key=True)
         written = yaml.value(("inputs", name))
         if isinstance(written, bool) or (isinstance(written, dict) and isinstance(written.get("default"), bool)):
             message = f"inputs are text: {spec.default!r} counts as true in {{% if {name} %}}; compare it instead."
-            problems.append(yaml.problem(("inputs", name), message, "warning"))
-    return problems
+            yield yaml.problem(("inputs", name), message, "warning")
 
 
-def _model_lints(header: Header, yaml: Source) -> list[Problem]:
+def _model_lints(header: Header, yaml: Source) -> Iterator[Problem]:
     facts, model = facts_of(header.model), header.model
-    problems = []
-    if day := retirement_of(model):
+    day = retirement_of(model)
+    if day:
         message = f"model {model!r} is deprecated: it stops answering on {day}. Choose a newer one."
-        problems.append(yaml.problem(("model",), message, "warning"))
+        yield yaml.problem(("model",), message, "warning")
     if facts is None:
-        if not problems:
-            message = (
-                f"model {model!r} is not known here{did_you_mean(model, known_models())}; its limits can't be checked."
-            )
-            problems.append(yaml.problem(("model",), message, "warning"))
-        return problems
+        if not day:
+            hint = did_you_mean(model, known_models())
+            message = f"model {model!r} is not known here{hint}; its limits can't be checked."
+            yield yaml.problem(("model",), message, "warning")
+        return
     if header.max_tokens > facts.output:
         message = f"max_tokens {header.max_tokens:,} is more than {model} can write; at most {facts.output:,}."
-        problems.append(yaml.problem(("max_tokens",), message))
+        yield yaml.problem(("max_tokens",), message)
     if header.effort and not facts.effort:
-        problems.append(yaml.problem(("effort",), f"{model} takes no `effort`; remove it."))
-    problems += _thinking_lints(header, yaml, facts.thinking)
+        yield yaml.problem(("effort",), f"{model} takes no `effort`; remove it.")
+    yield from _thinking_lints(header, yaml, facts.thinking)
     if header.memory and header.memory.compact and base_name(model) in WITHOUT_COMPACTION:
-        message = f"{model} does not compact conversations; use `summary`, or a newer model."
-        problems.append(yaml.problem(("memory",), message))
-    return problems
+        yield yaml.problem(("memory",), f"{model} does not compact conversations; use `summary`, or a newer model.")
 
 
-def _thinking_lints(header: Header, yaml: Source, kinds: tuple[str, ...]) -> list[Problem]:
+def _thinking_lints(header: Header, yaml: Source, kinds: tuple[str, ...]) -> Iterator[Problem]:
     thinking = header.thinking
     if thinking is None:
-        return []
+        return
+    at, budget_at = ("thinking",), ("thinking", "budget_tokens")
+    enabled, budget = thinking.type == "enabled", thinking.budget_tokens
     if thinking.type not in kinds:
         message = f"{header.model} does not take thinking {thinking.type!r}; it takes {' or '.join(kinds)}."
-        return [yaml.problem(("thinking",), message)]
-    if thinking.type == "enabled" and thinking.budget_tokens is None:
-        return [yaml.problem(("thinking",), "thinking 'enabled' needs `budget_tokens`, at least 1024.")]
-    if thinking.budget_tokens is not None and thinking.type != "enabled":
-        return [yaml.problem(("thinking", "budget_tokens"), "`budget_tokens` belongs to thinking 'enabled'.")]
-    if thinking.budget_tokens is not None and thinking.budget_tokens >= header.max_tokens:
-        message = f"budget_tokens {thinking.budget_tokens} must be less than max_tokens {header.max_tokens}."
-        return [yaml.problem(("thinking", "budget_tokens"), message)]
-    if header.model.startswith("claude-opus-5") and thinking.type == "disabled" and header.effort in {"xhigh", "max"}:
-        return [yaml.problem(("thinking",), f"{header.model} takes 'disabled' only with effort high or lower.")]
-    return []
+        yield yaml.problem(at, message)
+    elif enabled and budget is None:
+        yield yaml.problem(at, "thinking 'enabled' needs `budget_tokens`, at least 1024.")
+    elif budget is not None and not enabled:
+        yield yaml.problem(budget_at, "`budget_tokens` belongs to thinking 'enabled'.")
+    elif budget is not None and budget >= header.max_tokens:
+        yield yaml.problem(budget_at, f"budget_tokens {budget} must be less than max_tokens {header.max_tokens}.")
+    elif header.model.startswith("claude-opus-5") and thinking.type == "disabled" and header.effort in {"xhigh", "max"}:
+        yield yaml.problem(at, f"{header.model} takes 'disabled' only with effort high or lower.")
 
 
 def _cache_lints(source: PromptSource, header: Header) -> list[Problem]:
@@ -122,24 +117,22 @@ def _cache_lints(source: PromptSource, header: Header) -> list[Problem]:
     return list(first.values())
 
 
-def _tool_lints(source: PromptSource) -> list[Problem]:
-    problems = []
+def _tool_lints(source: PromptSource) -> Iterator[Problem]:
     for tool in source.tools:
         schema = tool.json["input_schema"]
         if not str(tool.json.get("description", "")).strip():
             message = f"tool {tool.json['name']!r} has no description; the model chooses tools by it."
-            problems.append(tool.source.problem(("name",), message, "warning"))
+            yield tool.source.problem(("name",), message, "warning")
         if tool.json.get("strict"):
-            problems += strict_problems(tool.source, schema)
+            yield from strict_problems(tool.source, schema)
     strict = [tool.json["input_schema"] for tool in source.tools if tool.json.get("strict")]
     if source.header_source and (message := limit_problem(strict)):
-        problems.append(source.header_source.problem(("tools",), message))
-    return problems
+        yield source.header_source.problem(("tools",), message)
 
 
 def _rendered_lints(source: PromptSource, header: Header, inputs: Mapping[str, str]) -> list[Problem]:
     known = {name: value for name, value in inputs.items() if name in header.inputs}
-    if input_problems(source, header, known):
+    if any(input_problems(source, header, known)):
         return []
     try:
         version = render_prompt(source, known)

@@ -13,21 +13,14 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from evalkit.errors import EvalkitError, FileProblems, NoVerdict, UsageError
 from evalkit.records import Place
 from evalkit.yamlsource import SourceText, decode, did_you_mean, read_below
 
+FOLDER = "prompts"
+MAX_FILE_BYTES = 1_000_000
 TIMEOUT_S = 30.0
-
-
-@dataclass(frozen=True)
-class GitEntry:
-    """A file in a revision; `mode` tells regular files (100644, 100755) from links (120000) and submodules (160000)."""
-
-    mode: str
-    blob: str
 
 
 def commit_of(root: Path, revision: str) -> str | None:
@@ -44,18 +37,6 @@ def commit_of(root: Path, revision: str) -> str | None:
     return found.stdout.decode().strip() if found.returncode == 0 else None
 
 
-def entries_of(root: Path, commit: str, folder: str) -> dict[str, GitEntry]:
-    """Return every file below `folder` (a path relative to `root`) at a commit, by path relative to `root`."""
-    entries = {}
-    listed = _output(root, f"what {commit[:12]} holds", "ls-tree", "-r", "-z", commit, "--", folder + "/")
-    for record in listed.split(b"\0"):
-        if record:
-            about, _, name = record.partition(b"\t")
-            mode, _, blob = about.decode().split(" ")
-            entries[name.decode("utf-8", "replace")] = GitEntry(mode, blob)
-    return entries
-
-
 def revisions_of(root: Path, folder: str, most: int) -> tuple[str, ...]:
     """Return the newest commits that changed something below `folder`, newest first; empty where git knows none."""
     listed = _git(root, "log", f"--max-count={most}", "--format=%H", "HEAD", "--", folder)
@@ -66,11 +47,6 @@ def top_of(root: Path) -> Path | None:
     """Return the top folder of the repository that a folder is in; None outside of one."""
     told = _git(root, "rev-parse", "--show-toplevel")
     return Path(told.stdout.decode("utf-8", "surrogateescape").rstrip("\n")) if told.returncode == 0 else None
-
-
-def content_of(root: Path, entry: GitEntry) -> bytes:
-    """Return the bytes of a file at a revision."""
-    return _output(root, f"what {entry.blob[:12]} holds", "cat-file", "blob", entry.blob)
 
 
 def changed_files(root: Path, revision: str) -> tuple[str, ...]:
@@ -116,22 +92,6 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         raise EvalkitError(f"git {arguments[0]} gave no answer within {TIMEOUT_S:g} s.") from error
 
 
-MAX_FILE_BYTES = 1_000_000
-
-
-class Tree(Protocol):
-    """Where files are read from; paths are relative to the project's root, with forward slashes."""
-
-    def read(self, path: str) -> SourceText:
-        """Return a file's text; raises FileProblems."""
-
-    def names(self, folder: str) -> list[str]:
-        """Return the sorted names of files and folders in a folder; [] when there is no such folder."""
-
-    def is_file(self, path: str) -> bool:
-        """Say whether there is a file (or something that pretends to be one) at a path."""
-
-
 def is_inside(reference: str) -> bool:
     """Say whether a relative path stays below the folder it is relative to, by its letters alone."""
     parts = PurePosixPath(reference).parts
@@ -139,17 +99,17 @@ def is_inside(reference: str) -> bool:
 
 
 class DiskTree:
-    """The working tree."""
+    """The working tree; paths are relative to the project's root, with forward slashes."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def read(self, path: str) -> SourceText:
-        """Return a file's text; a symbolic link anywhere below the root is refused."""
+        """Return a file's text; raises FileProblems, also for a symbolic link anywhere below the root."""
         return read_below(self._root, path, MAX_FILE_BYTES)
 
     def names(self, folder: str) -> list[str]:
-        """Return the sorted names in a folder."""
+        """Return the sorted names of files and folders in a folder; [] when there is no such folder."""
         at = self._root / folder
         return sorted(item.name for item in at.iterdir()) if at.is_dir() and not at.is_symlink() else []
 
@@ -160,22 +120,31 @@ class DiskTree:
 
 
 class GitTree:
-    """What `folder` held at a commit; `revision` is how the person named it, shown before each path in messages."""
+    """What the folder of prompts held at a commit, asked as the working tree is.
 
-    def __init__(self, root: Path, commit: str, revision: str, folder: str) -> None:
+    `revision` is how the person named it, shown before each path in messages.
+    """
+
+    def __init__(self, root: Path, commit: str, revision: str) -> None:
         self._root = root
         self._revision = revision
-        self._entries: dict[str, GitEntry] = entries_of(root, commit, folder)
+        self._entries: dict[str, tuple[str, str]] = {}
+        listed = _output(root, f"what {commit[:12]} holds", "ls-tree", "-r", "-z", commit, "--", FOLDER + "/")
+        for record in filter(None, listed.split(b"\0")):
+            about, _, name = record.partition(b"\t")
+            mode, _, blob = about.decode().split(" ")
+            self._entries[name.decode("utf-8", "replace")] = (mode, blob)
 
     def read(self, path: str) -> SourceText:
         """Return a file's text at the revision."""
         file = f"{self._revision}:{path}"
-        entry = self._entries.get(path)
-        if entry is None:
+        if path not in self._entries:
             raise FileProblems.at(Place(file), "no such file at this revision.")
-        if not entry.mode.startswith("100"):
+        mode, blob = self._entries[path]
+        if not mode.startswith("100"):  # 100644 and 100755 are files, 120000 is a link, 160000 a submodule
             raise FileProblems.at(Place(file), "is a symbolic link or submodule; expected a plain file.")
-        return decode(content_of(self._root, entry), file, MAX_FILE_BYTES)
+        content = _output(self._root, f"what {blob[:12]} holds", "cat-file", "blob", blob)
+        return decode(content, file, MAX_FILE_BYTES)
 
     def names(self, folder: str) -> list[str]:
         """Return the sorted names in a folder at the revision."""
@@ -187,7 +156,7 @@ class GitTree:
         return path in self._entries
 
 
-FOLDER = "prompts"
+Tree = DiskTree | GitTree
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _VERSION_FILE = re.compile(r"(v[0-9][A-Za-z0-9_.-]*)\.md")
 
@@ -261,7 +230,7 @@ def _at_revision(root: Path, name: str, revision: str) -> PromptFile:
             f"prompt {name!r} has no version {revision!r}{did_you_mean(revision, versions)}, and git knows no such "
             f"revision; versions: {known}."
         )
-    tree = GitTree(root, commit, revision, FOLDER)
+    tree = GitTree(root, commit, revision)
     found = _current(tree, name, f"{name}@{revision}", root)
     return PromptFile(tree, found.path, name, f"{name}@{revision}")
 

@@ -218,25 +218,22 @@ def undefined_names(source: PromptSource, header: Header) -> list[Problem]:
     ]
 
 
-def input_problems(source: PromptSource, header: Header, inputs: Mapping[str, str]) -> list[Problem]:
-    """Return a problem for every input that is given but unknown, and for every required one that is missing."""
-    if source.header_source is None:
-        return []
-    problems = []
+def input_problems(source: PromptSource, header: Header, inputs: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for every input that is given but unknown, and for every required one that is missing."""
+    yaml = source.header_source
+    if yaml is None:
+        return
     for name, value in inputs.items():
         if name not in header.inputs:
             message = f"prompt {source.ref} has no input {name!r}{did_you_mean(name, header.inputs)}"
             known = ", ".join(sorted(header.inputs)) or "none"
-            problems.append(source.header_source.problem(("inputs",), f"{message}; inputs: {known}."))
+            yield yaml.problem(("inputs",), f"{message}; inputs: {known}.")
         elif "\0" in value:
-            problems.append(source.header_source.problem(("inputs", name), f"input {name!r} holds a NUL character."))
+            yield yaml.problem(("inputs", name), f"input {name!r} holds a NUL character.")
     for name, spec in header.inputs.items():
         if spec.required and name not in inputs:
-            message = (
-                f"input {name!r} is required and was not given; add it to the suite's inputs, or use --set {name}=..."
-            )
-            problems.append(source.header_source.problem(("inputs", name), message, key=True))
-    return problems
+            advice = f"add it to the suite's inputs, or use --set {name}=..."
+            yield yaml.problem(("inputs", name), f"input {name!r} is required and was not given; {advice}", key=True)
 
 
 def _system(source: PromptSource, header: Header, rendered: str) -> tuple[JsonObject, ...]:

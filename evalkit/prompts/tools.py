@@ -84,18 +84,12 @@ def _refused(source: Source, schema: dict[str, Any]) -> Iterator[Problem]:
             yield source.problem(path, message)
 
 
-def _references(value: Any, path: tuple[str | int, ...]) -> list[tuple[tuple[str | int, ...], str]]:
-    """Return every `$ref` with its path."""
-    found: list[tuple[tuple[str | int, ...], str]] = []
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key in {"$ref", "$dynamicRef"} and isinstance(item, str):
-                found.append(((*path, key), item))
-            found += _references(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            found += _references(item, (*path, index))
-    return found
+def _references(value: Any, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:
+    """Yield every `$ref` with its path."""
+    for step, item in value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()):
+        if step in {"$ref", "$dynamicRef"} and isinstance(item, str):
+            yield (*path, step), item
+        yield from _references(item, (*path, step))
 
 
 MAX_STRICT_TOOLS = 20
@@ -111,22 +105,18 @@ _ADVICE = "strict mode does not take it. Say it in the description, or remove `s
 Node = tuple[ValuePath, Mapping[str, Any]]
 
 
-def strict_problems(source: Source, schema: Mapping[str, Any]) -> list[Problem]:
-    """Return everything in a tool's input_schema (at its place in the file) that strict mode refuses."""
-    nodes = list(_nodes(schema, ("input_schema",)))
-    problems = []
-    for path, node in nodes:
-        problems += [source.problem((*path, key), f"{key!r}: {_ADVICE}", key=True) for key in refused_keywords(node)]
-        kind = node.get("type")
-        if (kind == "object" or (isinstance(kind, list) and "object" in kind)) and node.get(
-            "additionalProperties"
-        ) is not False:
+def strict_problems(source: Source, schema: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield everything in a tool's input_schema (at its place in the file) that strict mode refuses."""
+    for path, node in _nodes(schema, ("input_schema",)):
+        yield from (source.problem((*path, key), f"{key!r}: {_ADVICE}", key=True) for key in refused_keywords(node))
+        kinds = node.get("type")
+        is_object = "object" in kinds if isinstance(kinds, list) else kinds == "object"
+        if is_object and node.get("additionalProperties") is not False:
             message = "strict mode needs `additionalProperties: false` on every object."
-            problems.append(source.problem((*path, "additionalProperties"), message))
+            yield source.problem((*path, "additionalProperties"), message)
     for name in recursive_definitions(schema):
         path = ("input_schema", "$defs" if "$defs" in schema else "definitions", name)
-        problems.append(source.problem(path, f"{name!r} refers to itself; {_ADVICE}"))
-    return problems
+        yield source.problem(path, f"{name!r} refers to itself; {_ADVICE}")
 
 
 def limit_problem(schemas: Sequence[Mapping[str, Any]]) -> str:

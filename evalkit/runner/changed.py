@@ -33,7 +33,7 @@ from evalkit.runner.costs import spent_in
 from evalkit.runner.project import Invocation, Project
 from evalkit.runner.settings import RunSettings
 from evalkit.runner.start import start_run
-from evalkit.store import RUN_FILE, RunReader, last_run
+from evalkit.store import RUN_FILE, RunReader, find_run
 from evalkit.suites import Suite, find_suites, load_suites
 from evalkit.wording import and_more, first_of, plural
 
@@ -203,7 +203,7 @@ def _modules(module: str, source: Path) -> Iterator[Path]:
 
 def failed_last_time(root: Path) -> tuple[str, ...]:
     """Return `suite::case` of every case of the newest run that did not pass in all its trials."""
-    return failed_in(last_run(root))
+    return failed_in(find_run("last", root))
 
 
 def failed_in(folder: Path) -> tuple[str, ...]:

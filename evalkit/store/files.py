@@ -30,18 +30,13 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def last_run(root: Path) -> Path:
-    """Return the folder of the newest run below `root`/reports; UsageError when there is none."""
-    runs = [folder for folder in (root / REPORTS).glob("*") if (folder / RUN_FILE).is_file()]
-    if not runs:
-        raise UsageError(f"no finished run in {REPORTS}/; start one with: evalkit run")
-    return max(runs, key=lambda folder: ((folder / RUN_FILE).stat().st_mtime_ns, folder.name))
-
-
 def find_run(name: str, root: Path) -> Path:
-    """Return the folder that `name` means: `last`, a run id, a folder, or a path to its run.jsonl."""
+    """Return the folder that `name` means: `last`, a run id, a folder, or a path to its run.jsonl; else UsageError."""
     if name == "last":
-        return last_run(root)
+        runs = [file for file in (root / REPORTS).glob(f"*/{RUN_FILE}") if file.is_file()]
+        if not runs:
+            raise UsageError(f"no finished run in {REPORTS}/; start one with: evalkit run")
+        return max(runs, key=lambda file: (file.stat().st_mtime_ns, file.parent.name)).parent
     for folder in (Path(name), root / name, root / REPORTS / name):
         if folder.name == RUN_FILE and folder.is_file():
             return folder.parent

@@ -73,6 +73,24 @@ class OpenSession:
     score: TrialScore | None = None
     bodies: SessionBodies | None = None
 
+    def take(self, line: RunLine) -> None:
+        """Take up one more line."""
+        match line:
+            case TurnStart():
+                self.turns[line.turn] = line.user
+            case RequestLine():
+                self.requests.append(line.request)
+            case ToolLine():
+                self.calls.append((line.turn, line.call))
+            case SimulatedLine():
+                self.simulated.append(line.message)
+            case JudgementLine():
+                self.judgements.append(line.judgement)
+            case TrialEnd():
+                self.end = line
+            case ScoreLine():
+                self.score = line.score
+
     def trial(self, system_text: str) -> Trial:
         """Return the trial that the lines tell of."""
         transcript = Transcript(
@@ -118,8 +136,6 @@ class RunReader:
                     self.judge_tests.append(line.judgement)
                 case RunEnd() as line:
                     self.end = line
-                case _:
-                    pass
         if header is None:
             raise UsageError(f"{self._file}: no run in this file; expected a first line with the run's header.")
         self.header = header
@@ -151,7 +167,7 @@ class RunReader:
             if session is None:
                 session_id = obj.get("session_id")
                 raise NoVerdict(f"{self._file}:{number}: a line of session {session_id!r} without its start")
-            _take(session, line)
+            session.take(line)
             if session.score is not None and session.end is not None:
                 yield sessions.pop(session.start.session_id)
         yield from sessions.values()
@@ -159,26 +175,6 @@ class RunReader:
 
 def _is_of_session(raw: bytes) -> bool:
     return raw.startswith(_SESSION_LINES) and not raw.startswith(_JUDGE_TEST)
-
-
-def _take(session: OpenSession, line: RunLine) -> None:
-    match line:
-        case TurnStart():
-            session.turns[line.turn] = line.user
-        case RequestLine():
-            session.requests.append(line.request)
-        case ToolLine():
-            session.calls.append((line.turn, line.call))
-        case SimulatedLine():
-            session.simulated.append(line.message)
-        case JudgementLine():
-            session.judgements.append(line.judgement)
-        case TrialEnd():
-            session.end = line
-        case ScoreLine():
-            session.score = line.score
-        case _:
-            pass
 
 
 _OF_RUN = ("run", "prompt", "run_end")
@@ -291,5 +287,3 @@ def _take_up(file: Path, pieces: _Pieces) -> None:
                 pieces.requests[line.request.n] = line.request
             case ToolLine() as line:
                 pieces.calls[line.call.request_n, line.call.id] = (line.turn, line.call)
-            case _:
-                pass

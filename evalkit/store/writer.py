@@ -75,8 +75,6 @@ class RunWriter:
                     obj["request"]["body"] = self._sessions[line.session_id].pack(line.request)
             case TrialEnd():
                 self._sessions.pop(line.session_id, None)
-            case _:
-                pass
         data = self._scrub(orjson.dumps(obj, default=plain)) + b"\n"
         while data:  # a signal may cut a write short
             data = data[os.write(self._file, data) :]
@@ -232,8 +230,6 @@ class LogWriter:
                 obj["request"] = {**shallow(line.request), "body": session.bodies.pack(line.request)}
             case TrialEnd():
                 del self._sessions[line.session_id]
-            case _:
-                pass
         return [*before, obj]
 
     def _introduction(self, session: _Session, line: SessionLine) -> list[dict[str, Any]]:

@@ -161,23 +161,18 @@ class _Builder:
         else:  # an alias: already reported, kept so that the rest is read as it stands
             node = ScalarNode(_index(event), "")
         if self._open and isinstance(self._open[-1], MapNode) and self._pending[-1] is None:
-            self._key(node, event)
+            key = None
+            if not isinstance(node, ScalarNode):
+                self._report(event, "a list or mapping can't be a key; expected text.")
+            elif (key := node.value.source if isinstance(node.value, Plain) else node.value) == "<<":
+                self._report(event, "the merge key '<<' can't be used; write the keys out where they belong.")
+                key = None
+            self._pending[-1] = _Key(key, node.index)
         else:
             self._value(node)
         if isinstance(node, ListNode | MapNode):
             self._open.append(node)
             self._pending.append(None)
-
-    def _key(self, node: Node, event: yaml.NodeEvent) -> None:
-        if isinstance(node, ScalarNode):
-            key: str | None = node.value.source if isinstance(node.value, Plain) else node.value
-        else:
-            self._report(event, "a list or mapping can't be a key; expected text.")
-            key = None
-        if key == "<<":
-            self._report(event, "the merge key '<<' can't be used; write the keys out where they belong.")
-            key = None
-        self._pending[-1] = _Key(key, node.index)
 
     def _value(self, node: Node) -> None:
         if not self._open:
