@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
@@ -17,11 +16,11 @@ import orjson
 from evalkit.standin.batches import Batches
 from evalkit.standin.directions import read_directions, read_item_directions
 from evalkit.standin.errors import ApiError, ErrorAnswer, bad_request, not_found
-from evalkit.standin.exchange import JSON_TYPE, Desk, Outgoing, Settings, parse_body
+from evalkit.standin.exchange import JSON_TYPE, Desk, Settings, parse_body
 from evalkit.standin.models import MODELS, find_model, model_info
 from evalkit.standin.protocol.validate import API_VERSIONS, Terms
 from evalkit.standin.reply import JsonObject
-from evalkit.standin.wire import Headers, Line, Message, Pace, Receive, SendMessage
+from evalkit.standin.wire import Headers, Line, Message, Receive, SendMessage
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_BATCH_BYTES = 256 * 1024 * 1024
@@ -44,11 +43,6 @@ class Incoming:
         """Return the scheme and authority the client used."""
         return f"http://{self.headers.get('host', '127.0.0.1')}"
 
-    @property
-    def betas(self) -> frozenset[str]:
-        """Return the values of `anthropic-beta`; unknown ones are fine."""
-        return frozenset(each.strip() for each in self.headers.get("anthropic-beta", "").split(",") if each.strip())
-
 
 class App:
     """Speak the Messages API for one set of settings."""
@@ -57,7 +51,6 @@ class App:
         self._settings = settings
         self._desk = Desk(settings)
         self._batches = Batches(settings.batch_polls, settings.wall_clock)
-        self._pace = Pace(settings.event_s, settings.slow_s, settings.stall_s)
         self._numbers = count(1)
         self._name = secrets.token_hex(3)
 
@@ -65,16 +58,7 @@ class App:
         """Answer one request; errors of the API's kind become its error bodies."""
         if scope["type"] != "http":
             return
-        incoming = self._incoming(scope, receive, send)
-        try:
-            await self._route(incoming)
-        except ApiError as error:
-            await self._send_error(incoming, error.answer)
-        except ConnectionError:
-            return  # the client left; there is nobody to answer
-
-    def _incoming(self, scope: Message, receive: Receive, send: SendMessage) -> Incoming:
-        return Incoming(
+        incoming = Incoming(
             method=scope["method"],
             path=scope["path"].rstrip("/") or "/",
             query=dict(parse_qsl(scope["query_string"].decode("latin-1"))),
@@ -82,6 +66,14 @@ class App:
             line=Line(receive, send, scope["state"]["transport"]),
             request_id=f"req_standin_{self._name}{next(self._numbers):06d}",
         )
+        try:
+            await self._route(incoming)
+        except ApiError as error:
+            answer = error.answer
+            headers = self._headers(incoming, JSON_TYPE, answer.headers)
+            await incoming.line.send_whole(answer.status, headers, orjson.dumps(answer.body(incoming.request_id)))
+        except ConnectionError:
+            return  # the client left; there is nobody to answer
 
     async def _route(self, incoming: Incoming) -> None:
         method, path = incoming.method, incoming.path
@@ -91,8 +83,13 @@ class App:
         scheme, _, token = incoming.headers.get("authorization", "").partition(" ")
         if not incoming.headers.get("x-api-key", "").strip() and not (scheme.lower() == "bearer" and token.strip()):
             raise ApiError(ErrorAnswer(401, "x-api-key header is required"))
-        version = _check_version(incoming.headers)
-        terms = Terms(version=version, betas=incoming.betas)
+        version = incoming.headers.get("anthropic-version")
+        if version is None:
+            raise bad_request("anthropic-version: header is required")
+        if version not in API_VERSIONS:
+            raise bad_request(f'anthropic-version: "{version}" is not a valid version')
+        betas = (each.strip() for each in incoming.headers.get("anthropic-beta", "").split(","))
+        terms = Terms(version=version, betas=frozenset(filter(None, betas)))  # unknown betas are fine
         if path == "/v1/messages":
             _check_method(incoming, "POST")
             await self._message(incoming, terms)
@@ -114,11 +111,10 @@ class App:
         exchange = self._desk.open(raw, terms, directions, workspace)
         await incoming.line.pause(self._settings.first_byte_s)
         outgoing = self._desk.finish(exchange)
-        headers = self._headers(incoming, outgoing, self._desk.limiter.headers(exchange.call.model.rate_class))
+        limits = self._desk.limiter.headers(exchange.call.model.rate_class)
+        headers = [*self._headers(incoming, outgoing.content_type, outgoing.headers), *limits]
         try:
-            await incoming.line.send_steps(
-                outgoing.status, headers, outgoing.steps, lambda: self._desk.begin(exchange), self._pace
-            )
+            await incoming.line.send_steps(headers, outgoing.steps, lambda: self._desk.begin(exchange), self._settings)
         finally:
             self._desk.end(exchange)
 
@@ -138,7 +134,7 @@ class App:
                 answer = self._batches.cancel(batch_id, incoming.origin)
             case ("GET", batch_id, "results"):
                 lines = self._batches.results(batch_id)
-                headers = self._headers(incoming, Outgoing("application/x-jsonl", ()))
+                headers = self._headers(incoming, "application/x-jsonl")
                 await incoming.line.send_whole(200, headers, lines)
                 return
             case _:
@@ -161,17 +157,11 @@ class App:
         return run
 
     async def _send_json(self, incoming: Incoming, value: JsonObject) -> None:
-        headers = self._headers(incoming, Outgoing(JSON_TYPE, ()))
-        await incoming.line.send_whole(200, headers, orjson.dumps(value))
+        await incoming.line.send_whole(200, self._headers(incoming, JSON_TYPE), orjson.dumps(value))
 
-    async def _send_error(self, incoming: Incoming, answer: ErrorAnswer) -> None:
-        headers = self._headers(incoming, Outgoing(JSON_TYPE, (), headers=answer.headers))
-        await incoming.line.send_whole(answer.status, headers, orjson.dumps(answer.body(incoming.request_id)))
-
-    def _headers(self, incoming: Incoming, outgoing: Outgoing, more: Headers | None = None) -> Headers:
-        own = [(b"content-type", outgoing.content_type.encode()), (b"request-id", incoming.request_id.encode())]
-        given = [(name.encode(), value.encode()) for name, value in (outgoing.headers or {}).items()]
-        return [*own, *MARK, *given, *(more or ())]
+    def _headers(self, incoming: Incoming, content_type: str, given: Mapping[str, str] | None = None) -> Headers:
+        own = [(b"content-type", content_type.encode()), (b"request-id", incoming.request_id.encode())]
+        return [*own, *MARK, *((name.encode(), value.encode()) for name, value in (given or {}).items())]
 
 
 async def _body(incoming: Incoming, limit: int = MAX_BODY_BYTES) -> bytes:
@@ -184,15 +174,6 @@ async def _body(incoming: Incoming, limit: int = MAX_BODY_BYTES) -> bytes:
 def _check_method(incoming: Incoming, method: str) -> None:
     if incoming.method != method:
         raise ApiError(ErrorAnswer(405, "Method Not Allowed"))
-
-
-def _check_version(headers: Mapping[str, str]) -> Any:
-    version = headers.get("anthropic-version")
-    if version is None:
-        raise bad_request("anthropic-version: header is required")
-    if version not in API_VERSIONS:
-        raise bad_request(f'anthropic-version: "{version}" is not a valid version')
-    return version
 
 
 def _models(name: str, query: Mapping[str, str]) -> JsonObject:

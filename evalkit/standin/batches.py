@@ -50,7 +50,15 @@ class Batches:
 
     def create(self, body: JsonObject, run_item: RunItem, origin: str) -> JsonObject:
         """Accept a batch; only its outer shape is checked, as on the API. Raises its 400."""
-        items = _checked_items(body)
+        check_shape(body, BatchBody)
+        items: list[JsonObject] = body["requests"]
+        if len(items) > MAX_REQUESTS:
+            raise ApiError(ErrorAnswer(413, f"requests: at most {MAX_REQUESTS} requests per batch, found {len(items)}"))
+        seen: set[str] = set()
+        for index, item in enumerate(items):
+            if item["custom_id"] in seen:
+                raise bad_request(f"requests.{index}.custom_id: duplicate custom_id: {item['custom_id']}")
+            seen.add(item["custom_id"])
         batch = _Batch(f"msgbatch_standin_{next(self._numbers):06d}", items, run_item, self._now(), self._polls)
         self._batches[batch.id] = batch
         return self._describe(batch, origin)
@@ -127,19 +135,6 @@ class Batches:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall_clock(), UTC)
-
-
-def _checked_items(body: JsonObject) -> list[JsonObject]:
-    check_shape(body, BatchBody)
-    items: list[JsonObject] = body["requests"]
-    if len(items) > MAX_REQUESTS:
-        raise ApiError(ErrorAnswer(413, f"requests: at most {MAX_REQUESTS} requests per batch, found {len(items)}"))
-    seen: set[str] = set()
-    for index, item in enumerate(items):
-        if item["custom_id"] in seen:
-            raise bad_request(f"requests.{index}.custom_id: duplicate custom_id: {item['custom_id']}")
-        seen.add(item["custom_id"])
-    return items
 
 
 def _timestamp(moment: datetime | None) -> str | None:

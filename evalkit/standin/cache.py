@@ -87,7 +87,13 @@ def read_prompt(request: JsonObject, model: Model, scope: str = "") -> Prompt:
     config = request.get("output_config") or {}
     root = orjson.dumps([scope, model.id, config.get("format")])
     builder = _Builder(model, blake2b(root, digest_size=16).digest())
-    _add_tools(builder, request.get("tools") or ())
+    tools = request.get("tools") or ()
+    builder.tokens += TOOLS_OVERHEAD_TOKENS if tools else 0
+    for tool in tools:
+        if _is_web_search(tool):  # lives in the system section: see _system_settings
+            builder.tokens += count_text(tool["type"], model)
+        else:
+            builder.add("tools", b"t", tool)
     tools_digest = builder.digest
     builder.salt(_system_settings(request))
     for block in as_blocks(request.get("system")):
@@ -95,7 +101,11 @@ def read_prompt(request: JsonObject, model: Model, scope: str = "") -> Prompt:
     system_digest = builder.digest
     builder.salt(_message_settings(request, model))
     _add_messages(builder, request["messages"])
-    _mark_automatically(builder, request.get("cache_control"))
+    if ttl := marker_ttl(request.get("cache_control")):  # falls on the last block that can be marked
+        last = next((at for at, each in reversed([*enumerate(builder.positions)]) if each.markable), None)
+        if last is not None:
+            position = builder.positions[last]
+            builder.positions[last] = position._replace(marker=position.marker or ttl)
     return Prompt(tuple(builder.positions), model.id, tools_digest, system_digest, builder.tokens)
 
 
@@ -109,14 +119,12 @@ def as_blocks(content: Any) -> Sequence[JsonObject]:
     return blocks
 
 
-def _add_tools(builder: _Builder, tools: Sequence[JsonObject]) -> None:
-    if tools:
-        builder.tokens += TOOLS_OVERHEAD_TOKENS
-    for tool in tools:
-        if _is_web_search(tool):  # lives in the system section: see _system_settings
-            builder.tokens += count_text(tool["type"], builder.model)
-        else:
-            builder.add("tools", b"t", tool)
+def blocks_of(messages: Sequence[JsonObject]) -> Iterator[tuple[int, int, JsonObject]]:
+    """Yield every content block of messages whose content is a list, behind its message's number and its own."""
+    for index, message in enumerate(messages):
+        if not isinstance(message["content"], str):
+            for position, block in enumerate(message["content"]):
+                yield index, position, block
 
 
 def _add_messages(builder: _Builder, messages: Sequence[JsonObject]) -> None:
@@ -151,7 +159,7 @@ def _system_settings(request: JsonObject) -> list[Any]:
     tools = request.get("tools") or ()
     cites = any(
         (block.get("citations") or {}).get("enabled") if block["type"] == "document" else False
-        for block in _message_blocks(request)
+        for _, _, block in blocks_of(request["messages"])
     )
     return [request.get("speed") or "standard", [tool for tool in tools if _is_web_search(tool)], cites]
 
@@ -165,14 +173,8 @@ def _message_settings(request: JsonObject, model: Model) -> list[Any]:
         thinking.get("budget_tokens"),
         request_effort(request, model),
         [choice.get("type"), choice.get("name"), bool(choice.get("disable_parallel_tool_use"))],
-        any(block["type"] == "image" for block in _message_blocks(request)),
+        any(block["type"] == "image" for _, _, block in blocks_of(request["messages"])),
     ]
-
-
-def _message_blocks(request: JsonObject) -> Iterator[JsonObject]:
-    for message in request["messages"]:
-        if not isinstance(message["content"], str):
-            yield from message["content"]
 
 
 def _is_web_search(tool: JsonObject) -> bool:
@@ -199,17 +201,6 @@ def marker_ttl(control: JsonObject | None) -> Ttl | None:
     if control is None:
         return None
     return "1h" if control.get("ttl") == "1h" else "5m"
-
-
-def _mark_automatically(builder: _Builder, control: JsonObject | None) -> None:
-    ttl = marker_ttl(control)
-    if ttl is None:
-        return
-    for index in range(len(builder.positions) - 1, -1, -1):
-        position = builder.positions[index]
-        if position.markable:
-            builder.positions[index] = position._replace(marker=position.marker or ttl)
-            return
 
 
 LOOK_BACK_STEPS = 20
@@ -261,7 +252,10 @@ class PromptCache:
         with self._lock:
             hit = self._longest_hit(prompt.positions, markers, now)
             # reading keeps alive what was read, and what earlier markers of the same prompt left on the way there
-            self._refresh(prompt.positions, [*(m for m in markers if m <= hit), hit], now)
+            for index in {*(marker for marker in markers if marker <= hit), hit} - {-1}:
+                entry = self._entries.get(prompt.positions[index].digest)
+                if entry is not None and entry.expires_at > now:
+                    entry.expires_at = now + LIFETIME_S[entry.ttl]
         return _split(prompt, markers, hit, now)
 
     def publish(self, use: CacheUse) -> None:
@@ -284,12 +278,6 @@ class PromptCache:
                 if entry is not None and entry.expires_at > now:
                     return index
         return -1
-
-    def _refresh(self, positions: Sequence[Position], read: Sequence[int], now: float) -> None:
-        for index in read:
-            entry = self._entries.get(positions[index].digest) if index >= 0 else None
-            if entry is not None and entry.expires_at > now:
-                entry.expires_at = now + LIFETIME_S[entry.ttl]
 
 
 def _split(prompt: Prompt, markers: Sequence[int], hit: int, now: float) -> CacheUse:
@@ -379,22 +367,12 @@ def compare_prompts(previous: Prompt, current: Prompt) -> CacheMiss | None:
     """Return the first difference in prefix order, or None where `current` starts with all of `previous`."""
     if previous.model_id != current.model_id:
         return CacheMiss("model_changed", previous.total_tokens)
+    before, now = previous.positions, current.positions
+    differing = (index for index, (old, new) in enumerate(zip(before, now, strict=False)) if old.digest != new.digest)
+    shared = next(differing, min(len(before), len(now)))
+    unused = previous.total_tokens - (before[shared - 1].tokens_so_far if shared else 0)
     if previous.tools_digest != current.tools_digest:
-        return CacheMiss("tools_changed", _unused(previous, current))
+        return CacheMiss("tools_changed", unused)
     if previous.system_digest != current.system_digest:
-        return CacheMiss("system_changed", _unused(previous, current))
-    if len(current.positions) < len(previous.positions) or _shared(previous, current) < len(previous.positions):
-        return CacheMiss("messages_changed", _unused(previous, current))
-    return None
-
-
-def _shared(previous: Prompt, current: Prompt) -> int:
-    """Return how many leading blocks two prompts have in common."""
-    pairs = zip(previous.positions, current.positions, strict=False)
-    differing = (index for index, (before, now) in enumerate(pairs) if before.digest != now.digest)
-    return next(differing, min(len(previous.positions), len(current.positions)))
-
-
-def _unused(previous: Prompt, current: Prompt) -> int:
-    shared = _shared(previous, current)
-    return previous.total_tokens - (previous.positions[shared - 1].tokens_so_far if shared else 0)
+        return CacheMiss("system_changed", unused)
+    return CacheMiss("messages_changed", unused) if shared < len(before) else None

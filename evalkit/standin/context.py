@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 import orjson
 
-from evalkit.standin.cache import CacheUse, Prompt, as_blocks, read_prompt
+from evalkit.standin.cache import CacheUse, Prompt, as_blocks, blocks_of, read_prompt
 from evalkit.standin.errors import bad_request
 from evalkit.standin.models import Model, request_thinks
 from evalkit.standin.reply import JsonObject, Reply
@@ -277,9 +277,8 @@ def block_of(reply: Reply, due: DueCompaction) -> JsonObject | None:
     summary = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
     if not summary:
         return None
-    if due.seals:
-        return {"type": "compaction", "content": summary, "signature": _seal(summary)}
-    return {"type": "compaction", "content": summary, "encrypted_content": _seal(summary)}
+    seal = b64encode(orjson.dumps([_SEAL, _digest_of(summary)])).decode()
+    return {"type": "compaction", "content": summary, "signature" if due.seals else "encrypted_content": seal}
 
 
 def behind_block(request: JsonObject, block: JsonObject) -> JsonObject:
@@ -300,13 +299,7 @@ def _begins_turn(message: JsonObject) -> bool:
 def check_compaction_blocks(request: JsonObject) -> None:
     """Raise the API's 400 for a block that stands where none may stand, or is not as the server gave it."""
     messages: Sequence[JsonObject] = request["messages"]
-    found = [
-        (index, position, block)
-        for index, message in enumerate(messages)
-        if not isinstance(message["content"], str)
-        for position, block in enumerate(message["content"])
-        if block["type"] == "compaction"
-    ]
+    found = [entry for entry in blocks_of(messages) if entry[2]["type"] == "compaction"]
     sealed = [entry for entry in found if entry[2].get("signature") is not None]
     for message, position, block in found:
         place = f"messages.{message}.content.{position}"
@@ -381,11 +374,6 @@ def check_summarisable(messages: Sequence[JsonObject]) -> None:
 def _digest_of(content: str) -> str:
     """Return what a seal records of a text."""
     return blake2b(content.encode(), digest_size=12).hexdigest()
-
-
-def _seal(content: str) -> str:
-    """Return the signature for a text."""
-    return b64encode(orjson.dumps([_SEAL, _digest_of(content)])).decode()
 
 
 def _read_seal(signature: str) -> str | None:

@@ -23,6 +23,7 @@ from evalkit.standin.reply import Cue, JsonObject, NoScript, Part
 
 TRIAL, ATTEMPT, FAULT = "x-evalkit-trial", "x-evalkit-attempt", "x-evalkit-fault"
 SCRIPT, STEPS = "x-evalkit-script", "x-evalkit-steps"
+_NO_STEPS = b64encode(b'{"steps":[]}')
 NO_SCRIPT = "x-evalkit-no-script"
 """The engine knows this name too (`engine/attempt.py`); a test holds them equal."""
 
@@ -41,7 +42,8 @@ class Directions:
     def fault_and_cue(self, request: JsonObject) -> tuple[Fault | None, Cue]:
         """Return the fault that strikes this attempt, and the cue for whoever answers."""
         messages = request.get("messages")
-        assistants = sum(_is_assistant(message) for message in messages) if isinstance(messages, list) else 0
+        sent = [each for each in messages if isinstance(each, dict)] if isinstance(messages, list) else []
+        assistants = sum(each.get("role") == "assistant" for each in sent)
         fault, step = _step_at(self.steps, assistants - self.steps_from, self.attempt)
         plain = {key: value for key, value in (step or {}).items() if key not in {"fault", "times"}}
         return self.fault or fault, replace(self.cue, step=plain or None)
@@ -69,14 +71,17 @@ def mark_no_script(why: NoScript | None) -> dict[str, str]:
 
 def read_directions(headers: Mapping[str, str]) -> Directions:
     """Read the headers (names in lower case); raises the 400 that says which one is wrong."""
-    given = _read_steps(headers.get(STEPS))
+    try:
+        plan = _checked_steps(orjson.loads(b64decode(headers.get(STEPS) or _NO_STEPS, validate=True)))
+    except ValueError as exc:
+        raise bad_request(f"{STEPS}: not base64 of JSON") from exc
     attempt = _read_number(headers, ATTEMPT, _read_number(headers, "x-stainless-retry-count", 0))
     return Directions(
         trial=_read_number(headers, TRIAL, 1),
         attempt=attempt,
         cue=_read_cue(headers.get(SCRIPT, "")),
-        steps=tuple(given["steps"]),
-        steps_from=given.get("from", 0),
+        steps=tuple(plan["steps"]),
+        steps_from=plan.get("from", 0),
         fault=_read_fault(headers.get(FAULT), attempt),
     )
 
@@ -87,10 +92,6 @@ def read_item_directions(value: Any) -> Directions:
     plan = _checked_steps(given.get("plan") or {"steps": []})
     cue = _read_cue(str(given.get("script") or ""))
     return Directions(int(given.get("trial", 1)), 0, cue, tuple(plan["steps"]), plan.get("from", 0))
-
-
-def _is_assistant(message: Any) -> bool:
-    return isinstance(message, dict) and message.get("role") == "assistant"
 
 
 def _read_number(headers: Mapping[str, str], name: str, default: int) -> int:
@@ -120,16 +121,6 @@ def _read_fault(value: str | None, attempt: int) -> Fault | None:
     return fault if not times or attempt < int(times) else None
 
 
-def _read_steps(value: str | None) -> JsonObject:
-    if not value:
-        return {"steps": []}
-    try:
-        plan = orjson.loads(b64decode(value, validate=True))
-    except ValueError as exc:
-        raise bad_request(f"{STEPS}: not base64 of JSON") from exc
-    return _checked_steps(plan)
-
-
 def _checked_steps(plan: Any) -> JsonObject:
     steps = plan.get("steps") if isinstance(plan, dict) else None
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
@@ -154,33 +145,22 @@ def _fault_named(name: str, place: str) -> Fault:
 
 def _step_at(steps: Sequence[JsonObject], position: int, attempt: int) -> tuple[Fault | None, JsonObject | None]:
     """Return the fault and the step for the reply at `position`."""
-    groups = _group_preludes(steps)
+    groups: list[tuple[list[JsonObject], JsonObject | None]] = [([], None)]  # each step behind its preludes
+    for step in steps:
+        only_a_fault = {"fault", "times"} <= step.keys() and not {"say", "call", "calls"} & step.keys()
+        if only_a_fault and not find_fault(step["fault"]).gives_a_reply:
+            groups[-1][0].append(step)
+        else:
+            groups[-1] = (groups[-1][0], step)
+            groups.append(([], None))
     if not 0 <= position < len(groups):
         return None, None
-    preludes, step = groups[position]
+    preludes, found = groups[position]
     tries = attempt
     for prelude in preludes:
         if tries < prelude["times"]:
-            return find_fault(prelude["fault"]), step
+            return find_fault(prelude["fault"]), found
         tries -= prelude["times"]
-    if step and "fault" in step and ("times" not in step or tries < step["times"]):
-        return find_fault(step["fault"]), step
-    return None, step
-
-
-def _group_preludes(steps: Sequence[JsonObject]) -> list[tuple[list[JsonObject], JsonObject | None]]:
-    """Put each step that makes a reply together with the preludes before it."""
-    groups: list[tuple[list[JsonObject], JsonObject | None]] = []
-    preludes: list[JsonObject] = []
-    for step in steps:
-        if _is_prelude(step):
-            preludes.append(step)
-        else:
-            groups.append((preludes, step))
-            preludes = []
-    return [*groups, (preludes, None)] if preludes else groups
-
-
-def _is_prelude(step: JsonObject) -> bool:
-    says_something = {"say", "call", "calls"} & step.keys()
-    return "fault" in step and "times" in step and not says_something and not find_fault(step["fault"]).gives_a_reply
+    if found and "fault" in found and ("times" not in found or tries < found["times"]):
+        return find_fault(found["fault"]), found
+    return None, found

@@ -32,6 +32,11 @@ from evalkit.standin.protocol.thinking import check_thinking_blocks
 from evalkit.standin.protocol.validate import FINE_GRAINED_TOOLS, Terms, check_length, validate_request
 from evalkit.standin.reply import Answer, Cue, JsonObject, NoScript, Reply
 
+JSON_TYPE = "application/json"
+STREAM_TYPE = "text/event-stream; charset=utf-8"
+_PROXY_PAGE = b"<html><body>The stand-in plays a proxy that answers in place of the API.</body></html>"
+_BODY_PIECES = 6
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -55,12 +60,6 @@ class Settings:
     batch_polls: int = 1
 
 
-JSON_TYPE = "application/json"
-STREAM_TYPE = "text/event-stream; charset=utf-8"
-_PROXY_PAGE = b"<html><body>The stand-in plays a proxy that answers in place of the API.</body></html>"
-_BODY_PIECES = 6
-
-
 @dataclass(frozen=True)
 class Exchange:
     """An accepted request on its way to its response; `seen` is the request as the model sees it."""
@@ -76,16 +75,6 @@ class Exchange:
     no_summary: NoScript | None = None
 
     @property
-    def is_edited(self) -> bool:
-        """Tell whether the model sees something else than what the client sent."""
-        return self.seen is not self.call.request
-
-    @property
-    def uses(self) -> tuple[CacheUse, ...]:
-        """Return the look-ups of all passes over the model."""
-        return (self.use,) if self.call.compacted is None else (self.call.compacted.use, self.use)
-
-    @property
     def streams(self) -> bool:
         """Tell whether the request asked for a stream."""
         return bool(self.call.request.get("stream"))
@@ -93,12 +82,11 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A response to send: status, content type and the steps of its body."""
+    """A response with status 200: its content type, the steps of its body, and headers of its own."""
 
     content_type: str
     steps: Sequence[Step]
-    status: int = 200
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Desk:
@@ -113,7 +101,8 @@ class Desk:
     def open(self, raw: bytes, terms: Terms, directions: Directions, workspace: str = "") -> Exchange:
         """Accept a request and look its prompt up in the cache; raises ApiError where the API would refuse it."""
         request = parse_body(raw)
-        fault, cue = self._choose_fault(raw, request, directions)
+        fault, cue = directions.fault_and_cue(request)
+        fault = fault or self._settings.faults.draw(raw, directions.trial, directions.attempt)
         if fault is not None and fault.streams_only and not request.get("stream"):
             fault = None
         error = fault.error_for(streams=bool(request.get("stream"))) if fault is not None else None
@@ -159,10 +148,11 @@ class Desk:
 
     def begin(self, exchange: Exchange) -> None:
         """Note that the response begins: its cache entries become readable, its prompt can be compared with."""
-        for use in exchange.uses:
-            self._cache.publish(use)
+        if exchange.call.compacted is not None:
+            self._cache.publish(exchange.call.compacted.use)
+        self._cache.publish(exchange.use)
         if exchange.call.request.get("diagnostics") is not None:
-            prompt = None if exchange.is_edited else exchange.prompt
+            prompt = exchange.prompt if exchange.seen is exchange.call.request else None
             self._diagnostics.remember(exchange.call.fake_id("msg"), prompt)
 
     def end(self, exchange: Exchange) -> None:
@@ -174,21 +164,29 @@ class Desk:
         """Ask whoever answers for the reply and return what to send."""
         finished = self.compose(exchange)
         fault = exchange.fault
+        content_type = STREAM_TYPE if exchange.streams else JSON_TYPE
         if fault is not None and fault.body is not None:
-            return _other_body(fault, finished, exchange)
+            bodies = {
+                "html": Outgoing("text/html; charset=utf-8", [Send(_PROXY_PAGE)]),
+                "json": Outgoing(JSON_TYPE, [Send(orjson.dumps(finished.message))]),
+                "empty": Outgoing(content_type, []),
+            }
+            return bodies[fault.body]
         if exchange.streams:
             events = message_events(finished, exchange.call.request, eager=exchange.eager_tools)
             if fault is not None and fault.events is not None:
                 events = fault.events(events)
-            frames: Sequence[bytes] = [encode_event(event) for event in events]
+            frames = [encode_event(event) for event in events]
         else:
             frames = [orjson.dumps(finished.message)]
-        if fault is not None and fault.wire is not None:
-            steps = fault.wire(frames if exchange.streams else _pieces(frames[0]))
-        else:
+        if fault is None or fault.wire is None:
             steps = healthy(frames)
-        mark = mark_no_script(finished.no_script or exchange.no_summary)
-        return Outgoing(STREAM_TYPE if exchange.streams else JSON_TYPE, steps, headers=mark)
+        elif exchange.streams:
+            steps = fault.wire(frames)
+        else:  # cut into pieces, so that the body can break off in between
+            size = max(1, -(-len(frames[0]) // _BODY_PIECES))
+            steps = fault.wire([frames[0][start : start + size] for start in range(0, len(frames[0]), size)])
+        return Outgoing(content_type, steps, mark_no_script(finished.no_script or exchange.no_summary))
 
     def compose(self, exchange: Exchange) -> FinishedMessage:
         """Return the finished message of an exchange and account for its output tokens."""
@@ -216,10 +214,6 @@ class Desk:
             return {"input_tokens": total}
         return {"input_tokens": total, "context_management": {"original_input_tokens": edited.original_tokens}}
 
-    def _choose_fault(self, raw: bytes, request: JsonObject, directions: Directions) -> tuple[Fault | None, Cue]:
-        fault, cue = directions.fault_and_cue(request)
-        return fault or self._settings.faults.draw(raw, directions.trial, directions.attempt), cue
-
     def _extras(self, request: JsonObject, edited: EditedRequest, transformations: list[JsonObject]) -> JsonObject:
         extras: JsonObject = {}
         if request.get("diagnostics") is not None:
@@ -243,17 +237,3 @@ def parse_body(raw: bytes) -> JsonObject:
     if not isinstance(value, dict):
         raise bad_request("body: Input should be a valid dictionary")
     return value
-
-
-def _other_body(fault: Fault, finished: FinishedMessage, exchange: Exchange) -> Outgoing:
-    if fault.body == "html":
-        return Outgoing("text/html; charset=utf-8", [Send(_PROXY_PAGE)])
-    if fault.body == "json":
-        return Outgoing(JSON_TYPE, [Send(orjson.dumps(finished.message))])
-    return Outgoing(STREAM_TYPE if exchange.streams else JSON_TYPE, [])
-
-
-def _pieces(body: bytes) -> list[bytes]:
-    """Cut a JSON body into pieces, so that it can break off in between."""
-    size = max(1, -(-len(body) // _BODY_PIECES))
-    return [body[start : start + size] for start in range(0, len(body), size)]

@@ -191,19 +191,15 @@ def find_model(name: str) -> Model | None:
     return _BY_NAME.get(name)
 
 
-def request_effort(request: dict[str, object], model: Model) -> str | None:
+def request_effort(request: JsonObject, model: Model) -> str | None:
     """Return the effort a request runs at: its own, else the model's default."""
-    config = request.get("output_config")
-    effort = config.get("effort") if isinstance(config, dict) else None
-    return effort or model.default_effort
+    return (request.get("output_config") or {}).get("effort") or model.default_effort
 
 
-def request_thinks(request: dict[str, object], model: Model) -> bool:
+def request_thinks(request: JsonObject, model: Model) -> bool:
     """Tell whether thinking is on for a request, counting the model's default."""
     thinking = request.get("thinking")
-    if not isinstance(thinking, dict):
-        return model.thinks_by_default
-    return thinking.get("type") in {"adaptive", "enabled", "between_tools"}
+    return model.thinks_by_default if thinking is None else thinking["type"] != "disabled"
 
 
 THINKING_TYPES = ("adaptive", "between_tools", "disabled", "enabled")
@@ -277,18 +273,12 @@ def count_block(block: JsonObject, model: Model, encoded: bytes | None = None) -
     if kind == "document" and block.get("source", {}).get("type") in {"base64", "url", "file"}:
         return PDF_TOKENS
     if kind == "tool_result":
-        return _count_result(block, model)
+        content = block.get("content")
+        parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
+        return ceil(40 / model.characters_per_token) + sum(count_block(part, model) for part in parts)
     return ceil(len(encoded if encoded is not None else orjson.dumps(block)) / model.characters_per_token)
 
 
 def count_output(content: list[JsonObject], model: Model) -> int:
     """Return the output tokens of finished blocks; never 0, as the API bills the end of the turn too."""
     return 1 + sum(count_block(block, model) for block in content)
-
-
-def _count_result(block: JsonObject, model: Model) -> int:
-    content = block.get("content")
-    envelope = ceil(40 / model.characters_per_token)
-    if isinstance(content, list):
-        return envelope + sum(count_block(part, model) for part in content)
-    return envelope + count_text(content or "", model)

@@ -9,9 +9,9 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from evalkit.standin.exchange import Settings
 from evalkit.standin.faults import Drop, Reset, Send, Stall, Step, Wait
 
 Message = MutableMapping[str, Any]
@@ -19,15 +19,6 @@ Receive = Callable[[], Awaitable[Message]]
 SendMessage = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 _CLOSE_LIMIT_S = 1.0
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Durations in seconds that turn the steps into time."""
-
-    event_s: float
-    slow_s: float
-    stall_s: float
 
 
 class Line:
@@ -58,12 +49,12 @@ class Line:
         await self._send({"type": "http.response.body", "body": body})
 
     async def send_steps(
-        self, status: int, headers: Headers, steps: Sequence[Step], begin: Callable[[], None], pace: Pace
+        self, headers: Headers, steps: Sequence[Step], begin: Callable[[], None], settings: Settings
     ) -> None:
         """Carry steps out one after the other; `begin` is called just before the headers go out."""
         if len(steps) == 1 and isinstance(steps[0], Send):
             begin()
-            await self.send_whole(status, headers, steps[0].data)
+            await self.send_whole(200, headers, steps[0].data)
             return
         started = False
         for number, step in enumerate(steps):
@@ -73,24 +64,24 @@ class Line:
             if isinstance(step, Send) and not started:
                 started = True
                 begin()
-                await self._send({"type": "http.response.start", "status": status, "headers": headers})
-            if not await self._carry_out(step, pace):
+                await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+            if not await self._carry_out(step, settings):
                 return
-            if pace.event_s and isinstance(step, Send) and number + 1 < len(steps):
-                await self.pause(pace.event_s)
+            if settings.event_s and isinstance(step, Send) and number + 1 < len(steps):
+                await self.pause(settings.event_s)
         if not started:
             begin()
-            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._send({"type": "http.response.body", "body": b""})
 
-    async def _carry_out(self, step: Step, pace: Pace) -> bool:
+    async def _carry_out(self, step: Step, settings: Settings) -> bool:
         """Do one step; False if the response ends with it."""
         if isinstance(step, Send):
             await self._send({"type": "http.response.body", "body": step.data, "more_body": True})
         elif isinstance(step, Wait):
-            await self.pause(step.share * pace.slow_s)
+            await self.pause(step.share * settings.slow_s)
         elif isinstance(step, Stall):
-            await self.pause(pace.stall_s)
+            await self.pause(settings.stall_s)
             await self._close()
             return False
         elif isinstance(step, Drop):

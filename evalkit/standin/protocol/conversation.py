@@ -32,7 +32,13 @@ def check_conversation(messages: Sequence[JsonObject], model: Model, *, old_cont
     """Raise the API's 400 for the first rule that the messages break."""
     if not messages:
         raise bad_request("messages: at least one message is required")
-    _check_roles(messages, model)
+    for index, message in enumerate(messages):
+        if message["role"] == "system":
+            _check_system(messages, index, model)
+    first = messages[0]["content"]
+    compacted = bool(first) and isinstance(first, list) and first[0]["type"] == "compaction"
+    if messages[0]["role"] != "user" and not compacted:  # a compaction block stands for everything before it
+        raise bad_request('messages: first message must use the "user" role')
     turns = merge_turns(messages)
     for turn in turns:
         _check_blocks(turn, old_contract=old_contract)
@@ -60,16 +66,6 @@ def merge_turns(messages: Sequence[JsonObject]) -> list[Turn]:
         else:
             turns.append(Turn(role, index, blocks, places))
     return turns
-
-
-def _check_roles(messages: Sequence[JsonObject], model: Model) -> None:
-    for index, message in enumerate(messages):
-        if message["role"] == "system":
-            _check_system(messages, index, model)
-    first = messages[0]["content"]
-    compacted = bool(first) and isinstance(first, list) and first[0]["type"] == "compaction"
-    if messages[0]["role"] != "user" and not compacted:  # a compaction block stands for everything before it
-        raise bad_request('messages: first message must use the "user" role')
 
 
 def _check_system(messages: Sequence[JsonObject], index: int, model: Model) -> None:

@@ -241,7 +241,24 @@ def message_events(finished: FinishedMessage, request: JsonObject, *, eager: boo
     `eager` streams the input of every tool in fragments, except where a tool says no (the legacy beta header).
     """
     message = finished.message
-    events = [_message_start(message)]
+    opening = {
+        **message,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "stop_details": None,
+        "usage": {**message["usage"], "output_tokens": 1, "output_tokens_details": None},
+    }
+    opening["usage"].pop("iterations", None)
+    delta = {
+        "type": "message_delta",
+        "delta": {key: message[key] for key in ("stop_reason", "stop_sequence", "stop_details", "container")},
+        "usage": {key: message["usage"][key] for key in _WHOLE_USAGE if key in message["usage"]},
+    }
+    if "context_management" in message:  # known only once everything is said
+        opening["context_management"] = None
+        delta["context_management"] = message["context_management"]
+    events: list[JsonObject] = [{"type": "message_start", "message": opening}]
     content = message["content"]
     if not content:
         events.append(PING)
@@ -253,41 +270,12 @@ def message_events(finished: FinishedMessage, request: JsonObject, *, eager: boo
             events.append(PING)
         events.extend({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas)
         events.append({"type": "content_block_stop", "index": index})
-    events.append(_message_delta(message))
-    events.append({"type": "message_stop"})
-    return events
+    return [*events, delta, {"type": "message_stop"}]
 
 
 def encode_event(event: JsonObject) -> bytes:
     """Return one event as the bytes of an SSE frame, blank line included."""
     return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
-
-
-def _message_start(message: JsonObject) -> JsonObject:
-    opening = {
-        **message,
-        "content": [],
-        "stop_reason": None,
-        "stop_sequence": None,
-        "stop_details": None,
-        "usage": {**message["usage"], "output_tokens": 1, "output_tokens_details": None},
-    }
-    opening["usage"].pop("iterations", None)
-    if "context_management" in message:  # known only once everything is said: message_delta has it
-        opening["context_management"] = None
-    return {"type": "message_start", "message": opening}
-
-
-def _message_delta(message: JsonObject) -> JsonObject:
-    delta = {key: message[key] for key in ("stop_reason", "stop_sequence", "stop_details", "container")}
-    event: JsonObject = {
-        "type": "message_delta",
-        "delta": delta,
-        "usage": {key: message["usage"][key] for key in _WHOLE_USAGE if key in message["usage"]},
-    }
-    if "context_management" in message:
-        event["context_management"] = message["context_management"]
-    return event
 
 
 def _block_parts(

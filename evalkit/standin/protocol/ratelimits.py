@@ -54,7 +54,6 @@ class _Bucket:
 
 
 _DIMENSIONS = ("requests", "input-tokens", "output-tokens")
-_NAMES = {"requests": "requests", "input-tokens": "input tokens", "output-tokens": "output tokens"}
 
 
 class RateLimiter:
@@ -77,7 +76,7 @@ class RateLimiter:
             wait = buckets[dimension].wait_s(amount, now)
             if wait > 0:
                 state = {name.decode(): value.decode() for name, value in self.headers(rate_class)}
-                raise _refusal(buckets[dimension], _NAMES[dimension], wait, state)
+                raise _refusal(buckets[dimension], dimension.replace("-", " "), wait, state)
         buckets["requests"].take(1, now)
         buckets["input-tokens"].take(input_tokens, now)
 
@@ -108,9 +107,10 @@ class RateLimiter:
             left = max(0, int(bucket.level(now)))
             remaining = left if name == "requests" else round(left, -3)  # the API rounds tokens to thousands
             prefix = b"anthropic-ratelimit-" + name.encode()
+            full_at = datetime.fromtimestamp(int(wall + bucket.full_in_s(now)), UTC)
             headers.append((prefix + b"-limit", b"%d" % bucket.limit))
             headers.append((prefix + b"-remaining", b"%d" % remaining))
-            headers.append((prefix + b"-reset", _timestamp(int(wall + bucket.full_in_s(now)))))
+            headers.append((prefix + b"-reset", full_at.strftime("%Y-%m-%dT%H:%M:%SZ").encode()))
         return headers
 
     def _of(self, rate_class: str, now: float) -> dict[str, _Bucket]:
@@ -125,7 +125,3 @@ class RateLimiter:
 def _refusal(bucket: _Bucket, of_what: str, wait_s: float, state: dict[str, str]) -> ApiError:
     message = f"This request would exceed your organization's rate limit of {bucket.limit:,} {of_what} per minute."
     return ApiError(ErrorAnswer(429, message, headers={"retry-after": str(ceil(wait_s)), **state}))
-
-
-def _timestamp(seconds: int) -> bytes:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()

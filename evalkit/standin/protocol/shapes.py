@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, WrapValidator
 from pydantic_core import CoreSchema, core_schema
 
-from evalkit.standin.errors import ApiError, bad_request
+from evalkit.standin.errors import bad_request
 
 
 def _pass(kind: type) -> WrapValidator:
@@ -402,16 +402,12 @@ def check_shape(value: object, shape: type[Shape], place: str = "") -> None:
     try:
         shape.model_validate(value)
     except ValidationError as error:
-        raise _refusal(error, place) from error
-
-
-def _refusal(error: ValidationError, place: str) -> ApiError:
-    """Say what pydantic found in the API's words, which are pydantic's but for what a Python caller would be told."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    path = [each for each in (place, *map(str, first["loc"])) if each]
-    words = first["msg"]
-    if first["type"] == "union_tag_not_found":
-        path, words = [*path, "type"], "Field required"
-    elif first["type"] in {"model_type", "model_attributes_type"}:
-        words = "Input should be a valid dictionary"
-    return bad_request(f"{'.'.join(path) or 'body'}: {words}")
+        # the API's words are pydantic's, but for what a Python caller would be told
+        first = error.errors(include_url=False, include_input=False)[0]
+        path = [each for each in (place, *map(str, first["loc"])) if each]
+        words = first["msg"]
+        if first["type"] == "union_tag_not_found":
+            path, words = [*path, "type"], "Field required"
+        elif first["type"] in {"model_type", "model_attributes_type"}:
+            words = "Input should be a valid dictionary"
+        raise bad_request(f"{'.'.join(path) or 'body'}: {words}") from error

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from evalkit.standin.cache import as_blocks
+from evalkit.standin.cache import as_blocks, blocks_of
 from evalkit.standin.errors import bad_request
 from evalkit.standin.models import Model
 from evalkit.standin.reply import JsonObject
@@ -41,8 +41,7 @@ def check_thinking_blocks(
 
     Raises the API's 400 for a forged signature, and for an edited prefix unless the request asks to drop such blocks.
     """
-    contents = [message["content"] for message in request["messages"] if isinstance(message["content"], list)]
-    if not any(block["type"] in _THINKING for content in contents for block in content):
+    if not any(block["type"] in _THINKING for _, _, block in blocks_of(request["messages"])):
         return request, []  # most requests; walking one takes a digest of all of it
     binding = (request.get("thinking") or {}).get("block_binding") or {}
     behaviour = binding.get("prefix_mismatch_behavior")
@@ -69,7 +68,15 @@ def check_thinking_blocks(
             reports.append({"type": "thinking_dropped", "path": entry.place, "reason": "prefix_mismatch"})
             continue
         previous = entry.signature
-    return (_without(request, drops) if drops else request), reports
+    if not drops:
+        return request, reports
+    messages = [
+        message
+        if isinstance(message["content"], str)
+        else {**message, "content": [b for j, b in enumerate(message["content"]) if (i, j) not in drops]}
+        for i, message in enumerate(request["messages"])
+    ]
+    return {**request, "messages": messages}, reports
 
 
 def sign_thinking(request: JsonObject, model: Model) -> str:
@@ -111,16 +118,6 @@ def _read_signature(entry: ThinkingBlock) -> tuple[str, str, str]:
     if mark != "standin":
         raise bad_request(f"{entry.place}: Invalid `signature` in `thinking` block")
     return maker, prefix, before
-
-
-def _without(request: JsonObject, drops: set[tuple[int, int]]) -> JsonObject:
-    messages = [
-        message
-        if isinstance(message["content"], str)
-        else {**message, "content": [b for j, b in enumerate(message["content"]) if (i, j) not in drops]}
-        for i, message in enumerate(request["messages"])
-    ]
-    return {**request, "messages": messages}
 
 
 def _short(signature: str) -> str:

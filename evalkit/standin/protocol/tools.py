@@ -59,14 +59,21 @@ def _check_all(tools: Sequence[Any]) -> None:
     names: set[str] = set()
     for index, tool in enumerate(tools):
         place = f"tools.{index}"
-        kind = tool.get("type") or "custom"
+        kind = str(tool.get("type") or "custom")
         if kind == "custom":
             _check_custom(tool, f"{place}.custom")
             if tool.get("strict"):
                 check_strict_schema(tool["input_schema"], f"{place}.custom")
                 strict.append(tool["input_schema"])
         else:
-            _check_named_tool(tool, str(kind), place)
+            # the API defines this tool by its type; its options are not modelled, only its name and marker
+            if not (_SERVER_TOOL.fullmatch(kind) or _CLIENT_TOOL.fullmatch(kind)):
+                raise bad_request(
+                    f"{place}: Input tag '{kind}' found using 'type' does not match any of the expected tags: "
+                    "'custom', 'bash_20250124', 'code_execution_20260521', 'memory_20250818', 'text_editor_20250728', "
+                    "'web_fetch_20260318', 'web_search_20260318'"
+                )
+            check_shape(tool, ApiToolset if "toolset" in kind else ApiTool, f"{place}.{kind}")
         if tool.get("name") in names:
             raise bad_request("tools: Tool names must be unique.")
         names.add(tool.get("name") or f"#{index}")
@@ -76,17 +83,6 @@ def _check_all(tools: Sequence[Any]) -> None:
 def is_server_tool(tool: JsonObject) -> bool:
     """Tell whether the API itself runs this tool."""
     return bool(_SERVER_TOOL.fullmatch(str(tool.get("type") or "")))
-
-
-def _check_named_tool(tool: JsonObject, kind: str, place: str) -> None:
-    """Check a tool that the API defines by its type; its options are not modelled, only its name and marker."""
-    if not (_SERVER_TOOL.fullmatch(kind) or _CLIENT_TOOL.fullmatch(kind)):
-        raise bad_request(
-            f"{place}: Input tag '{kind}' found using 'type' does not match any of the expected tags: 'custom', "
-            "'bash_20250124', 'code_execution_20260521', 'memory_20250818', 'text_editor_20250728', "
-            "'web_fetch_20260318', 'web_search_20260318'"
-        )
-    check_shape(tool, ApiToolset if "toolset" in kind else ApiTool, f"{place}.{kind}")
 
 
 def _check_custom(tool: JsonObject, place: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from evalkit.standin.cache import blocks_of
 from evalkit.standin.context import (
     THRESHOLD_COMPACTION,
     check_compaction,
@@ -113,15 +114,13 @@ def _check_beta_messages(messages: Sequence[JsonObject], betas: frozenset[str]) 
             raise bad_request(f"messages.{index}.clear_at: Extra inputs are not permitted")
         if message.get("clear_at") is not None and message["role"] != "system":
             raise bad_request(f"messages.{index}.clear_at: only permitted on `system` messages")
-        if compaction_blocks or isinstance(message["content"], str):
-            continue
-        for position, block in enumerate(message["content"]):
-            if block["type"] == "compaction":
-                known = ", ".join(f"'{name}'" for name in sorted(BLOCK_TYPES["user"] | BLOCK_TYPES["assistant"]))
-                raise bad_request(
-                    f"messages.{index}.content.{position}: Input tag 'compaction' found using 'type' does not match "
-                    f"any of the expected tags: {known}"
-                )
+    for index, position, block in blocks_of(messages):
+        if block["type"] == "compaction" and not compaction_blocks:
+            known = ", ".join(f"'{name}'" for name in sorted(BLOCK_TYPES["user"] | BLOCK_TYPES["assistant"]))
+            raise bad_request(
+                f"messages.{index}.content.{position}: Input tag 'compaction' found using 'type' does not match "
+                f"any of the expected tags: {known}"
+            )
 
 
 def _check_unplayed(body: JsonObject) -> None:
@@ -149,14 +148,13 @@ def _check_countable(body: JsonObject) -> None:
     for index, tool in enumerate(body.get("tools") or ()):
         if is_server_tool(tool) and not str(tool["type"]).startswith("advisor"):
             raise bad_request(f"tools.{index}: server tools are not supported by the token counting endpoint")
-    for i, message in enumerate(body["messages"]):
-        for j, block in enumerate(message["content"] if isinstance(message["content"], list) else ()):
-            source = block.get("source")
-            if isinstance(source, dict) and source.get("type") in {"url", "file"}:
-                raise bad_request(
-                    f"messages.{i}.content.{j}.{block['type']}.source: {source['type']} sources are not supported "
-                    "by the token counting endpoint"
-                )
+    for i, j, block in blocks_of(body["messages"]):
+        source = block.get("source")
+        if isinstance(source, dict) and source.get("type") in {"url", "file"}:
+            raise bad_request(
+                f"messages.{i}.content.{j}.{block['type']}.source: {source['type']} sources are not supported "
+                "by the token counting endpoint"
+            )
 
 
 MAX_CACHE_MARKERS = 4
@@ -167,9 +165,15 @@ def check_settings(request: JsonObject, model: Model) -> None:
     _check_max_tokens(request, model)
     _check_thinking(request, model)
     _check_tool_choice(request, model)
-    if (request.get("output_config") or {}).get("effort") and model.default_effort is None:
+    config = request.get("output_config") or {}
+    if config.get("effort") and model.default_effort is None:
         raise bad_request("This model does not support the effort parameter.")
-    _check_format(request)
+    if config.get("format"):
+        check_strict_schema(config["format"]["schema"], "output_config.format.schema")
+        if request["messages"][-1]["role"] == "assistant":
+            raise bad_request("output_config.format: can not be combined with assistant message prefill")
+        if any(isinstance(cites := b.get("citations"), dict) and cites.get("enabled") for _, b in _all_blocks(request)):
+            raise bad_request("output_config.format: can not be combined with citations")
     _check_sampling(request, model)
     check_cache_markers(request)
 
@@ -230,18 +234,6 @@ def _check_tool_choice(request: JsonObject, model: Model) -> None:
 
 def _forces_tool(request: JsonObject) -> bool:
     return (request.get("tool_choice") or {}).get("type") in {"any", "tool"}
-
-
-def _check_format(request: JsonObject) -> None:
-    wanted = (request.get("output_config") or {}).get("format")
-    if not wanted:
-        return
-    check_strict_schema(wanted["schema"], "output_config.format.schema")
-    if request["messages"][-1]["role"] == "assistant":
-        raise bad_request("output_config.format: can not be combined with assistant message prefill")
-    for place, block in _all_blocks(request):
-        if (isinstance(block.get("citations"), dict) and block["citations"].get("enabled")) and place:
-            raise bad_request("output_config.format: can not be combined with citations")
 
 
 def _check_sampling(request: JsonObject, model: Model) -> None:
