@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from evalkit.cli.options import Pair
+from evalkit.cli.terminal import Pair
 
 
 @click.command(

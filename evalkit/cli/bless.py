@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalkit.cli.options import QUIT_KEYS, next_key
+from evalkit.cli.terminal import QUIT_KEYS, next_key
 from evalkit.wording import plural
 
 if TYPE_CHECKING:
@@ -133,8 +133,12 @@ def changes(blessing: Blessing) -> Iterator[str]:
         yield from (f"  ↑ {line}" for line in better)
         yield from (f"  + {case_id} (new)" for case_id in new.cases if case_id not in old.cases)
         yield from (f"  - {case_id} (gone)" for case_id in old.cases if case_id not in new.cases)
-        for word, before, after in _conditions(old, new):
-            yield f"  {word}: {before} → {after}"
+        before: Mapping[str, str] = vars(old.conditions)
+        for key, after in vars(new.conditions).items():
+            if before[key] != after:
+                yield f"  {key.replace('_', ' ')}: {before[key] or 'none'} → {after or 'none'}"
+        if old.prompt_sha != new.prompt_sha:
+            yield f"  prompt: {old.prompt_ref} ({old.prompt_sha[:7]}) → {new.prompt_ref} ({new.prompt_sha[:7]})"
 
 
 def _moved(old: Baseline, new: Baseline, *, up: bool) -> Iterator[str]:
@@ -146,15 +150,6 @@ def _moved(old: Baseline, new: Baseline, *, up: bool) -> Iterator[str]:
         if change and (change > 0) == up:
             note = "" if before.sha == case.sha else "   the case itself changed"
             yield f"{case_id}   {before.passed}/{before.trials} → {case.passed}/{case.trials}{note}"
-
-
-def _conditions(old: Baseline, new: Baseline) -> Iterator[tuple[str, str, str]]:
-    before: Mapping[str, str] = vars(old.conditions)
-    for key, after in vars(new.conditions).items():
-        if before[key] != after:
-            yield key.replace("_", " "), before[key] or "none", after or "none"
-    if old.prompt_sha != new.prompt_sha:
-        yield "prompt", f"{old.prompt_ref} ({old.prompt_sha[:7]})", f"{new.prompt_ref} ({new.prompt_sha[:7]})"
 
 
 def _rate(baseline: Baseline) -> float:

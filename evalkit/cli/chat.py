@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from evalkit.cli.options import Pair
+from evalkit.cli.terminal import Pair
 
 
 @click.command(
@@ -40,7 +40,7 @@ def chat(ctx: click.Context, /, message: str | None, *, as_json: bool, **options
     reports/chat/.
     """
     from evalkit.cli.project import find_root, load_config
-    from evalkit.repl.options import ChatOptions
+    from evalkit.repl.command_line import ChatOptions
 
     if options["blind"] and not options["versus"]:
         raise click.UsageError("--blind hides which of two versions is which; add --vs REF.")

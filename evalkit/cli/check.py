@@ -30,8 +30,8 @@ def check(ctx: click.Context, paths: tuple[Path, ...], form: Literal["text", "gi
     Without a PATH everything in suites/ and prompts/ is checked. Lists every problem of every file; exits 2 if one of
     them is an error.
     """
-    from evalkit.cli.problems import print_problems
     from evalkit.cli.project import find_root, folder_in_repository
+    from evalkit.cli.terminal import print_problems
     from evalkit.errors import ExitCode, NothingSelected
     from evalkit.suites.check import check_project
 

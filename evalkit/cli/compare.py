@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.options import Duration, Pair
+from evalkit.cli.terminal import Duration, Pair
 from evalkit.errors import EvalkitError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ def compare(ctx: click.Context, /, **options: Any) -> None:
     case and trial by trial; two finished runs are compared as they are, without calls. Exits 1 when B is worse.
     """
     from evalkit.cli.project import find_root
+    from evalkit.reporting.compare import report_comparison
+    from evalkit.runner.contrast import compare_runs
+    from evalkit.store import find_run
 
     root = find_root()
     runs = [_names_a_run(options[side], root) for side in ("baseline", "candidate")]
@@ -57,7 +60,11 @@ def compare(ctx: click.Context, /, **options: Any) -> None:
             f"compare: {options['baseline']!r} and {options['candidate']!r} are a run and a prompt; "
             "expected two prompts or two runs. To compare a prompt with a run: evalkit run -p PROMPT --against RUN."
         )
-    report = _compare_runs(options, root) if all(runs) else _compare_prompts(options, root)
+    if all(runs):
+        sides = compare_runs(find_run(options["baseline"], root), find_run(options["candidate"], root))
+        report = report_comparison(sides.contrast, sides.compared, strict=options["strict"])
+    else:
+        report = _compare_prompts(options, root)
     _show(report, options)
     ctx.exit(report.exit_code)
 
@@ -71,15 +78,6 @@ def _names_a_run(name: str, root: Path) -> bool:
     except EvalkitError:
         return "/" in name or name == "last"
     return True
-
-
-def _compare_runs(options: Mapping[str, Any], root: Path) -> CompareReport:
-    from evalkit.reporting.compare import report_comparison
-    from evalkit.runner.contrast import compare_runs
-    from evalkit.store import find_run
-
-    sides = compare_runs(find_run(options["baseline"], root), find_run(options["candidate"], root))
-    return report_comparison(sides.contrast, sides.compared, strict=options["strict"])
 
 
 def _compare_prompts(options: Mapping[str, Any], root: Path) -> CompareReport:

@@ -6,9 +6,7 @@ Knows GitHub's environment variables and talks to no network: the workflow uploa
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evalkit.errors import UsageError
+from evalkit.github import add_to_job_summary, no_commands, on_github
 
 if TYPE_CHECKING:
     from evalkit.records import Information
@@ -44,7 +43,8 @@ def finish_run(
     finished = _report(folder, quiet=quiet, strict=strict, information=information)
     write_ci_files(finished, folder)
     tell_unplayed(unplayed)
-    tell_github(finished)
+    if on_github():
+        tell_github(finished)
     if open_report:
         click.launch(str(folder / PAGE))
     return int(finished.gate.exit_code)
@@ -119,7 +119,7 @@ def links_of(environment: Mapping[str, str] = os.environ) -> Links:
     server, repository, sha = (environment.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA"))
     files = f"{server}/{repository}/blob/{sha}" if server and repository and sha else ""
     folder = ""
-    if files or environment.get("GITHUB_ACTIONS") == "true":
+    if files or on_github(environment):
         try:
             folder = folder_in_repository(find_root(), environment)
         except UsageError:  # a run that is given by its path, outside of any project
@@ -144,22 +144,20 @@ def write_ci_files(run: FinishedRun, folder: Path) -> None:
             file.write(data)
 
 
-def tell_github(run: FinishedRun, environment: Mapping[str, str] = os.environ) -> None:
-    """On GitHub print annotations and append to the job's summary; nothing elsewhere."""
-    if environment.get("GITHUB_ACTIONS") != "true":
-        return
+def tell_github(run: FinishedRun) -> None:
+    """Print annotations and append to the job's summary."""
     from evalkit.records import RunVerdict
     from evalkit.reporting import render_annotations, render_information, render_job_summary
 
     if run.gate.verdict is not RunVerdict.INFORMATION:
         click.echo(render_annotations(run.summary, run.gate, run.details, run.links.folder), nl=False)
     without_report = replace(run, links=replace(run.links, report=""))
-    add_to_job_summary(render_job_summary(without_report), environment)
+    add_to_job_summary(render_job_summary(without_report))
     if run.information:
-        add_to_job_summary(f"\n{render_information(run.information)}\n", environment)
+        add_to_job_summary(f"\n{render_information(run.information)}\n")
 
 
-def tell_unaffected(sentence: str, out: Path | None, environment: Mapping[str, str] = os.environ) -> None:
+def tell_unaffected(sentence: str, out: Path | None) -> None:
     """Say that no suite is affected: on the terminal, in the comment of the folder asked for, in the job's summary."""
     from evalkit.reporting import render_unaffected
 
@@ -167,27 +165,5 @@ def tell_unaffected(sentence: str, out: Path | None, environment: Mapping[str, s
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / COMMENT).write_text(render_unaffected(sentence), "utf-8")
-    if environment.get("GITHUB_ACTIONS") == "true":
-        add_to_job_summary(render_unaffected(sentence, marker=False), environment)
-
-
-def add_to_job_summary(markdown: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Append Markdown to the file that GitHub shows as the job's summary, if it named one."""
-    path = environment.get("GITHUB_STEP_SUMMARY")
-    if path:
-        with Path(path).open("a", encoding="utf-8", errors="replace") as file:
-            file.write(markdown)
-
-
-@contextmanager
-def no_commands(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
-    """Keep GitHub's runner from reading commands in what is printed meanwhile: a model may say `::add-mask::`."""
-    if environment.get("GITHUB_ACTIONS") != "true":
-        yield
-        return
-    token = secrets.token_hex(16)
-    click.echo(f"::stop-commands::{token}")
-    try:
-        yield
-    finally:
-        click.echo(f"::{token}::")
+    if on_github():
+        add_to_job_summary(render_unaffected(sentence, marker=False))

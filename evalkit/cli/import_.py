@@ -36,26 +36,21 @@ def transcripts(file: Path, out: Path | None, prompt: str, model: str | None, su
     """
     from datetime import UTC, datetime
 
+    from evalkit.cli.project import find_root
     from evalkit.importing import ImportSettings, import_transcripts
     from evalkit.store import new_run_id
 
     now = datetime.now(UTC)
     run_id = new_run_id(now)
     started = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    folder = out or _new_folder(run_id)
+    folder = out or find_root() / "reports" / run_id
+    if out is None and folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())  # as short as it can be written from here
     command = ("evalkit", *sys.argv[1:])
     done = import_transcripts(ImportSettings(file, folder, run_id, started, prompt, model, suite, command))
     models = f" with {', '.join(done.models)}" if done.models != ("unknown",) else ""
     click.echo(f"{plural(done.conversations, 'conversation')} of {plural(done.cases, 'case')}{models}: {folder}")
     click.echo(f"Score them with: evalkit run {suite or 'SUITE'} --via {folder}", err=True)
-
-
-def _new_folder(run_id: str) -> Path:
-    """Return the run's folder in the project, as short as it can be written from here."""
-    from evalkit.cli.project import find_root
-
-    folder: Path = find_root() / "reports" / run_id
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 @import_.command(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from evalkit.cli.options import QUIT_KEYS, next_key
+from evalkit.cli.terminal import QUIT_KEYS, next_key
 
 if TYPE_CHECKING:
     from evalkit.judging import LabelItem
@@ -70,6 +70,8 @@ class _Desk:
 
     def work(self, items: Sequence[LabelItem]) -> None:
         """Ask about every item that has no label yet, until there is none or the person stops."""
+        from evalkit.labels import labels_file, take_back_label
+
         known = {suite: self._labels(suite) for suite in {item.suite for item in items}}
         left = [item for item in items if not self._is_labelled(item, known[item.suite])]
         click.echo(f"{len(items) - len(left)} of {len(items)} answers labelled already.")
@@ -85,7 +87,8 @@ class _Desk:
             elif key == "s":
                 left.pop(0)  # it comes again in the next sitting
             elif key == "u" and self.done:
-                left.insert(0, self._take_back())
+                left.insert(0, self.done.pop())
+                take_back_label(self.root, labels_file(left[0].suite))
             else:
                 click.echo(f"{key!r} is none of {KEYS}.")
 
@@ -115,13 +118,6 @@ class _Desk:
         judge: Literal["yes", "no"] | None = None if item.judge is None else "yes" if item.judge else "no"
         one = Label(item.exhibit, item.criterion, answer, item.model, item.wording, judge, utc_now())
         append_label(self.root, labels_file(item.suite), one)
-
-    def _take_back(self) -> LabelItem:
-        from evalkit.labels import labels_file, take_back_label
-
-        item = self.done.pop()
-        take_back_label(self.root, labels_file(item.suite))
-        return item
 
 
 def agreement_table(agreements: Sequence[Agreement]) -> str:

@@ -12,7 +12,6 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
@@ -92,7 +91,7 @@ def run_command(args: Sequence[str]) -> int:
         exc.show()
         return ExitCode.WRONG_INPUT
     except FileProblems as exc:
-        from evalkit.cli.problems import print_problems
+        from evalkit.cli.terminal import print_problems
 
         print_problems(exc.problems)
         return exc.exit_code
@@ -103,14 +102,9 @@ def run_command(args: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
         return ExitCode.NO_VERDICT
     except Exception as exc:  # noqa: BLE001 - the last line of defence: a crash must never read as a verdict
-        return _crashed(exc)
+        with tempfile.NamedTemporaryFile("w", prefix="evalkit-crash-", suffix=".log", delete=False) as log:
+            traceback.print_exception(exc, file=log)
+        what = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+        click.echo(f"evalkit crashed ({type(exc).__name__}: {what}); this is a bug. Details: {log.name}", err=True)
+        return ExitCode.NO_VERDICT
     return result if isinstance(result, int) else ExitCode.PASSED
-
-
-def _crashed(exc: Exception) -> int:
-    """Keep the traceback in a file and say in one line where it is."""
-    with tempfile.NamedTemporaryFile("w", prefix="evalkit-crash-", suffix=".log", delete=False) as log:
-        traceback.print_exception(exc, file=log)
-    what = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-    click.echo(f"evalkit crashed ({type(exc).__name__}: {what}); this is a bug. Details: {Path(log.name)}", err=True)
-    return ExitCode.NO_VERDICT

@@ -13,7 +13,6 @@ from evalkit.errors import NothingSelected, UsageError
 from evalkit.wording import plural
 
 if TYPE_CHECKING:
-    from evalkit.gate import Outlook
     from evalkit.records import Counts
 
 
@@ -97,7 +96,9 @@ def _lines(known: _KnownCounts, *, simulate: bool) -> Iterator[str]:
         raise UsageError("power: no case of the baseline ever passed; a drop can't be seen where nothing can fall.")
     trials = f"{seen.stored:.0f} stored trials and {known.rounds} new ones each"
     yield f"{', '.join(known.names)}: {seen.cases} cases, {trials}"
-    yield f"seen in four of five runs: {_drop(seen)}"
+    drop = f"a drop of {seen.drop * 100:.1f} points everywhere" if seen.drop is not None else "no uniform drop"
+    broken = f", or {plural(seen.breaks, 'broken case')}" if seen.breaks else ""
+    yield f"seen in four of five runs: {drop}{broken}"
     if seen.cases < 20:
         yield "fewer than 20 cases: broken cases are visible, a uniform drop under about 12 points is not"
     for offer in seen.offers:
@@ -106,11 +107,6 @@ def _lines(known: _KnownCounts, *, simulate: bool) -> Iterator[str]:
             yield f"with {offer.what}: {offer.drop * 100:.1f} points everywhere   +{offer.trials} trials{price}"
     if simulate:
         yield from _simulated(known)
-
-
-def _drop(seen: Outlook) -> str:
-    drop = f"a drop of {seen.drop * 100:.1f} points everywhere" if seen.drop is not None else "no uniform drop"
-    return drop + (f", or {plural(seen.breaks, 'broken case')}" if seen.breaks else "")
 
 
 def _simulated(known: _KnownCounts) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.options import Duration
+from evalkit.cli.terminal import Duration
 from evalkit.errors import FileProblems, UsageError
 from evalkit.records import Place
 

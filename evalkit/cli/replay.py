@@ -44,7 +44,13 @@ def replay(session: str, number: int | None, via: str | None, *, dry_run: bool) 
             "rates and costs are in: evalkit report."
         )
         raise UsageError(msg)
-    request = _pick(stored, session, number)
+    requests = {request.n: request for request in stored.transcript.requests}
+    if not requests:
+        raise UsageError(f"{session}: no request in this session; nothing can be sent again.")
+    wanted = max(requests) if number is None else number
+    if wanted not in requests:
+        raise UsageError(f"{session}: no request {wanted}; expected one of {min(requests)} to {max(requests)}.")
+    request = requests[wanted]
     if dry_run:
         click.echo(orjson.dumps(request.body))
         return
@@ -53,17 +59,6 @@ def replay(session: str, number: int | None, via: str | None, *, dry_run: bool) 
     click.echo(render_reply("now", again))
     if again.failure is not None:
         raise NoVerdict(f"request {request.n} got no reply: {again.failure.kind}: {again.failure.message}")
-
-
-def _pick(stored: StoredSession, name: str, number: int | None) -> Request:
-    """Return the request with a number, or the last one."""
-    requests = {request.n: request for request in stored.transcript.requests}
-    if not requests:
-        raise UsageError(f"{name}: no request in this session; nothing can be sent again.")
-    wanted = max(requests) if number is None else number
-    if wanted not in requests:
-        raise UsageError(f"{name}: no request {wanted}; expected one of {min(requests)} to {max(requests)}.")
-    return requests[wanted]
 
 
 async def _send(request: Request, stored: StoredSession, via: str | None, root: Path) -> Request:

@@ -46,15 +46,11 @@ def schema_of(name: str) -> dict[str, Any]:
         from evalkit.reporting.summary import summary_schema
 
         return summary_schema()
-    return _record_schema()
-
-
-def _record_schema() -> dict[str, Any]:
-    """Return the schema of a line: its first key, `line`, says which of the kinds it is."""
     from pydantic import TypeAdapter
 
     from evalkit.records.run import KINDS
 
+    # a line of a record: its first key, `line`, says which of the kinds it is
     adapters = [(name, "validation", TypeAdapter(kind)) for name, kind in KINDS.items()]
     schemas, shared = TypeAdapter.json_schemas(adapters, title="evalkit run record line")  # type: ignore[arg-type]
     lines = [

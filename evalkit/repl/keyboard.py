@@ -12,6 +12,7 @@ import sys
 import termios
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
@@ -84,7 +85,11 @@ class LineEditor:
 
     async def read(self, prompt: str, prefill: str = "") -> str:
         """Return what was entered; EOFError when the person leaves."""
-        return await self._session.prompt_async([("class:prompt", prompt)], default=prefill, rprompt=self._at_the_right)
+
+        def at_the_right() -> AnyFormattedText:
+            return [("class:notice", "" if self._session.app.is_done else self._notice())]
+
+        return await self._session.prompt_async([("class:prompt", prompt)], default=prefill, rprompt=at_the_right)
 
     async def ask(self, question: str) -> str:
         """Return the answer to a question, which is kept out of the history; KeyboardInterrupt on Ctrl-C."""
@@ -107,9 +112,6 @@ class LineEditor:
         """End the reading from outside: what waits for a line gets this exception."""
         if self._session.app.is_running:
             self._session.app.exit(exception=reason)
-
-    def _at_the_right(self) -> AnyFormattedText:
-        return [("class:notice", "" if self._session.app.is_done else self._notice())]
 
 
 class _Completions(Completer):
@@ -211,22 +213,14 @@ async def in_thread(work: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
-    def settle(value: T | None, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(value)  # type: ignore[arg-type]
-
     def run() -> None:
-        value, error = None, None
+        settle: Callable[[], None]
         try:
-            value = work()
+            settle = partial(done.set_result, work())
         except BaseException as exc:  # noqa: BLE001 - it is raised where it is awaited
-            error = exc
+            settle = partial(done.set_exception, exc)
         with suppress(RuntimeError):  # the person has left already, and the loop is closed
-            loop.call_soon_threadsafe(settle, value, error)
+            loop.call_soon_threadsafe(lambda: None if done.done() else settle())
 
     # asyncio's own threads are joined at exit: one that waits for a line would hold the program until Enter
     Thread(target=run, name="evalkit-chat", daemon=True).start()

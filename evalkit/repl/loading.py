@@ -5,7 +5,7 @@ Returns it up to before a reply, so that a new one can be asked for. Reads files
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from evalkit.errors import FileProblems, UsageError
 from evalkit.importing.chat_format import to_transcript
 from evalkit.importing.importer import read_conversations
 from evalkit.records import JsonObject, Problem, PromptVersion, ToolCall, Transcript, Trial, TrialVerdict, Turn
-from evalkit.repl.connection import CaseSteps
 from evalkit.repl.record import CASE, FOLDER
 from evalkit.repl.session import Answer, Exchange
 from evalkit.repl.setting import Fixtures, find_suite_file
+from evalkit.repl.sources import CaseSteps
 from evalkit.store import RUN_FILE, RunReader, find_record, read_session
 from evalkit.suites import load_suite
 
@@ -104,9 +104,9 @@ def all_trials(folder: Path) -> Iterator[tuple[Trial, PromptVersion | None]]:
         yield session.trial(prompt.text if prompt else ""), prompt
 
 
-def opening_of(transcript: Transcript) -> tuple[JsonObject, ...]:
-    """Return the messages before a conversation's first turn, without what the system said."""
-    return tuple(message for message in transcript.history if message.get("role") != "system")
+def without_system(messages: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
+    """Return messages without those of the system."""
+    return tuple(message for message in messages if message.get("role") != "system")
 
 
 def _is_record(path: Path) -> bool:
@@ -200,7 +200,7 @@ def _before_reply(stored: StoredConversation) -> StartingPoint:
         origin=stored.origin,
         what=f"{len(transcript.turns)} turns{verdict}; here before the reply of turn {at}",
         waiting=cut.user,
-        opening=opening_of(transcript),
+        opening=without_system(transcript.history),
         exchanges=exchanges_of(transcript, prompt)[: at - 1],
         calls=tuple(call for turn in transcript.turns for call in turn.tool_calls if call.origin != "invalid input"),
         left_out=cut.reply,
@@ -295,7 +295,7 @@ def exchanges_of(transcript: Transcript, prompt: PromptVersion) -> tuple[Exchang
     known: Sequence[JsonObject] = transcript.history
     for turn in transcript.turns:
         if turn.replies:
-            before = Conversation(messages=_sent(turn.replies[0].body)[:-1])
+            before = Conversation(messages=without_system(turn.replies[0].body.get("messages", ()))[:-1])
             known, message_id = _said_until_end(turn), turn.replies[-1].message_id
         else:
             before = Conversation(messages=tuple(known))
@@ -306,19 +306,15 @@ def exchanges_of(transcript: Transcript, prompt: PromptVersion) -> tuple[Exchang
     return tuple(made)
 
 
-def _sent(body: JsonObject) -> tuple[JsonObject, ...]:
-    """Return the messages of a request, without what the system said among them."""
-    return tuple(message for message in body.get("messages", ()) if message.get("role") != "system")
-
-
 def _said_until_end(turn: Turn) -> tuple[JsonObject, ...]:
     """Return the messages that stand after a turn: what its last request sent, and what was answered."""
     last = turn.replies[-1]
+    sent = without_system(last.body.get("messages", ()))
     if last.content and last.stop_reason not in {"refusal", "max_tokens"}:
         content = [block for block in last.content if block.get("type") != "tool_use"]
     else:
         content = [block for block in last.content or last.partial if block.get("type") == "text" and block.get("text")]
-    return (*_sent(last.body), {"role": "assistant", "content": content}) if content else _sent(last.body)
+    return (*sent, {"role": "assistant", "content": content}) if content else sent
 
 
 def _unknown_prompt(ref: str) -> PromptVersion:

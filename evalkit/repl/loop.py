@@ -6,11 +6,11 @@ Thin on purpose: reads a line, hands it on, leaves at the end. What is imported 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from evalkit.repl.commands.table import LEAVE, complete, read_command
+from evalkit.repl.command_line import LEAVE, ChatOptions, complete, read_command
 from evalkit.repl.keyboard import LineEditor, PlainLines, in_thread, is_dumb
-from evalkit.repl.options import ChatOptions
 
 if TYPE_CHECKING:
     from evalkit.repl.chat import Chat
@@ -35,11 +35,11 @@ class _Loop:
         self._notice = ""
         self._broken: BaseException | None = None
         self._setup: ChatSetup | None = None
-        self._editor = PlainLines() if is_dumb() else LineEditor(self._complete, lambda: self._notice)
 
-    def _complete(self, text: str) -> list[tuple[str, str]]:
-        prompt = self._chat.session.setting.prompt if self._chat else None
-        return list(complete(text, self._options.root, prompt))
+        def complete_here(text: str) -> Iterable[tuple[str, str]]:
+            return complete(text, options.root, self._chat.session.setting.prompt if self._chat else None)
+
+        self._editor = PlainLines() if is_dumb() else LineEditor(complete_here, lambda: self._notice)
 
     async def run(self) -> int:
         tasks = [asyncio.create_task(self._open()), asyncio.create_task(self._watch_files())]
@@ -51,15 +51,22 @@ class _Loop:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._close()
+            if self._chat is not None:
+                await self._close(self._chat)
         if self._broken is not None:
             raise self._broken
         return 0
 
     async def _open(self) -> None:
         """Load, connect, and say above the prompt who is being talked to."""
+
+        def read() -> ChatSetup:
+            from evalkit.repl.opening import read_setup  # the import is most of the work
+
+            return read_setup(self._options)
+
         try:
-            setup = self._setup = await in_thread(self._read_setup)
+            setup = self._setup = await in_thread(read)
             from evalkit.repl.opening import connect, greet
             from evalkit.repl.screen import Screen
 
@@ -74,39 +81,27 @@ class _Loop:
         finally:
             self._ready.set()
 
-    def _read_setup(self) -> ChatSetup:
-        """Read what the chat begins with; the import of what reads it is most of the work."""
-        from evalkit.repl.opening import read_setup
-
-        return read_setup(self._options)
-
     async def _talk(self) -> None:
         if self._options.load or is_dumb():  # a dumb terminal can't be written to above the line
             await self._ready.wait()
         if self._chat is not None and self._setup is not None and self._setup.start is not None:
             await self._chat.go_on_from(self._setup.start)
         while self._broken is None and not (self._chat is not None and self._chat.leaving):
-            text = await self._editor.read(PROMPT, self._take_prefill())
+            prefill = ""
+            if self._chat is not None:
+                prefill, self._chat.prefill = self._chat.prefill, ""
+            text = await self._editor.read(PROMPT, prefill)
             self._notice = ""
             if text.strip().lower() in LEAVE:
                 return
             if text.strip():
                 await self._ready.wait()
             if self._chat is not None:
-                await self._handle(self._chat, text)
+                from evalkit.repl.commands import handle, offer_reload
 
-    async def _handle(self, chat: Chat, text: str) -> None:
-        from evalkit.repl.commands.actions import handle, offer_reload
-
-        chat.terminal.interrupts.arm()
-        await offer_reload(chat, ask=bool(text.strip()) and read_command(text) is None)
-        await handle(chat, text)
-
-    def _take_prefill(self) -> str:
-        if self._chat is None:
-            return ""
-        text, self._chat.prefill = self._chat.prefill, ""
-        return text
+                self._chat.terminal.interrupts.arm()
+                await offer_reload(self._chat, ask=bool(text.strip()) and read_command(text) is None)
+                await handle(self._chat, text)
 
     async def _watch_files(self) -> None:
         """Look at the prompt's files now and then, and say at the right of the line that one was edited."""
@@ -118,12 +113,11 @@ class _Loop:
                 self._notice = notice
                 self._editor.redraw()
 
-    async def _close(self) -> None:
-        if self._chat is None:
-            return
+    async def _close(self, chat: Chat) -> None:
+        """End the record and say where it is."""
         from evalkit.repl.opening import close_chat
 
-        await close_chat(self._chat)
-        record = self._chat.session.record.name
+        await close_chat(chat)
+        record = chat.session.record.name
         if record:
-            self._chat.screen.note(f"{record}   evalkit chat -c goes on with it")
+            chat.screen.note(f"{record}   evalkit chat -c goes on with it")

@@ -15,16 +15,15 @@ import orjson
 from evalkit.errors import ExitCode, UsageError
 from evalkit.pricing import parse_prices, price_table, price_with
 from evalkit.repl.chat import Chat
-from evalkit.repl.commands.actions import start_versus
-from evalkit.repl.connection import Connection, choose_source
+from evalkit.repl.command_line import ChatOptions
+from evalkit.repl.commands import start_versus
 from evalkit.repl.keyboard import Interrupts
 from evalkit.repl.loading import LastChat, StartingPoint, last_chat, load_conversation
-from evalkit.repl.options import ChatOptions
-from evalkit.repl.record import ChatHeader, ChatRecord
+from evalkit.repl.record import ChatRecord
 from evalkit.repl.screen import Screen
 from evalkit.repl.session import INTERRUPTED, Session
 from evalkit.repl.setting import PromptFiles, Setting, judge_voice, load_setting, setting_of
-from evalkit.repl.tools import ChatTools
+from evalkit.repl.sources import ChatTools, Connection, choose_source
 from evalkit.repl.turn_view import AskLine, Terminal, folded, sum_up
 from evalkit.source import STAND_IN
 
@@ -45,21 +44,19 @@ class ChatSetup:
 
 def read_setup(options: ChatOptions) -> ChatSetup:
     """Read everything a chat begins with; UsageError or FileProblems when that can't be done."""
+    root, suite = options.root, options.suite
     via = choose_source(options.via, options.config.get("platform", "anthropic"))
-    earlier = last_chat(options.root) if options.resume else None
-    start = load_conversation(options.load, options.root) if options.load else None
-    return ChatSetup(options, _setting_for(options, earlier, start), via, earlier, start)
-
-
-def _setting_for(options: ChatOptions, earlier: LastChat | None, start: StartingPoint | None) -> Setting:
-    """Return the setting that was asked for; without a reference the one of what is gone on from."""
-    root = options.root
+    earlier = last_chat(root) if options.resume else None
+    start = load_conversation(options.load, root) if options.load else None
+    # without a reference the chat is held with the prompt of what is gone on from
     ref = options.ref or (earlier.ref if earlier and not start else None)
-    if ref is None and start and start.suite:
-        return load_setting(start.ref, root, suite=options.suite or start.suite, given=options.inputs)
-    if ref is None and start and start.prompt is not None:
-        return setting_of(start.prompt, root, given=options.inputs)
-    return load_setting(ref, root, suite=options.suite, given=options.inputs)
+    if ref is None and start and not start.suite and start.prompt is not None:
+        setting = setting_of(start.prompt, root, given=options.inputs)
+    else:
+        if ref is None and start and start.suite:
+            ref, suite = start.ref, suite or start.suite
+        setting = load_setting(ref, root, suite=suite, given=options.inputs)
+    return ChatSetup(options, setting, via, earlier, start)
 
 
 def connect(setup: ChatSetup, screen: Screen, ask_line: AskLine | None) -> Chat:
@@ -67,8 +64,8 @@ def connect(setup: ChatSetup, screen: Screen, ask_line: AskLine | None) -> Chat:
     options, setting = setup.options, setup.setting
     prices = parse_prices(options.config.get("prices", []))
     connection = Connection(setup.via, options.config.get("platform", "anthropic"), price_with(prices))
-    header = ChatHeader(connection.source, options.command, price_table(prices))
-    record = ChatRecord(options.root, header, setup.earlier.folder if setup.earlier else None)
+    folder = setup.earlier.folder if setup.earlier else None
+    record = ChatRecord(options.root, connection.source, options.command, price_table(prices), folder)
     tools = ChatTools(setting.fixtures)
     session = Session(setting, connection, tools, record)
     chat = Chat(session, Terminal(screen, Interrupts(), ask_line), PromptFiles(setting.prompt, options.root))

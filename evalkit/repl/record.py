@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -45,24 +45,22 @@ OTHER_SIDE = "vs"
 """Case ids in the record: of the chat itself, and of the second version that is talked to."""
 
 
-@dataclass(frozen=True)
-class ChatHeader:
-    """What the record says of the chat as a whole."""
-
-    source: Source
-    command: tuple[str, ...]
-    prices: str
-
-
 class ChatRecord:
-    """Writes one chat; `folder` is None until something was said, unless an earlier chat is continued."""
+    """Writes one chat; `folder` is None until something was said, unless an earlier chat is continued.
 
-    def __init__(self, root: Path, header: ChatHeader, folder: Path | None = None) -> None:
+    `prices` names the price table that costs are computed with.
+    """
+
+    def __init__(
+        self, root: Path, source: Source, command: tuple[str, ...], prices: str, folder: Path | None = None
+    ) -> None:
         self._root = root
-        self._header = header
+        self._source = source
+        self._command = command
+        self._prices = prices
         self._began = datetime.now(UTC)
         self._writer: RunWriter | None = None
-        self._prompts: set[str] = set()
+        self._written: set[str] = set()
         self._numbers: dict[str, int] = {}
         self.folder = folder
 
@@ -79,14 +77,14 @@ class ChatRecord:
     ) -> SessionRecord:
         """Begin a session and return what hears it."""
         writer = self._open()
-        if prompt.sha not in self._prompts:
-            self._prompts.add(prompt.sha)
+        if prompt.sha not in self._written:
+            self._written.add(prompt.sha)
             writer.append(prompt)
         number = self._numbers[case_id] = self._numbers.get(case_id, 0) + 1
         session_id = str(number) if case_id == CASE else f"{case_id}-{number}"
         start = TrialStart(TrialKey("", case_id, prompt.ref, number), session_id, prompt.sha, tuple(history), utc_now())
         writer.append(start)
-        return SessionRecord(writer, start, tuple(rules), prompt.text)
+        return SessionRecord(writer, start, rules, prompt.text)
 
     def close(self) -> None:
         """Write the end and let go of the folder."""
@@ -101,8 +99,12 @@ class ChatRecord:
         if self._writer is not None:
             return self._writer
         if self.folder is not None:
-            if (self.folder / RUN_FILE).is_file():
-                self._learn_numbers(self.folder)
+            if (self.folder / RUN_FILE).is_file():  # the numbers of the sessions that it holds go on
+                reader = RunReader(self.folder)
+                keys = [trial.key for trial in reader.trials()]
+                keys += [session.start.key for session in reader.open_sessions().values()]
+                for key in keys:
+                    self._numbers[key.case_id] = max(self._numbers.get(key.case_id, 0), key.trial)
             self._writer = RunWriter(self.folder)
             return self._writer
         self.folder = self._root / FOLDER / new_run_id(self._began)
@@ -110,58 +112,40 @@ class ChatRecord:
         header = RunHeader(
             run_id=self.folder.name,
             started=utc_now(),
-            source=self._header.source,
-            command=self._header.command,
+            source=self._source,
+            command=self._command,
             settings={"chat": True},
             versions=installed_versions(),
-            prices=self._header.prices,
+            prices=self._prices,
         )
         self._writer.append(header)
         return self._writer
 
-    def _learn_numbers(self, folder: Path) -> None:
-        """Learn which sessions the record holds already, so that their numbers go on."""
-        reader = RunReader(folder)
-        keys = [trial.key for trial in reader.trials()]
-        keys += [session.start.key for session in reader.open_sessions().values()]
-        for key in keys:
-            self._numbers[key.case_id] = max(self._numbers.get(key.case_id, 0), key.trial)
 
+class SessionRecord(SessionRecorder):
+    """Records one session of a chat; ends it with its score by the brand-voice rules."""
 
-@dataclass
-class SessionRecord:
-    """Hears one session of the record; ends it with its score by the brand-voice rules."""
-
-    writer: RunWriter
-    start: TrialStart
-    rules: tuple[Requirement, ...]
-    system_text: str
-    turns: list[Turn] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._recorder = SessionRecorder(self.writer, self.start.session_id, utc_now)
-
-    @property
-    def session_id(self) -> str:
-        """Its name in the record."""
-        return self.start.session_id
-
-    def turn(self, number: int, user: str) -> None:
-        """Record that a message is sent."""
-        self._recorder.turn(number, user)
+    def __init__(self, writer: RunWriter, start: TrialStart, rules: Sequence[Requirement], system_text: str) -> None:
+        super().__init__(writer, start.session_id, utc_now)
+        self.session_id = start.session_id
+        self.turns: list[Turn] = []
+        self._record = writer
+        self._start = start
+        self._rules = rules
+        self._system_text = system_text
 
     def take(self, event: EngineEvent, turn: int) -> None:
         """Record what an event says."""
-        self._recorder.take(event, turn)
+        super().take(event, turn)
         if isinstance(event, TurnFinished):
             self.turns.append(event.turn)
 
-    def end(self) -> None:
+    def end(self, crash: str | None = None) -> None:
         """Record that the session is over, and how its replies keep the voice."""
-        start = self.start
-        transcript = Transcript(start.session_id, start.prompt_sha, tuple(self.turns), start.history, self.system_text)
-        self._recorder.end()
-        self.writer.append(ScoreLine(start.session_id, score_trial(transcript, self.rules)))
+        super().end(crash)
+        history = self._start.history
+        transcript = Transcript(self.session_id, self._start.prompt_sha, tuple(self.turns), history, self._system_text)
+        self._record.append(ScoreLine(self.session_id, score_trial(transcript, self._rules)))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ import orjson
 
 from evalkit.errors import NothingSelected, UsageError
 from evalkit.records import JsonObject, ToolCall, Transcript, TrialVerdict, Turn
-from evalkit.repl.loading import all_trials, find_conversation, opening_of
+from evalkit.repl.loading import all_trials, find_conversation, without_system
 from evalkit.repl.setting import Setting, find_suite_file, load_setting, suite_fixtures
-from evalkit.repl.tools import BROKEN
+from evalkit.repl.sources import BROKEN
 from evalkit.store import find_run
 from evalkit.suites import Suite, load_suite
 from evalkit.suites.fixtures import NO_FIXTURE, FixtureTools, outcome_of
@@ -38,7 +39,7 @@ class CaseDraft:
     @classmethod
     def of(cls, transcript: Transcript, origin: str, case_id: str = "") -> CaseDraft:
         """Return the draft of a recorded conversation."""
-        return cls(transcript.turns, opening_of(transcript), case_id, origin)
+        return cls(transcript.turns, without_system(transcript.history), case_id, origin)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,15 @@ def add_cases(options: AddOptions) -> Addition:
         found = find_conversation(options.source, options.root)
         drafts = [CaseDraft.of(found.transcript, found.origin, options.case_id)]
         ref = found.prompt.ref if found.prompt else None
-    return save_cases(_setting_for(options, ref), drafts, options.suite)
+    path, given = find_suite_file(options.suite, options.root), options.inputs
+    if path.is_file():
+        wanted = options.ref or load_suite(path, options.root).prompt_ref
+        setting = load_setting(wanted, options.root, suite=str(path), given=given)
+    elif name := options.ref or ref:
+        setting = load_setting(name.partition("@")[0], options.root, given=given)
+    else:
+        raise UsageError(f"{options.suite} is not there yet, and {options.source} names no prompt; add: --prompt REF")
+    return save_cases(setting, drafts, options.suite)
 
 
 def _draft_failing(options: AddOptions) -> tuple[list[CaseDraft], str | None]:
@@ -88,18 +97,6 @@ def _draft_failing(options: AddOptions) -> tuple[list[CaseDraft], str | None]:
     if not failed:
         raise NothingSelected(f"{name}: every trial passed; there is nothing to add.")
     return list(failed.values()), next(iter(refs))
-
-
-def _setting_for(options: AddOptions, ref: str | None) -> Setting:
-    """Return what the cases are for: the suite's prompt, or that of a suite to be begun."""
-    path = find_suite_file(options.suite, options.root)
-    if path.is_file():
-        wanted = options.ref or load_suite(path, options.root).prompt_ref
-        return load_setting(wanted, options.root, suite=str(path), given=options.inputs)
-    name = options.ref or ref
-    if not name:
-        raise UsageError(f"{options.suite} is not there yet, and {options.source} names no prompt; add: --prompt REF")
-    return load_setting(name.partition("@")[0], options.root, given=options.inputs)
 
 
 def save_cases(setting: Setting, drafts: Sequence[CaseDraft], suite_name: str) -> Addition:
@@ -146,17 +143,13 @@ def _needed(calls: Iterable[ToolCall], suite: Suite | None) -> Iterable[NewFixtu
         ):
             continue
         # of equal results that follow each other one fixture is enough; all but the last one answer once
-        needed = [call for call, after in zip(same, [*same[1:], None], strict=True) if not _alike(call, after)]
+        needed = [[*alike][-1] for _, alike in groupby(same, key=lambda one: (one.output, one.is_error))]
         for call in needed:
             once = call is not needed[-1] or call.origin == BROKEN
             if call.is_error:
                 yield NewFixture(call.name, call.input, error=call.output or "failed", once=once)
             else:
                 yield NewFixture(call.name, call.input, returns=_json(call.output), once=once)
-
-
-def _alike(call: ToolCall, other: ToolCall | None) -> bool:
-    return other is not None and (call.output, call.is_error) == (other.output, other.is_error)
 
 
 def _json(text: str) -> Any:

@@ -128,16 +128,13 @@ class WordWrap:
         if not self._word:
             self._word_begins = self._column
         before, self._word = self._word, self._word + letter
-        if cells <= room or self._fills_lines(columns):
+        # a word that is longer than a line is left to the terminal
+        if cells <= room or self._word_begins == 0 or cell_len(self._word) >= columns:
             self._column = (self._column + cells) % columns
             return letter
         self._column, self._word_begins = cell_len(self._word), 0
         back = cell_len(before)
         return (f"\x1b[{back}D\x1b[K" if back else "") + "\n" + self._word
-
-    def _fills_lines(self, columns: int) -> bool:
-        """Return whether the word is longer than a line, and so is left to the terminal."""
-        return self._word_begins == 0 or cell_len(self._word) >= columns
 
 
 GAP = " │ "

@@ -25,10 +25,9 @@ from evalkit.engine import (
 from evalkit.engine.history import without_thinking
 from evalkit.errors import UsageError
 from evalkit.records import Failure, JsonObject, PromptVersion, Request, ToolCall, Turn
-from evalkit.repl.connection import CaseSteps, Connection
 from evalkit.repl.record import CASE, ChatRecord, SessionRecord
 from evalkit.repl.setting import Setting
-from evalkit.repl.tools import ChatTools
+from evalkit.repl.sources import CaseSteps, ChatTools, Connection
 
 INTERRUPTED = "interrupted"
 """The kind of failure of a reply that a person stopped."""

@@ -8,9 +8,11 @@ never 0.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 
@@ -129,6 +131,7 @@ class TurnView:
             case MemoryFolded():
                 screen.note(f"  (older turns became a summary of {len(event.summary)} characters)")
             case TurnFinished():
+                self._pause()
                 self._end(event.turn)
             case _:
                 pass
@@ -162,7 +165,7 @@ class TurnView:
         self._speaking = False
 
     def _end(self, turn: Turn) -> None:
-        self._pause()
+        """Say what went wrong, or what the turn cost."""
         if turn.failure is not None:
             self._screen.problem(f"  {friendly(turn.failure)}")
             return
@@ -231,28 +234,17 @@ class Sums:
 
 def sum_up(requests: Iterable[Request]) -> Sums:
     """Add up requests, the tries that failed included."""
-    uses = Usage()
+    counts: Counter[str] = Counter()
     cost: float | None = 0.0
     total_ms, unmetered = 0.0, 0
     for request in requests:
         unmetered += request.failure is not None and request.failure.kind == INTERRUPTED
         for usage, dollars in ((request.usage, request.cost_usd), *((a.usage, a.cost_usd) for a in request.attempts)):
-            uses = _add(uses, usage) if usage else uses
+            counts.update({name: count for name, count in vars(usage or Usage()).items() if isinstance(count, int)})
             unpriced = dollars is None and usage is not None
             cost = None if cost is None or unpriced else cost + (dollars or 0.0)
         total_ms += request.total_ms or 0.0
-    return Sums(uses, cost, total_ms, unmetered)
-
-
-def _add(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        one.input_tokens + other.input_tokens,
-        one.ephemeral_5m_input_tokens + other.ephemeral_5m_input_tokens,
-        one.ephemeral_1h_input_tokens + other.ephemeral_1h_input_tokens,
-        one.cache_read_input_tokens + other.cache_read_input_tokens,
-        one.output_tokens + other.output_tokens,
-        one.thinking_tokens + other.thinking_tokens,
-    )
+    return Sums(replace(Usage(), **dict[str, Any](counts)), cost, total_ms, unmetered)
 
 
 def footer(turn: Turn, voice: VoiceVerdict | None, *, spent: bool = True) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from evalkit import github
 from evalkit.records import CaseSummary, CaseVerdict, Details, GateResult, Place, RunVerdict, Summary, Trial
 from evalkit.reporting.finished_run import broken_cases, failed_scores
 from evalkit.reporting.safe_text import one_line, shorten_middle
@@ -45,15 +46,8 @@ def render_annotations(summary: Summary, gate: GateResult, details: Details, fol
 
 def workflow_command(annotation: Annotation) -> str:
     """Return an annotation as GitHub's runner reads it; nothing in it can begin another command."""
-    place = annotation.place
-    listed = {
-        "file": place.file,
-        "line": str(place.line or ""),
-        "col": str(place.column or ""),
-        "title": one_line(annotation.title),
-    }
-    properties = ",".join(f"{key}={_property(value)}" for key, value in listed.items() if value)
-    return f"::{annotation.severity} {properties}::{_data(shorten_middle(one_line(annotation.message), LENGTH))}"
+    message = shorten_middle(one_line(annotation.message), LENGTH)
+    return github.annotation(annotation.severity, annotation.place, one_line(annotation.title), message)
 
 
 def _annotation(case: CaseSummary, trial: Trial | None) -> Annotation:
@@ -75,11 +69,3 @@ def _at_most(annotations: Sequence[Annotation]) -> list[Annotation]:
         return [*annotations]
     rest = f"{len(annotations) - SHOWN} more cases like these did not pass; the report has them all."
     return [*annotations[:SHOWN], Annotation(annotations[0].severity, Place(""), "evalkit", rest)]
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

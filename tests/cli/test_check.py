@@ -13,9 +13,9 @@ from click import unstyle
 from click.testing import CliRunner, Result
 
 from evalkit.cli.check import check
-from evalkit.cli.problems import render_github, render_text
 from evalkit.cli.project import find_root
 from evalkit.cli.schema import FORMATS, schema
+from evalkit.cli.terminal import render_github, render_text
 from evalkit.errors import UsageError
 from evalkit.records import Place, Problem, TrialKey, TrialStart, TurnStart
 from evalkit.records.run import to_json

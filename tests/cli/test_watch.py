@@ -12,7 +12,7 @@ import pexpect
 import pytest
 
 from evalkit.cli.main import run_command
-from evalkit.cli.watch import ask_before_paying, watch
+from evalkit.cli.run import ask_before_paying, watch
 from evalkit.errors import ExitCode, FileProblems
 from evalkit.records import Place
 from evalkit.runner import Project, RunSettings

@@ -10,8 +10,8 @@ from pathlib import Path
 from evalkit.engine import EngineEvent, TurnFinished
 from evalkit.records import Turn
 from evalkit.repl.chat import Chat
+from evalkit.repl.command_line import ChatOptions
 from evalkit.repl.opening import close_chat, connect, read_setup
-from evalkit.repl.options import ChatOptions
 from evalkit.repl.screen import Screen
 from tests.project_files import write_files
 

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from evalkit.repl.chat import Chat
-from evalkit.repl.commands.actions import FUNCTIONS, handle, offer_reload
-from evalkit.repl.commands.table import COMMANDS, complete, help_text, read_command
+from evalkit.repl.command_line import COMMANDS, complete, help_text, read_command
+from evalkit.repl.commands import FUNCTIONS, handle, offer_reload
 from evalkit.suites import load_suite
 from evalkit.suites.check import check_project
 from tests.repl.shop import PROMPT, open_shop, shown, write_shop

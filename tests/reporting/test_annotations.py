@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.analysis import analyse
-from evalkit.cli.problems import render_github
+from evalkit.cli.terminal import render_github
 from evalkit.gate import judge
 from evalkit.records import Place, Problem
 from evalkit.reporting import Links

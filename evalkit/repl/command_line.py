@@ -1,19 +1,40 @@
-"""The commands by name: what each takes and does, how a typed word is understood, and what Tab offers.
+"""What a person may ask of a chat: the options it begins with, the commands typed in it, what Tab offers.
 
-Light on purpose: completion works before anything is loaded. What a command does stands in `actions.FUNCTIONS`.
+Light on purpose: completion works before anything is loaded. What a command does stands in `commands.FUNCTIONS`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evalkit.records import PromptVersion
+
+
+@dataclass(frozen=True)
+class ChatOptions:
+    """The prompt, where replies come from, and what the chat begins with.
+
+    `ref` None means the only prompt of the project, or the one that `load` or `resume` was held with. `suite` limits
+    the fixtures to one suite. `via` None means live where a key is set. `config` is `[tool.evalkit]`.
+    """
+
+    root: Path
+    ref: str | None = None
+    via: str | None = None
+    suite: str | None = None
+    inputs: tuple[tuple[str, str], ...] = ()
+    load: str | None = None
+    versus: str | None = None
+    blind: bool = False
+    resume: bool = False
+    command: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,7 +136,10 @@ def _arguments(command: str, rest: str, root: Path, prompt: PromptVersion | None
             yield from _suites(root)
         case "/load" if first:
             yield from _suites(root)
-            yield from _records(root)
+            yield "last#", "the newest run"
+            found = [*(root / "reports").glob("*/run.jsonl"), *(root / "reports" / "chat").glob("*/run.jsonl")]
+            for folder in sorted((file.parent for file in found), key=lambda one: one.name, reverse=True)[:20]:
+                yield f"{folder.relative_to(root).as_posix()}#", "chat" if folder.parent.name == "chat" else "run"
             yield from _files(rest)
         case "/tools" if first:
             yield "fail", "break the next call of a tool"
@@ -142,14 +166,6 @@ def _suites(root: Path) -> Iterator[tuple[str, str]]:
     for file in sorted((root / "suites").rglob("*.y*ml")):
         if file.stem != "voice":
             yield file.relative_to(root).as_posix(), "suite"
-
-
-def _records(root: Path) -> Iterator[tuple[str, str]]:
-    """Yield runs and chats, newest first."""
-    yield "last#", "the newest run"
-    found = [*(root / "reports").glob("*/run.jsonl"), *(root / "reports" / "chat").glob("*/run.jsonl")]
-    for file in sorted(found, key=lambda one: one.parent.name, reverse=True)[:20]:
-        yield f"{file.parent.relative_to(root).as_posix()}#", "run" if file.parent.parent.name != "chat" else "chat"
 
 
 def _files(typed: str) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,188 @@
+"""Where a chat's replies and tool results come from: one `Connection` and one `ChatTools` for a whole chat.
+
+Replies are live or the stand-in's. Loading the SDK takes a second and starting the stand-in some more; both happen in
+a thread of their own while the person types the first message. Knows no terminal: asking the person for a tool's
+result is somebody else's function.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import orjson
+
+from evalkit.engine import ApiReplies, Limits, Price, RateLimiter, Replies, ToolOutcome
+from evalkit.engine.platforms import ANTHROPIC
+from evalkit.engine.tools import run_in_thread
+from evalkit.errors import UsageError
+from evalkit.records import JsonObject, ToolCall
+from evalkit.repl.setting import Fixtures, Setting
+from evalkit.source import (
+    LIVE,
+    STAND_IN,
+    OpenSource,
+    describe_source,
+    load_source,
+    open_door,
+    require_credential,
+    stand_in_headers,
+    usual_source,
+)
+from evalkit.standin.reply import Cue
+from evalkit.standin.script import Script, load_script
+from evalkit.suites.fixtures import NO_FIXTURE, FixtureTools, outcome_of
+
+LIMITS = Limits(turn_s=300.0)  # a person is waiting
+
+
+@dataclass(frozen=True)
+class CaseSteps:
+    """What the stand-in does in a case, and how many replies stood before it; live replies know nothing of it."""
+
+    steps: tuple[JsonObject, ...] = ()
+    replies_before: int = 0
+
+
+class Connection:
+    """Replies for one chat over one pool of connections; `warm_up` early, close at the end."""
+
+    def __init__(self, via: str, platform: str, price: Price) -> None:
+        self.source = describe_source(via, platform)
+        self._via = via
+        self._platform = platform
+        self._price = price
+        self._limiter = RateLimiter()
+        self._opening: asyncio.Task[OpenSource] | None = None
+        self._scripts: dict[str, Script] = {}
+
+    def warm_up(self) -> asyncio.Task[OpenSource]:
+        """Begin to load and open, if that is not done or under way, and return at once."""
+        failed = self._opening is not None and self._opening.done() and self._opening.exception() is not None
+        if self._opening is None or failed:  # what was missing may be there now
+            self._opening = asyncio.create_task(self._open())
+        return self._opening
+
+    async def replies(self, setting: Setting, trial: int = 1, case: CaseSteps | None = None) -> Replies:
+        """Return a source of replies; `trial` tells the stand-in which of several answers to give.
+
+        The stand-in plays the script of the setting's prompt as it stands now; FileProblems when it can't be read.
+        """
+        opened = await asyncio.shield(self.warm_up())
+        case = case or CaseSteps()
+        script = load_script(setting.root, setting.prompt.name) if self.source.kind == "stand-in" else None
+        if script is not None:
+            self._scripts.setdefault(script.sha, script)
+        cue = Cue(script.sha if script else "")
+        headers = stand_in_headers(self.source, trial, cue, case.steps, case.replies_before)
+        return ApiReplies(opened.door, self._price, headers=headers, limits=LIMITS, limiter=self._limiter)
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+            if self._opening.exception() is None:
+                await self._opening.result().close()
+
+    async def _open(self) -> OpenSource:
+        await run_in_thread(partial(load_source, self._via))
+        return open_door(self._via, self._platform, scripts=self._scripts)
+
+
+def choose_source(asked: str | None, platform: str = ANTHROPIC) -> str:
+    """Return `live` or `stand-in`: what was asked for, else the usual one. UsageError when it can't be used."""
+    via = asked or usual_source(platform)
+    if via not in {LIVE, STAND_IN}:
+        raise UsageError(f"--via {via}: a chat needs replies that are made now; expected live or stand-in.")
+    require_credential(via, platform)
+    return via
+
+
+BROKEN = "/tools fail"
+TYPED = "typed by you"
+RECORDED = "as recorded"
+
+AskPerson = Callable[[str, JsonObject], Awaitable[ToolOutcome | None]]
+"""Asks for the result of a call; None when there is nobody to ask."""
+
+
+@dataclass(frozen=True)
+class KnownResult:
+    """A result that is given again for the same call: typed by the person, or out of a record."""
+
+    name: str
+    input: JsonObject
+    outcome: ToolOutcome
+
+
+class ChatTools:
+    """A source of tool results, first match wins: broken, recorded (each once), typed, fixtures, the person."""
+
+    def __init__(self, fixtures: Fixtures, ask: AskPerson | None = None) -> None:
+        self.ask = ask
+        self._fixtures = FixtureTools(fixtures)
+        self._broken: set[str] = set()
+        self._recorded: list[KnownResult] = []
+        self.typed: list[KnownResult] = []
+
+    async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
+        """Answer one call."""
+        if name in self._broken:
+            self._broken.discard(name)
+            return ToolOutcome(f"{name} failed: upstream timeout", is_error=True, origin=BROKEN)
+        recorded = [one for one in self._recorded if one.name == name and one.input == tool_input]
+        if len(recorded) > 1:  # the call had several results: each is given once, the last one for good
+            self._recorded.remove(recorded[0])
+        known = recorded[0].outcome if recorded else self.typed_result(name, tool_input)
+        if known is not None:
+            return known
+        fixture = self._fixtures.take(name, tool_input)
+        if fixture is not None:
+            await asyncio.sleep(fixture.delay_ms / 1000)
+            return outcome_of(fixture)
+        outcome = await self.ask(name, tool_input) if self.ask else None
+        if outcome is None:
+            return ToolOutcome(f"{name} is not available at the moment.", is_error=True, origin=NO_FIXTURE)
+        self.typed.append(KnownResult(name, tool_input, outcome))
+        return outcome
+
+    def break_next(self, name: str) -> None:
+        """Let the next call of a tool fail."""
+        self._broken.add(name)
+
+    def replay(self, calls: Iterable[ToolCall]) -> None:
+        """Give recorded results again when the same calls are made."""
+        self._recorded = [
+            KnownResult(call.name, call.input, ToolOutcome(call.output, call.is_error, RECORDED)) for call in calls
+        ]
+
+    def use(self, fixtures: Fixtures) -> None:
+        """Answer from other fixtures, none of them used up."""
+        self._fixtures = FixtureTools(fixtures)
+
+    def rewind(self, calls: Iterable[ToolCall]) -> None:
+        """Stand where these calls, and no others, were made: fixtures for a number of calls may run out."""
+        self._fixtures.forget()
+        for call in calls:
+            if call.origin not in {BROKEN, TYPED, RECORDED}:
+                self._fixtures.take(call.name, call.input)
+
+    def typed_result(self, name: str, tool_input: JsonObject) -> ToolOutcome | None:
+        """Return what the person typed for the same call before, if they did."""
+        return next((one.outcome for one in self.typed if one.name == name and one.input == tool_input), None)
+
+
+def parse_result(text: str) -> ToolOutcome:
+    """Return the result that a person typed: JSON, `error: ...`, other text as it is, or nothing for "not found"."""
+    stripped = text.strip()
+    if not stripped:
+        return ToolOutcome("not found", is_error=True, origin=TYPED)
+    kind, colon, rest = stripped.partition(":")
+    if colon and kind.lower() == "error":
+        return ToolOutcome(rest.strip() or "failed", is_error=True, origin=TYPED)
+    try:
+        return ToolOutcome(orjson.dumps(orjson.loads(stripped)).decode(), origin=TYPED)
+    except orjson.JSONDecodeError:
+        return ToolOutcome(stripped, origin=TYPED)
