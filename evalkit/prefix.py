@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Literal
 
 import orjson
@@ -74,7 +75,8 @@ def first_difference(before: JsonObject, after: JsonObject) -> Difference | None
     for n, part in enumerate(cached_prefix(before)):
         other = later[n] if n < len(later) else Part("the end", b"")
         if (part.where, part.data) != (other.where, other.data):
-            at = _first_byte(part.data, other.data)
+            pairs = zip(part.data, other.data, strict=False)
+            at = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
             return Difference(offset + at, part.where, _excerpt(part.data, at), _excerpt(other.data, at))
         offset += len(part.data)
     return None
@@ -97,12 +99,6 @@ def _part(where: str, block: Any) -> Part:
 
 def _lifetime(marker: Any) -> Lifetime:
     return "1h" if isinstance(marker, Mapping) and marker.get("ttl") == "1h" else "5m"
-
-
-def _first_byte(left: bytes, right: bytes) -> int:
-    return next(
-        (n for n, (one, other) in enumerate(zip(left, right, strict=False)) if one != other), min(len(left), len(right))
-    )
 
 
 def _excerpt(data: bytes, at: int) -> str:

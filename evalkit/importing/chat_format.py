@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
@@ -25,9 +25,8 @@ from evalkit.records import (
     TrialKey,
     TrialScore,
     TrialVerdict,
-    Turn,
 )
-from evalkit.store import trial_lines
+from evalkit.store import trial_lines, turns_of
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -228,16 +227,6 @@ NOT_GRADED = TrialScore(TrialVerdict.NOT_MEASURED, reason="imported, not graded 
 NO_RESULT = "no result recorded"
 
 
-@dataclass
-class _OpenTurn:
-    """A turn while its messages are read."""
-
-    n: int
-    user: str
-    requests: list[Request] = field(default_factory=list)
-    calls: list[ToolCall] = field(default_factory=list)
-
-
 def to_transcript(conversation: Conversation, prompt: PromptVersion) -> Transcript:
     """Return the conversation as turns, requests and tool calls.
 
@@ -262,16 +251,18 @@ class _Builder:
         self._conversation = conversation
         self._prompt = prompt
         self._messages: list[JsonObject] = []
-        self._turns: list[_OpenTurn] = []
-        self._history: tuple[JsonObject, ...] = ()
-        self._requests = 0
-        if conversation.system and conversation.system != prompt.text:
-            self._messages.append({"role": "system", "content": conversation.system})
+        self._users: dict[int, str] = {}
+        self._requests: list[Request] = []
+        self._calls: list[tuple[int, ToolCall]] = []
 
     def build(self) -> Transcript:
+        system, history = self._conversation.system, None
+        if system and system != self._prompt.text:
+            self._messages.append({"role": "system", "content": system})
         for message in self._conversation.messages:
             match message.role:
                 case "user":
+                    history = tuple(self._messages) if history is None else history
                     self._take_user(message)
                 case "assistant":
                     self._take_assistant(message)
@@ -279,20 +270,17 @@ class _Builder:
                     self._take_result(message)
                 case "system":
                     self._messages.append({"role": "system", "content": message.text})
-        if not self._turns:
-            self._history = tuple(self._messages)
-        turns = tuple(Turn(turn.n, turn.user, tuple(turn.requests), tuple(turn.calls)) for turn in self._turns)
-        sha, text = self._prompt.sha, self._conversation.system
-        return Transcript(self._conversation.id, sha, turns, self._history, text)
+        turns = turns_of(self._users, self._requests, self._calls)
+        history = tuple(self._messages) if history is None else history
+        return Transcript(self._conversation.id, self._prompt.sha, turns, history, system)
 
     def _take_user(self, message: Message) -> None:
-        if not self._turns:
-            self._history = tuple(self._messages)
-        if self._turns and not self._turns[-1].requests:
-            turn = self._turns[-1]
-            turn.user = "\n\n".join(text for text in (turn.user, message.text) if text)
+        """Begin a turn; until the assistant has answered, what the user says belongs to the same one."""
+        turn = len(self._users)
+        if turn and not any(request.turn == turn for request in self._requests[-1:]):
+            self._users[turn] = "\n\n".join(text for text in (self._users[turn], message.text) if text)
         else:
-            self._turns.append(_OpenTurn(len(self._turns) + 1, message.text))
+            self._users[turn + 1] = message.text
         self._messages.append({"role": "user", "content": message.text})
 
     def _take_assistant(self, message: Message) -> None:
@@ -300,13 +288,15 @@ class _Builder:
         blocks += [
             {"type": "tool_use", "id": call.id, "name": call.name, "input": call.input} for call in message.calls
         ]
-        if self._turns:
-            self._requests += 1
+        if self._users:
+            turn, number = len(self._users), len(self._requests) + 1
+            # What the request must have held; its parameters are not known.
+            system = {"system": list(self._prompt.system)} if self._prompt.system else {}
+            body = {"model": self._conversation.model, **system, "messages": list(self._messages)}
             stop_reason = "refusal" if message.refused else "tool_use" if message.calls else "end_turn"
-            turn = self._turns[-1]
-            turn.requests.append(Request(self._requests, turn.n, self._body(), tuple(blocks), stop_reason))
-            turn.calls += [
-                ToolCall(call.id, call.name, call.input, "", False, 0.0, self._requests, NO_RESULT)
+            self._requests.append(Request(number, turn, body, tuple(blocks), stop_reason))
+            self._calls += [
+                (turn, ToolCall(call.id, call.name, call.input, "", False, 0.0, number, NO_RESULT))
                 for call in message.calls
             ]
         if blocks:
@@ -314,15 +304,11 @@ class _Builder:
 
     def _take_result(self, message: Message) -> None:
         """Answer the latest open call of this id, and tell the assistant in a user message, one for all its calls."""
-        open_calls = [
-            (turn, at)
-            for turn in self._turns
-            for at, call in enumerate(turn.calls)
-            if call.id == message.call_id and call.origin == NO_RESULT
-        ]
-        for turn, at in open_calls[-1:]:
-            result: dict[str, Any] = {"output": message.text, "is_error": message.is_error, "origin": message.origin}
-            turn.calls[at] = replace(turn.calls[at], **result)
+        for at, (turn, call) in reversed([*enumerate(self._calls)]):
+            if call.id == message.call_id and call.origin == NO_RESULT:
+                answered = replace(call, output=message.text, is_error=message.is_error, origin=message.origin)
+                self._calls[at] = (turn, answered)
+                break
         block: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.call_id, "content": message.text}
         if message.is_error:
             block["is_error"] = True
@@ -331,8 +317,3 @@ class _Builder:
             self._messages[-1] = {"role": "user", "content": [*last["content"], block]}
         else:
             self._messages.append({"role": "user", "content": [block]})
-
-    def _body(self) -> JsonObject:
-        """Return what the request must have held; the parameters are not known."""
-        system = {"system": list(self._prompt.system)} if self._prompt.system else {}
-        return {"model": self._conversation.model, **system, "messages": list(self._messages)}

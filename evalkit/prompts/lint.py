@@ -96,25 +96,27 @@ def _thinking_lints(header: Header, yaml: Source, kinds: tuple[str, ...]) -> Ite
         yield yaml.problem(at, f"{header.model} takes 'disabled' only with effort high or lower.")
 
 
-def _cache_lints(source: PromptSource, header: Header) -> list[Problem]:
-    """Return a warning where a value that changes from session to session stands before the cache point."""
+def _cache_lints(source: PromptSource, header: Header) -> Iterator[Problem]:
+    """Yield a warning where a value that changes from session to session stands before the cache point."""
     marker = source.template.marker
     text = source.files[source.path]
     if header.cache == "off":
-        message = "a cache point without caching: the front matter says `cache: off`. Remove one of the two."
-        return [text.problem(marker, message, "warning")] if marker else []
+        if marker:
+            message = "a cache point without caching: the front matter says `cache: off`. Remove one of the two."
+            yield text.problem(marker, message, "warning")
+        return
     where = f"the cache point (line {marker.line})" if marker else "the end, and there is no cache point above it"
     advice = "every session will write a new cache entry."
     if not marker:
         advice += " Put `{# evalkit: cache here #}` above it."
     texts = {part.file: part for part in source.template.texts.values()}
-    first: dict[str, Problem] = {}
+    told = set[str]()
     for use in source.template.uses:
         spec = header.inputs.get(use.name)
-        if use.cached and spec and spec.required:
+        if use.cached and spec and spec.required and use.name not in told:
+            told.add(use.name)
             message = f"{use.name!r} changes between sessions and stands before {where}: {advice}"
-            first.setdefault(use.name, texts[use.place.file].problem(use.place, message, "warning"))
-    return list(first.values())
+            yield texts[use.place.file].problem(use.place, message, "warning")
 
 
 def _tool_lints(source: PromptSource) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -37,9 +37,9 @@ def commit_of(root: Path, revision: str) -> str | None:
     return found.stdout.decode().strip() if found.returncode == 0 else None
 
 
-def revisions_of(root: Path, folder: str, most: int) -> tuple[str, ...]:
-    """Return the newest commits that changed something below `folder`, newest first; empty where git knows none."""
-    listed = _git(root, "log", f"--max-count={most}", "--format=%H", "HEAD", "--", folder)
+def revisions_of(root: Path, paths: Sequence[str], most: int) -> tuple[str, ...]:
+    """Return the newest commits that changed something at or below `paths`, newest first; empty where there is none."""
+    listed = _git(root, "log", f"--max-count={most}", "--format=%H", "HEAD", "--", *paths)
     return tuple(listed.stdout.decode().split()) if listed.returncode == 0 else ()
 
 
@@ -171,12 +171,9 @@ class PromptFile:
     ref: str
 
 
-def list_prompts(root: Path) -> Mapping[str, tuple[str, ...]]:
+def list_prompts(root: Path, tree: Tree | None = None) -> Mapping[str, tuple[str, ...]]:
     """Return every prompt's name with its versions in order (none for a single file `prompts/NAME.md`)."""
-    return _prompts_in(DiskTree(root))
-
-
-def _prompts_in(tree: Tree) -> dict[str, tuple[str, ...]]:
+    tree = tree or DiskTree(root)
     found: dict[str, tuple[str, ...]] = {}
     for entry in tree.names(FOLDER):
         path = f"{FOLDER}/{entry}"
@@ -257,7 +254,7 @@ def _current(tree: Tree, name: str, ref: str, root: Path) -> PromptFile:
         raise FileProblems.at(
             Place(current), f"is missing; expected one line that names the live version: {' or '.join(versions)}."
         )
-    names = list(_prompts_in(tree))
+    names = list(list_prompts(root, tree))
     raise UsageError(
         f"there is no prompt {name!r}{did_you_mean(name, names)} (asked for as {ref!r}); prompts in {root / FOLDER}: "
         f"{', '.join(names) or 'none'}."

@@ -116,25 +116,19 @@ class _Reader:
         first: dict[str, str] = {}
         names = header.tools if header else source.value(("tools",))
         for index, name in enumerate(names if isinstance(names, list) else ()):
-            if not isinstance(name, str):
-                continue
-            at = source.problem(("tools", index), "")
-            text = self._read(name, at)
+            text = self._read(name, source.problem(("tools", index), "")) if isinstance(name, str) else None
             if text is None:
                 continue
             try:
                 parsed = parse_yaml(text)
+                tool, problems = read_tool(parsed)
             except FileProblems as error:
-                self._problems += error.problems
-                continue
-            tool, problems = read_tool(parsed)
+                tool, problems = None, list(error.problems)
             self._problems += problems
-            if tool is None:
-                continue
-            if tool["name"] in first:
+            if tool and tool["name"] in first:
                 message = f"tool {tool['name']!r} is already defined by {first[tool['name']]}; names must differ."
                 self._problems.append(source.problem(("tools", index), message))
-            else:
+            elif tool:
                 first[tool["name"]] = name
                 tools.append(Tool(tool, parsed))
         return tools
@@ -166,8 +160,7 @@ def load_prompt(ref: str, inputs: Mapping[str, str], root: Path) -> PromptVersio
 def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVersion:
     """Return the prompt version that `inputs` make of a prompt.
 
-    `sha` is over the compact JSON of model, params, system and tools in the order they are sent, and of the memory
-    strategy if there is one, so that equal hashes mean equal bytes. Raises FileProblems with everything that is wrong.
+    Raises FileProblems with everything that is wrong.
     """
     header = source.header
     raise_problems(source.problems)
@@ -176,7 +169,6 @@ def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVers
     raise_problems([*undefined_names(source, header), *input_problems(source, header, inputs)])
     values = {name: spec.default for name, spec in header.inputs.items() if spec.default is not None} | dict(inputs)
     system = _system(source, header, render_template(source.template, values))
-    tools = tuple(tool.json for tool in source.tools)
     params: dict[str, Any] = {"max_tokens": header.max_tokens}
     if header.effort:
         params["output_config"] = {"effort": header.effort}
@@ -184,27 +176,26 @@ def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVers
         params["thinking"] = header.thinking.model_dump(exclude_none=True)
     if header.cache != "off":
         params["cache_control"] = _cache_control(header.cache)
-    memory = header.memory.to_json() if header.memory else {}
-    return PromptVersion(
-        sha=_sha({"model": header.model, "params": params, "system": system, "tools": tools}, memory),
+    version = PromptVersion(
+        sha="",
         ref=source.ref,
         description=header.description,
         model=header.model,
         params=params,
         system=system,
-        tools=tools,
+        tools=tuple(tool.json for tool in source.tools),
         inputs=values,
         files={path: text.sha for path, text in source.files.items()},
         text="".join(block["text"] for block in system),
-        memory=memory,
+        memory=header.memory.to_json() if header.memory else {},
     )
+    return replace(version, sha=_sha(version))
 
 
 def with_tools(prompt: PromptVersion, tools: Sequence[JsonObject]) -> PromptVersion:
     """Return the prompt version with other tools, such as those of `tools_from`; its `sha` is another one."""
-    sent = tuple(tools)
-    body = {"model": prompt.model, "params": prompt.params, "system": prompt.system, "tools": sent}
-    return replace(prompt, sha=_sha(body, prompt.memory), tools=sent)
+    changed = replace(prompt, tools=tuple(tools))
+    return replace(changed, sha=_sha(changed))
 
 
 def undefined_names(source: PromptSource, header: Header) -> list[Problem]:
@@ -259,8 +250,11 @@ def _cache_control(lifetime: str) -> dict[str, str]:
     return {"type": "ephemeral", "ttl": "1h"} if lifetime == "1h" else {"type": "ephemeral"}
 
 
-def _sha(body: JsonObject, memory: JsonObject) -> str:
-    whole = {**body, "memory": memory} if memory else body
+def _sha(prompt: PromptVersion) -> str:
+    """Return the hash of what is sent, in its order, and of the memory strategy: equal hashes mean equal bytes."""
+    whole = {"model": prompt.model, "params": prompt.params, "system": prompt.system, "tools": prompt.tools}
+    if prompt.memory:
+        whole["memory"] = prompt.memory
     return hashlib.sha256(json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -291,8 +285,7 @@ def _references(ref: str, root: Path, commit: str) -> Iterator[str]:
     if commit:
         yield f"{name}@{commit}"
     try:
-        revisions = [*revisions_of(root, f"{FOLDER}/{name}", REVISIONS)]
-        revisions += revisions_of(root, f"{FOLDER}/{name}.md", REVISIONS)
+        revisions = revisions_of(root, (f"{FOLDER}/{name}", f"{FOLDER}/{name}.md"), REVISIONS)
     except EvalkitError:
         return  # no git: there is no history
     yield from (f"{name}@{revision}" for revision in revisions)

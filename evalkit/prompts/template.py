@@ -7,6 +7,7 @@ file it is in: the templates keep the line numbers of their files.
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -199,10 +200,10 @@ def _with_marker(text: SourceText, marker: Place | None) -> SourceText:
         return text
 
     def expression(found: re.Match[str]) -> str:
+        # Jinja knows `-` at an expression's ends, and `+` only at a comment's.
+        left, right = found["left"].strip("+"), found["right"].strip("+")
         lines = "\n" * found[0].count("\n")
-        return f"{{{{{found['left']} {CACHE_POINT!a}{lines} {found['right']}}}}}".replace("{{+", "{{").replace(
-            "+}}", "}}"
-        )
+        return f"{{{{{left} {CACHE_POINT!a}{lines} {right}}}}}"
 
     replaced = _MARKER.sub(expression, text.text, count=1)
     return SourceText(text.file, replaced, text.sha, first_line=text.first_line)
@@ -237,7 +238,14 @@ def _uses(
     """Return every name the templates read but do not set, in order of files and lines."""
     stored = {node.name for tree in trees.values() for node in tree.find_all(nodes.Name) if node.ctx != "load"}
     known = stored | {"range", "namespace", "loop"}
-    above = _above(main, texts, trees, marker)
+    # The files that are included, directly or not, before the cache point.
+    above = set[str]()
+    todo = [name for name, place in includes_of(texts[main])[0] if _before(place, marker)]
+    while todo:
+        name = todo.pop()
+        if name not in above and name in trees:
+            above.add(name)
+            todo.extend(included for included, _ in includes_of(texts[name])[0])
     uses: dict[tuple[str, str, int], NameUse] = {}
     for name, tree in trees.items():
         for node in tree.find_all(nodes.Name):
@@ -252,21 +260,6 @@ def _before(place: Place, marker: Place | None) -> bool:
     return marker is None or (place.line, place.column) < (marker.line, marker.column)
 
 
-def _above(
-    main: str, texts: Mapping[str, SourceText], trees: Mapping[str, nodes.Template], marker: Place | None
-) -> set[str]:
-    """Return the files that are included, directly or not, before the cache point."""
-    text = texts[main]
-    todo = [name for name, place in includes_of(text)[0] if _before(place, marker)]
-    found: set[str] = set()
-    while todo:
-        name = todo.pop()
-        if name not in found and name in trees:
-            found.add(name)
-            todo.extend(included for included, _ in includes_of(texts[name])[0])
-    return found
-
-
 def render_template(template: Template, values: Mapping[str, str]) -> str:
     """Return the text of a template, with CACHE_POINT where the cache point is; raises FileProblems."""
     environment = PromptEnvironment(_Texts(template.texts), Budget())
@@ -279,18 +272,12 @@ def render_template(template: Template, values: Mapping[str, str]) -> str:
 def _runtime_problem(template: Template, error: BaseException) -> Problem:
     """Return the problem at the template line an error came from, which Jinja puts into the traceback."""
     by_file = {text.file: text for text in template.texts.values()}
-    text, line = (
-        template.texts[template.main],
-        error.lineno or 0 if isinstance(error, jinja2.TemplateSyntaxError) else 0,
-    )
-    step = error.__traceback__
-    while step:
-        file = step.tb_frame.f_code.co_filename
-        if file in by_file:
-            text, line = by_file[file], step.tb_lineno
-        step = step.tb_next
-    words = (
-        "the template is nested too deeply." if isinstance(error, RecursionError | SyntaxError) else _sentence(error)
-    )
+    text = template.texts[template.main]
+    line = error.lineno or 0 if isinstance(error, jinja2.TemplateSyntaxError) else 0
+    for frame, at in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename in by_file:
+            text, line = by_file[frame.f_code.co_filename], at
+    too_deep = isinstance(error, RecursionError | SyntaxError)
+    words = "the template is nested too deeply." if too_deep else _sentence(error)
     place = Place(text.file, line, _first_column(text, line)) if line else text.place(0)
     return text.problem(place, words)

@@ -9,6 +9,7 @@ from evalkit.store.files import (
     parse_line,
     read_lines,
     record_files,
+    turns_of,
 )
 from evalkit.store.reader import OpenSession, RunReader, StoredSession, copy_sessions, read_session
 from evalkit.store.redaction import Hasher
@@ -37,4 +38,5 @@ __all__ = [
     "read_session",
     "record_files",
     "trial_lines",
+    "turns_of",
 ]

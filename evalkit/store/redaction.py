@@ -46,13 +46,10 @@ class Scrubber:
     """Replaces the values of secret-looking environment variables, and known shapes of keys, in bytes."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        values = {
-            value.encode()
-            for name, value in (os.environ if environment is None else environment).items()
-            if _SECRET_NAME.search(name) and len(value) >= _SHORTEST
-        }
-        longest_first = sorted(values, key=len, reverse=True)
-        self._values = re.compile(b"|".join(re.escape(value) for value in longest_first)) if values else None
+        known = os.environ if environment is None else environment
+        values = {value for name, value in known.items() if _SECRET_NAME.search(name) and len(value) >= _SHORTEST}
+        longest_first = (re.escape(value.encode()) for value in sorted(values, key=len, reverse=True))
+        self._values = re.compile(b"|".join(longest_first)) if values else None
 
     def __call__(self, data: bytes) -> bytes:
         """Return `data` without secrets."""

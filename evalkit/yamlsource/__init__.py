@@ -19,10 +19,9 @@ from evalkit.yamlsource.schema import (
     unwrapped,
 )
 from evalkit.yamlsource.source import Source, ValuePath, load_yaml, parse_yaml, raise_problems
-from evalkit.yamlsource.text import MAX_BYTES, SourceText, decode, read_below, read_text
+from evalkit.yamlsource.text import SourceText, decode, read_below, read_text
 
 __all__ = [
-    "MAX_BYTES",
     "Count",
     "FileModel",
     "Flag",
