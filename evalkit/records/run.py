@@ -59,10 +59,19 @@ class RunHeader:
 
 
 @dataclass(frozen=True)
+class ScriptGap:
+    """What the stand-in's script misses in a prompt: the entries of its `prompt:` that only the live version holds."""
+
+    live_ref: str
+    entries: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SuiteRecord:
     """A suite as it was measured: its file, hash, prompt and gate.
 
-    `judge` is empty without judge criteria, else it holds `model`, `votes`, `enforce` and `wording`.
+    `judge` is empty without judge criteria, else it holds `model`, `votes`, `enforce` and `wording`. `script_gap` is
+    None on live runs, and where the script misses nothing.
     """
 
     path: Annotated[str, Key("Its file in the project.", "suites/returns.yaml")]
@@ -74,6 +83,13 @@ class SuiteRecord:
     gate: Annotated[JsonObject, Key("Its limits.", {"pass_rate": 0.95})] = field(default_factory=dict)
     rules: JsonObject = field(default_factory=dict)
     judge: JsonObject = field(default_factory=dict)
+    script_gap: Annotated[
+        ScriptGap | None,
+        Key(
+            "What the stand-in's script misses in this version and the live one has; null where nothing.",
+            {"live_ref": "support@v4", "entries": ["asks_first"]},
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

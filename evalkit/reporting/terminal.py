@@ -39,6 +39,7 @@ from evalkit.reporting.wording import (
     agreement_in_words,
     answers_in_words,
     money_in_words,
+    script_gaps_in_words,
     seen_in_words,
     side_money_in_words,
     source_in_words,
@@ -113,6 +114,7 @@ def render_run(
         cases = [case for case in summary.cases if case.suite == suite.record.path]
         lines += [*render_grid(cases, screen.width), Text()]
     lines += _broken(summary, details, screen.width)
+    lines += _script_gaps(summary.suites)
     lines += _totals(summary, report)
     lines += _verdict(gate)
     return screen.rendered(lines)
@@ -121,7 +123,9 @@ def render_run(
 def render_case(summary: Summary, case: CaseSummary, trial: Trial | None, screen: Screen | None = None) -> str:
     """Return what the terminal shows of one case that did not pass; `trial` is the one that shows why."""
     screen = screen or Screen()
-    return screen.rendered(_entry(summary, Entry(case), trial, screen.width)).rstrip("\n")
+    suites = [suite for suite in summary.suites if suite.record.path == case.suite]
+    lines = [*_entry(summary, Entry(case), trial, screen.width), *_script_gaps(suites)]
+    return screen.rendered(lines).rstrip("\n")
 
 
 def _suite_line(summary: Summary, suite: SuiteSummary) -> Text:
@@ -213,6 +217,13 @@ def _entry(summary: Summary, entry: Entry, trial: Trial | None, width: int) -> I
         yield Text(f"{INDENT}{one_line(str(case.place))}   {one_line(case.why)}")
     yield Text(INDENT + one_line(rerun_command(summary, case)), style="cyan")
     yield Text()
+
+
+def _script_gaps(suites: Iterable[SuiteSummary]) -> Iterator[Text]:
+    """What the stand-in's script misses in the prompts that something broke with."""
+    for words in script_gaps_in_words(suites):
+        yield Text(f"Stand-in's script: {one_line(words)}", style="yellow")
+        yield Text()
 
 
 def _check(score: Score, trial: Trial, width: int) -> Iterator[Text]:

@@ -19,12 +19,13 @@ from evalkit.records import (
     RunVerdict,
     SideMoney,
     Source,
+    SuiteSummary,
     Summary,
     Tally,
     TrialOutcome,
     TrialVerdict,
 )
-from evalkit.wording import chance, either, number, percent, plural, usd, watched_part
+from evalkit.wording import chance, either, first_of, number, percent, plural, usd, watched_part
 
 CASE_SYMBOLS = {
     CaseVerdict.PASS: "✓",
@@ -59,6 +60,22 @@ def trials_in_words(case: CaseSummary) -> str:
     """Return how many trials passed: `2 of 3 trials`, and how many were not measured."""
     words = f"{case.passed} of {plural(len(case.trials), 'trial')} passed"
     return f"{words}, {case.not_measured} not measured" if case.not_measured else words
+
+
+def script_gaps_in_words(suites: Iterable[SuiteSummary]) -> list[str]:
+    """Return what the stand-in's script misses, once for each prompt: `support@v3 lacks asks_first, which v4 has`.
+
+    Only of suites that something broke in: elsewhere nobody asks.
+    """
+    found = {
+        suite.record.prompt_ref: suite.record.script_gap
+        for suite in suites
+        if suite.record.script_gap and (suite.tally.failing or suite.tally.unstable)
+    }
+    return [
+        f"{ref} lacks {first_of(gap.entries, 8)}, which {gap.live_ref.rpartition('@')[2]} has"
+        for ref, gap in found.items()
+    ]
 
 
 def tally_in_words(tally: Tally) -> str:

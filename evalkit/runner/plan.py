@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from evalkit.errors import FileProblems, NothingSelected, UsageError
-from evalkit.prompts import load_prompt
-from evalkit.records import Problem, PromptVersion, SuiteRecord, TrialKey
+from evalkit.prompts import find_prompt, load_prompt, render_prompt
+from evalkit.records import Problem, PromptVersion, ScriptGap, SuiteRecord, TrialKey
 from evalkit.runner.settings import RunSettings
 from evalkit.source import LIVE, STAND_IN
 from evalkit.standin.script import Script, load_script
@@ -29,7 +29,8 @@ class PlannedTrial:
 class Plan:
     """Everything a run will do, in order; `cases` holds the selected ones, skipped ones included.
 
-    `scripts` are the stand-in's, by the name of the prompt, when it is to answer.
+    When the stand-in is to answer, `scripts` are its scripts by the name of the prompt, and `gaps` is what they miss in
+    the prompts of the suites, by the suite's path.
     """
 
     suites: tuple[Suite, ...]
@@ -37,10 +38,11 @@ class Plan:
     cases: tuple[tuple[Suite, Case], ...]
     trials: tuple[PlannedTrial, ...]
     scripts: Mapping[str, Script] = field(default_factory=dict)
+    gaps: Mapping[str, ScriptGap] = field(default_factory=dict)
 
     def suite_records(self) -> tuple[SuiteRecord, ...]:
         """Return the suites as lines of the record."""
-        return tuple(_suite_record(suite, self.prompts[suite.path]) for suite in self.suites)
+        return tuple(_suite_record(suite, self.prompts[suite.path], self.gaps.get(suite.path)) for suite in self.suites)
 
 
 def make_plan(settings: RunSettings, root: Path, stored_prompt: Callable[[str], PromptVersion] | None = None) -> Plan:
@@ -68,12 +70,15 @@ def make_plan(settings: RunSettings, root: Path, stored_prompt: Callable[[str], 
         versions = _load_prompts(chosen, settings, root)
     else:
         versions = {path: stored_prompt(path) for path in used}
+    scripts = _load_scripts(versions.values(), root) if settings.via == STAND_IN else {}
+    gaps = {suite.path: _script_gap(versions[suite.path], scripts, suite, settings, root) for suite in chosen}
     return Plan(
         suites=chosen,
         prompts=versions,
         cases=selected,
         trials=tuple(_in_rounds(selected, versions)),
-        scripts=_load_scripts(versions.values(), root) if settings.via == STAND_IN else {},
+        scripts=scripts,
+        gaps={path: gap for path, gap in gaps.items() if gap},
     )
 
 
@@ -127,6 +132,25 @@ def _load_scripts(prompts: Iterable[PromptVersion], root: Path) -> dict[str, Scr
     if problems:
         raise FileProblems(problems)
     return scripts
+
+
+def _script_gap(
+    prompt: PromptVersion, scripts: Mapping[str, Script], suite: Suite, settings: RunSettings, root: Path
+) -> ScriptGap | None:
+    """Return which entries of the script's `prompt:` the live version holds and the played one lacks, if any."""
+    script = scripts.get(prompt.name)
+    if script is None or not script.prompt:
+        return None
+    try:
+        source = find_prompt(prompt.name, root)
+        declared = source.header.inputs if source.header else {}
+        inputs = {**suite.inputs, **dict(settings.inputs)}
+        live = render_prompt(source, {name: value for name, value in inputs.items() if name in declared})
+    except (FileProblems, UsageError):
+        # Nothing is played with the live version here, so what is wrong with it is for `evalkit check` to say.
+        return None
+    entries = script.missing_in(prompt.text, beside=live.text)
+    return ScriptGap(live.ref, entries) if entries else None
 
 
 def _refuse_recorded_only(selected: Sequence[tuple[Suite, Case]]) -> None:
@@ -186,7 +210,7 @@ def _in_rounds(selected: Sequence[tuple[Suite, Case]], versions: Mapping[str, Pr
     return planned
 
 
-def _suite_record(suite: Suite, prompt: PromptVersion) -> SuiteRecord:
+def _suite_record(suite: Suite, prompt: PromptVersion, gap: ScriptGap | None) -> SuiteRecord:
     return SuiteRecord(
         path=suite.path,
         sha=suite.sha,
@@ -196,6 +220,7 @@ def _suite_record(suite: Suite, prompt: PromptVersion) -> SuiteRecord:
         trials=max((case.record.trials for case in suite.cases), default=0),
         gate={key: value for key, value in vars(suite.gate).items() if value is not None},
         judge=asdict(suite.judge) if suite.judge else {},
+        script_gap=gap,
     )
 
 

@@ -105,9 +105,10 @@ def write_plan(writer: RunWriter, plan: Plan, old: OldVersions, known: RunReader
     """Write prompts, suites, baselines and cases, except those that an interrupted run has written already."""
     of_cases = (prompt for prompt in old.of_cases.values() if prompt is not None)
     prompts = {prompt.sha: prompt for prompt in (*plan.prompts.values(), *old.prompts.values(), *of_cases)}
+    written = {suite.path for suite in known.suites} if known else set()
     lines: list[PromptVersion | SuiteRecord | BaselineRecord | CaseRecord] = [
         *(prompt for sha, prompt in prompts.items() if known is None or sha not in known.prompts),
-        *(suite for suite in plan.suite_records() if known is None or suite not in known.suites),
+        *(suite for suite in plan.suite_records() if suite.path not in written),
         *old.baselines,
     ]
     seen = {(case.suite, case.case_id) for case in known.cases} if known else set()

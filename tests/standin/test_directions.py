@@ -9,6 +9,8 @@ from typing import Any
 import anthropic
 import pytest
 
+from evalkit.engine import attempt
+from evalkit.standin import directions
 from evalkit.standin.directions import read_directions
 from evalkit.standin.errors import ApiError
 
@@ -130,3 +132,8 @@ def test_long_scripts_fit_into_the_header(client: anthropic.Anthropic) -> None:
         extra_headers={"x-evalkit-steps": script(long)},
     )
     assert message.content[-1].text == long["say"]
+
+
+def test_both_sides_call_the_mark_of_a_placeholder_the_same() -> None:
+    """Engine and stand-in may not import each other, so each knows the header's name itself."""
+    assert attempt.NO_SCRIPT == directions.NO_SCRIPT

@@ -29,6 +29,7 @@ from evalkit.reporting.wording import (
     TRIAL_SYMBOLS,
     end_in_words,
     money_in_words,
+    script_gaps_in_words,
     source_in_words,
     tally_in_words,
 )
@@ -83,6 +84,7 @@ def _pieces(run: FinishedRun, broken: list[BrokenView], packs: Packs) -> Iterato
         against=view_against(run.comparison, run.gate.notes),
         was=was,
         broken=broken,
+        script_gaps=script_gaps_in_words(summary.suites),
         rows=cases if len(cases) <= FULL_ROWS else cases[:FIRST_ROWS],
         symbols=_SYMBOLS,
         words={

@@ -91,6 +91,11 @@ class Script:
         """Return the entries of `prompt` that a system prompt holds, each with the text it matched."""
         return _sentences_in(self, system)
 
+    def missing_in(self, system: str, *, beside: str) -> tuple[str, ...]:
+        """Return the entries of `prompt` that another system prompt holds and this one does not."""
+        held = self.sentences_in(system)
+        return tuple(name for name in self.sentences_in(beside) if name not in held)
+
 
 @lru_cache(maxsize=64)
 def _sentences_in(script: Script, system: str) -> Mapping[str, str]:
