@@ -12,72 +12,56 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
 from evalkit.graders.grader import Grader, joined, limit_finding, not_measured
-from evalkit.graders.replies import JudgedTurns, complete_turns
+from evalkit.graders.replies import complete_turns
 from evalkit.prefix import Difference, first_difference
 from evalkit.records import Finding, Level, Request, Transcript, Turn
 from evalkit.yamlsource import Count, Flag, Number, ValuePath
 
 
 class _Budget(Grader):
-    """A limit that must not be passed."""
+    """A limit of a trial."""
+
+    def label(self) -> str:
+        return self.kind
+
+
+class _AtMost(_Budget):
+    """A limit on the sum of amounts: of the trial, or of its dearest turn where `each_turn`."""
 
     form: ClassVar[str] = "${:.4f}"
-    """How the value and its limit are shown."""
+    """How the sum and its limit are shown."""
+    unknown: ClassVar[str] = "the record holds no price for at least one request"
+    """Why nothing can be said where an amount is unknown."""
+    each_turn: ClassVar[bool] = False
 
-    def at_most(self, value: float, judged: JudgedTurns, turn: int | None, worst: int | None = None) -> Finding:
-        """Return the finding for a value held against the limit; `worst` is the turn that it was found in."""
+    @abstractmethod
+    def amounts(self, turn: Turn) -> list[float | None]:
+        """Return what is summed up over a turn; None where the record does not say."""
+
+    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
+        judged = complete_turns(transcript, turn)
+        known: dict[int, list[float]] = {}
+        for one in judged.turns:
+            amounts = self.amounts(one)
+            known[one.n] = [amount for amount in amounts if amount is not None]
+            if len(known[one.n]) < len(amounts):
+                return not_measured(self.unknown, turn)
+        worst = max(known, key=lambda n: sum(known[n]), default=None) if self.each_turn else None
+        value = sum(known[worst]) if worst else 0.0 if self.each_turn else sum(chain.from_iterable(known.values()))
         limit = getattr(self, self.key())
-        observed, expected = self.form.format(value), f"at most {self.form.format(limit)}"
         if value <= limit and judged.missing:
             return not_measured(judged.missing, turn)
+        observed, expected = self.form.format(value), f"at most {self.form.format(limit)}"
         return limit_finding(observed, expected, holds=value <= limit, turn=worst or turn)
 
 
-class _OfRequests(_Budget):
-    """A limit on the sum of something that each request has."""
-
-    unknown: ClassVar[str] = "the record holds no price for at least one request"
-    """Why nothing can be said where a request lacks it."""
-
-    @abstractmethod
-    def amount(self, request: Request) -> float | None:
-        """Return what a request adds; None when the record does not say."""
-
-
-class _OfTrial(_OfRequests):
-    """A limit on the sum of a trial."""
-
-    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
-        judged = complete_turns(transcript, turn)
-        amounts = [self.amount(request) for one in judged.turns for request in one.requests]
-        known = [amount for amount in amounts if amount is not None]
-        if len(known) < len(amounts):
-            return not_measured(self.unknown, turn)
-        return self.at_most(sum(known), judged, turn)
-
-
-class _OfTurn(_OfRequests):
-    """A limit on each turn; the dearest one counts."""
-
-    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
-        judged = complete_turns(transcript, turn)
-        totals: dict[int, float] = {}
-        for one in judged.turns:
-            amounts = [self.amount(request) for request in one.requests]
-            known = [amount for amount in amounts if amount is not None]
-            if len(known) < len(amounts):
-                return not_measured(self.unknown, turn)
-            totals[one.n] = sum(known)
-        worst = max(totals, key=lambda n: totals[n], default=None)
-        return self.at_most(totals[worst] if worst else 0.0, judged, turn, worst)
-
-
-class CostUsd(_OfTrial):
+class CostUsd(_AtMost):
     """Limit the cost of the trial.
 
     Why: a prompt that grows or calls too much costs money every day. Example: `budget: {cost_usd: 0.02}`. A request
@@ -88,11 +72,11 @@ class CostUsd(_OfTrial):
     unknown = "cost unknown: the record holds no price for at least one request"
     cost_usd: Number = Field(gt=0, description="At most this many US dollars.", examples=[0.02])
 
-    def amount(self, request: Request) -> float | None:
-        return request.cost_usd
+    def amounts(self, turn: Turn) -> list[float | None]:
+        return [request.cost_usd for request in turn.requests]
 
 
-class Requests(_OfTrial):
+class Requests(_AtMost):
     """Limit the requests of the trial: one for each reply, and one more for each round of tool calls.
 
     Why: each round is a wait for the customer. Example: `budget: {requests: 4}`. Instead of limiting rounds to keep
@@ -103,12 +87,11 @@ class Requests(_OfTrial):
     form = "{} requests"
     requests: Count = Field(ge=1, description="At most this many requests.", examples=[4])
 
-    def amount(self, request: Request) -> float | None:
-        del request
-        return 1
+    def amounts(self, turn: Turn) -> list[float | None]:
+        return [1] * len(turn.requests)
 
 
-class OutputTokens(_OfTrial):
+class OutputTokens(_AtMost):
     """Limit the output tokens of the trial, thinking included.
 
     Why: output is the dear part and the slow one. Example: `budget: {output_tokens: 800}`. Instead of comparing models
@@ -120,11 +103,11 @@ class OutputTokens(_OfTrial):
     unknown = "the record holds no token usage for at least one request"
     output_tokens: Count = Field(ge=1, description="At most this many tokens written.", examples=[800])
 
-    def amount(self, request: Request) -> float | None:
-        return request.usage.output_tokens if request.usage is not None else None
+    def amounts(self, turn: Turn) -> list[float | None]:
+        return [request.usage.output_tokens if request.usage else None for request in turn.requests]
 
 
-class TurnCostUsd(_OfTurn):
+class TurnCostUsd(_AtMost):
     """Limit what each turn costs as billed; the dearest turn counts.
 
     Why: a turn that loops through tools is dear although the conversation's mean is not. Example:
@@ -132,13 +115,14 @@ class TurnCostUsd(_OfTurn):
     """
 
     kind = "budget.turn_cost_usd"
+    each_turn = True
     turn_cost_usd: Number = Field(gt=0, description="Each turn costs at most this many US dollars.", examples=[0.01])
 
-    def amount(self, request: Request) -> float | None:
-        return request.cost_usd
+    def amounts(self, turn: Turn) -> list[float | None]:
+        return [request.cost_usd for request in turn.requests]
 
 
-class CostAsFirstUsd(_OfTrial):
+class CostAsFirstUsd(_AtMost):
     """Limit what the trial would cost if no request had found anything in the cache.
 
     Why: it is the price of a quiet hour, and it doesn't depend on who ran before. Example:
@@ -151,26 +135,27 @@ class CostAsFirstUsd(_OfTrial):
         gt=0, description="With an empty cache the trial would cost at most this.", examples=[0.05]
     )
 
-    def amount(self, request: Request) -> float | None:
-        return request.cost_as_first_usd
+    def amounts(self, turn: Turn) -> list[float | None]:
+        return [request.cost_as_first_usd for request in turn.requests]
 
 
-class TurnCostAsFirstUsd(_OfTurn):
+class TurnCostAsFirstUsd(_AtMost):
     """Limit what each turn would cost if no request had found anything in the cache; the dearest turn counts.
 
     Why and instead of what: as `cost_as_first_usd`, turn by turn. Example: `budget: {turn_cost_as_first_usd: 0.02}`.
     """
 
     kind = "budget.turn_cost_as_first_usd"
+    each_turn = True
     turn_cost_as_first_usd: Number = Field(
         gt=0, description="With an empty cache each turn would cost at most this.", examples=[0.02]
     )
 
-    def amount(self, request: Request) -> float | None:
-        return request.cost_as_first_usd
+    def amounts(self, turn: Turn) -> list[float | None]:
+        return [request.cost_as_first_usd for request in turn.requests]
 
 
-class FirstTokenMs(_Budget):
+class FirstTokenMs(_AtMost):
     """Limit the wait for the first token of a turn's first request; the worst turn counts.
 
     Why: it is the silence the customer sits through. Example: `budget: {first_token_ms: 2500}`. Instead of gating on
@@ -178,7 +163,9 @@ class FirstTokenMs(_Budget):
     """
 
     kind = "budget.first_token_ms"
+    each_turn = True
     form = "{:.0f} ms"
+    unknown = "the record holds no times"
     first_token_ms: Number = Field(
         gt=0, description="The first word comes within this time; a warning unless `strict`.", examples=[2500]
     )
@@ -187,16 +174,11 @@ class FirstTokenMs(_Budget):
     def severity(self) -> Level:
         return Level.ERROR if self.strict else Level.WARNING
 
-    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
-        judged = complete_turns(transcript, turn)
-        known = {one.n: one.first_token_ms for one in judged.turns if one.first_token_ms is not None}
-        if len(known) < len(judged.turns):
-            return not_measured("the record holds no times", turn)
-        worst = max(known, key=lambda n: known[n], default=None)
-        return self.at_most(known[worst] if worst else 0.0, judged, turn, worst)
+    def amounts(self, turn: Turn) -> list[float | None]:
+        return [turn.first_token_ms]
 
 
-class TimeMs(_OfTrial):
+class TimeMs(_AtMost):
     """Limit the time of all requests together, waiting before a try and the tools' own time excluded.
 
     Why: a conversation should not drag. Example: `budget: {time_ms: 20000}`. Instead of gating on it, watch it: time is
@@ -214,8 +196,8 @@ class TimeMs(_OfTrial):
     def severity(self) -> Level:
         return Level.ERROR if self.strict else Level.WARNING
 
-    def amount(self, request: Request) -> float | None:
-        return request.total_ms if request.failure is None else 0.0
+    def amounts(self, turn: Turn) -> list[float | None]:
+        return [request.total_ms if request.failure is None else 0.0 for request in turn.requests]
 
 
 NO_USAGE = "the record holds no token usage"
@@ -275,7 +257,7 @@ def cache_use(turns: Sequence[Turn]) -> tuple[CacheUse, ...]:
     return tuple(uses)
 
 
-class CacheHit(Grader):
+class CacheHit(_Budget):
     """Require a share of prompt tokens read from the cache, over the session's requests from the second on.
 
     Why: a prefix that changes is paid for in full each time. Example: `budget: {cache_hit: 0.6}`. The first request may
@@ -305,7 +287,7 @@ class CacheHit(Grader):
         return _at_least(self.cache_hit, sum(usage.cache_read_input_tokens for usage in usages) / prompt_tokens, turn)
 
 
-class ColdCacheHit(Grader):
+class ColdCacheHit(_Budget):
     """Require a share of the first request's prompt to be read from the cache: another session has warmed it.
 
     Why: a product's sessions share their prompt, and a prompt with something of the session in front never shares.
@@ -327,7 +309,7 @@ class ColdCacheHit(Grader):
         return _at_least(self.cold_cache_hit, uses[0].read / uses[0].prompt, 1, " in request 1")
 
 
-class CacheKept(Grader):
+class CacheKept(_Budget):
     """Require a share of what earlier requests of the session left in the cache to be read again.
 
     Why: a low share means that the prefix changes between requests. Example: `budget: {cache_kept: 0.95}`. Instead of
@@ -345,7 +327,7 @@ class CacheKept(Grader):
         return _kept(self.cache_kept, [use for use in uses if use.is_warm], why, turn)
 
 
-class TurnCacheKept(Grader):
+class TurnCacheKept(_Budget):
     """Require the share of `cache_kept` in each turn by itself; the worst turn counts.
 
     Why: one bad turn drowns in a long conversation. Example: `budget: {turn_cache_kept: 0.9}`.
@@ -363,7 +345,7 @@ class TurnCacheKept(Grader):
         return _kept(self.turn_cache_kept, min(turns.values(), key=_share, default=[]), why, turn)
 
 
-class PrefixKept(Grader):
+class PrefixKept(_Budget):
     """Require each request to begin with all that the one before left in the cache, byte by byte.
 
     Why: the cache reads only what is the same from the first byte on. Example: `budget: {prefix_kept: true}`. Instead
@@ -391,7 +373,7 @@ class PrefixKept(Grader):
         return limit_finding(f"{len(uses)} requests begin alike", expected, holds=True, turn=turn)
 
 
-class MissReasons(Grader):
+class MissReasons(_Budget):
     """Allow only these reasons that the API gives for a cache miss.
 
     Why: a changed system prompt or tool list is a bug, a changed message may be meant. Example:

@@ -48,9 +48,6 @@ class Format(TextGrader):
         description="json: the whole reply is JSON, fenced or not; quoted: in quotation marks.", examples=["json"]
     )
 
-    def label(self) -> str:
-        return f"format {self.format}"
-
     def judge_reply(self, reply: str, turn: int) -> Finding:
         text, offset = reply.strip(), len(reply) - len(reply.lstrip())
         whole = (offset, offset + len(text))
@@ -76,9 +73,6 @@ class LetterCase(TextGrader):
     kind = "case"
     case: Literal["upper", "lower"] = Field(description="All letters are capitals, or none is.", examples=["lower"])
 
-    def label(self) -> str:
-        return f"case {self.case}"
-
     def judge_reply(self, reply: str, turn: int) -> Finding:
         upper = self.case == "upper"
         expected = "all letters capitals" if upper else "no capital letter"
@@ -103,9 +97,6 @@ class Postscript(TextGrader):
 
     kind = "postscript"
     postscript: Text = Field(min_length=2, description="Has a postscript with this marker.", examples=["P.S."])
-
-    def label(self) -> str:
-        return f"postscript {self.postscript}"
 
     def judge_reply(self, reply: str, turn: int) -> Finding:
         marker = self.postscript
@@ -170,9 +161,6 @@ class Language(TextGrader):
         examples=["de"],
     )
 
-    def label(self) -> str:
-        return f"language {self.language}"
-
     def problems(self) -> Iterator[Fault]:
         return language_faults(("language",), self.language)
 
@@ -230,9 +218,6 @@ class MaxWords(TextGrader):
     kind = "max_words"
     max_words: Count = Field(ge=1, description="No reply has more words.", examples=[90])
 
-    def label(self) -> str:
-        return f"max_words {self.max_words}"
-
     def judge_reply(self, reply: str, turn: int) -> Finding:
         number, expected = count_words(reply), f"at most {self.max_words} words"
         if number <= self.max_words:
@@ -251,9 +236,6 @@ class MaxSentencesPerParagraph(TextGrader):
 
     kind = "max_sentences_per_paragraph"
     max_sentences_per_paragraph: Count = Field(ge=1, description="No paragraph has more sentences.", examples=[3])
-
-    def label(self) -> str:
-        return f"max_sentences_per_paragraph {self.max_sentences_per_paragraph}"
 
     def judge_reply(self, reply: str, turn: int) -> Finding:
         limit = self.max_sentences_per_paragraph

@@ -108,7 +108,9 @@ def all_hold(findings: Sequence[Finding], missing: str) -> Finding:
     if failed:
         return Finding(
             TrialVerdict.FAILED,
-            observed=_observed_by_turn(failed),
+            observed=failed[0].observed
+            if len(failed) == 1
+            else joined((f"turn {finding.turn}: {finding.observed}" for finding in failed), "; "),
             expected=joined(finding.expected for finding in failed),
             spans=_spans(failed),
             turn=failed[0].turn,
@@ -150,12 +152,6 @@ def joined(texts: Iterable[str], separator: str = ", ") -> str:
     return separator.join(different[:_SHOWN] + more)
 
 
-def _observed_by_turn(failed: Sequence[Finding]) -> str:
-    if len(failed) == 1:
-        return failed[0].observed
-    return joined((f"turn {finding.turn}: {finding.observed}" for finding in failed), "; ")
-
-
 def _spans(findings: Sequence[Finding]) -> tuple[Span, ...]:
     return tuple(span for finding in findings for span in finding.spans)
 
@@ -186,6 +182,8 @@ class Grader(FileModel, ABC):
 
     kind: ClassVar[str] = ""
     """How records name it: its mapping and its key (`says`, `tools.max_calls`, `voice.existence`)."""
+    apart: ClassVar[bool] = False
+    """Whether each entry of its key is an assertion of its own: `says: [a, b]` is two."""
     given: ClassVar[frozenset[str]] = frozenset()
     """Fields that no file may write at this place: they are filled in from elsewhere in the suite."""
 
@@ -208,8 +206,9 @@ class Grader(FileModel, ABC):
         """
 
     def label(self) -> str:
-        """How reports name it."""
-        return self.kind
+        """How reports name it: its kind, and its value where that is one word or number."""
+        value = getattr(self, self.key(), None)
+        return f"{self.kind} {value}" if isinstance(value, str | int) else self.kind
 
     def severity(self) -> Level:
         """How much it weighs when it is broken."""
@@ -220,8 +219,14 @@ class Grader(FileModel, ABC):
         return None
 
     def parts(self) -> Iterator[tuple[ValuePath, Self]]:
-        """Yield the assertions it stands for, each with where it is written; `says: [a, b]` is two."""
-        yield (self.key(),), self
+        """Yield the assertions it stands for, each with where it is written."""
+        name = self.key()
+        if not self.apart:
+            yield (name,), self
+        elif isinstance(value := getattr(self, name), dict):
+            yield from (((name, key), self.model_copy(update={name: {key: item}})) for key, item in value.items())
+        else:
+            yield from (((name, n), self.model_copy(update={name: [item]})) for n, item in enumerate(value))
 
     def problems(self) -> Iterator[Fault]:
         """Yield what is wrong with its values although their types are right."""
@@ -234,14 +239,6 @@ class Grader(FileModel, ABC):
     def params(self) -> dict[str, Any]:
         """Return its fields as a file would have them; what is left to its default is left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-
-    def each_of(self, name: str) -> Iterator[tuple[ValuePath, Self]]:
-        """Yield one assertion for each entry of the field `name`: the `parts` of a list or a mapping."""
-        value = getattr(self, name)
-        if isinstance(value, dict):
-            yield from (((name, key), self.model_copy(update={name: {key: item}})) for key, item in value.items())
-        else:
-            yield from (((name, n), self.model_copy(update={name: [item]})) for n, item in enumerate(value))
 
 
 def pattern_faults(path: ValuePath, pattern: str, *, on_key: bool = False) -> Iterator[Fault]:

@@ -22,7 +22,7 @@ from evalkit.graders.grader import Grader, empty_reply, not_measured
 from evalkit.graders.replies import complete_turns, replied_turns
 from evalkit.graders.rule import VoiceRule
 from evalkit.records import Finding, JsonObject, Judgement, Level, Span, Transcript, TrialVerdict, Turn
-from evalkit.yamlsource import Text, ValuePath, refusal
+from evalkit.yamlsource import Text, refusal
 
 INSTRUCTIONS = """\
 You check conversations between a user and an assistant for a quality team. You are shown one conversation and one \
@@ -216,6 +216,7 @@ class Judge(Criterion):
     """
 
     kind = "judge"
+    apart = True
     judge: Annotated[list[Text], Field(min_length=1)] = Field(
         [],
         description="Statements that a judge model must hold true; advice unless the suite's judge has `enforce`.",
@@ -231,9 +232,6 @@ class Judge(Criterion):
 
     def severity(self) -> Level:
         return Level.ERROR if self.enforced else Level.WARNING
-
-    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
-        return self.each_of("judge")
 
     def questions(self, transcript: Transcript, turn: int | None) -> tuple[int | None, ...]:
         if turn is None:

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, model_serializer
 
 from evalkit.graders.grader import Fault, Mention, not_measured, pattern_faults
 from evalkit.graders.replies import complete_turns
-from evalkit.reading.patterns import matches_somewhere
+from evalkit.reading.patterns import matches_somewhere, pattern_of
 from evalkit.records import Finding, JsonObject, ToolCall, Transcript, TrialVerdict
 from evalkit.yamlsource import FileModel, JsonMap, Text, ValuePath, refusal
 
@@ -161,11 +161,6 @@ AnyCall = Annotated[
 ]
 
 
-def is_pattern(expected: str) -> bool:
-    """Return whether an expected string is a regular expression: `/.../`."""
-    return len(expected) > 2 and expected.startswith("/") and expected.endswith("/")
-
-
 def is_choice(expected: Any) -> bool:
     """Return whether an expected value says what may stand there, rather than being the value itself."""
     return isinstance(expected, Mapping) and bool(expected) and expected.keys() <= CHOICE_KEYS
@@ -180,7 +175,11 @@ def matches_value(expected: Any, actual: Any, how: Match = SUBSET) -> bool:
     null. Raises Undecided when a pattern can't be decided.
     """
     if isinstance(expected, str):
-        return isinstance(actual, str) and _matches_text(expected, actual, how)
+        if not isinstance(actual, str):
+            return False
+        if pattern := pattern_of(expected):
+            return matches_somewhere(pattern, actual)
+        return _loosened(expected) == _loosened(actual) if how.strings == "loose" else expected == actual
     if isinstance(expected, Mapping):
         return _fits_choice(expected, actual, how) if is_choice(expected) else _matches_object(expected, actual, how)
     if isinstance(expected, list | tuple):
@@ -250,12 +249,6 @@ def describe_difference(expected: Any, actual: Any) -> str:
     return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS] + " …"
 
 
-def _matches_text(expected: str, actual: str, how: Match) -> bool:
-    if is_pattern(expected):
-        return matches_somewhere(expected[1:-1], actual)
-    return _loosened(expected) == _loosened(actual) if how.strings == "loose" else expected == actual
-
-
 def _matches_object(expected: JsonObject, actual: Any, how: Match) -> bool:
     if not isinstance(actual, Mapping) or (how.arguments == "exact" and not actual.keys() <= expected.keys()):
         return False
@@ -322,8 +315,8 @@ def without_choices(value: Any) -> Any:
 
 def _value_faults(value: Any, path: ValuePath) -> Iterator[Fault]:
     """Yield wrong patterns and wrong choices anywhere in an expected value."""
-    if isinstance(value, str) and is_pattern(value):
-        yield from pattern_faults(path, value[1:-1])
+    if isinstance(value, str) and (pattern := pattern_of(value)):
+        yield from pattern_faults(path, pattern)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _value_faults(item, (*path, index))

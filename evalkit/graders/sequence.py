@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, model_serializer
 
 from evalkit.graders.grader import Fault, Grader, Mention, limit_finding, not_measured, pattern_faults
-from evalkit.graders.matching import SUBSET, AnyCall, MatchKey, is_pattern, made_calls, shown_call
-from evalkit.reading.patterns import matches_somewhere
+from evalkit.graders.matching import SUBSET, AnyCall, MatchKey, made_calls, shown_call
+from evalkit.reading.patterns import matches_somewhere, pattern_of
 from evalkit.records import Finding, ToolCall, Transcript, TrialVerdict
 from evalkit.yamlsource import Count, FileModel, Text, Texts, ValuePath, refusal, unwrapped
 
@@ -41,11 +40,6 @@ class Needed(FileModel):
 
     def __str__(self) -> str:
         return str(self.call or "the user's consent")
-
-    @property
-    def name(self) -> str:
-        """The tool that is needed, or `consent`."""
-        return self.call.name if self.call else "consent"
 
     def is_given(self, transcript: Transcript, turn: int) -> bool:
         """Return whether the user agreed in some message up to this turn that answers a reply."""
@@ -84,40 +78,32 @@ NeededByTool = Annotated[dict[str, _OneOrMany], Field(min_length=1)]
 class _Order(Grader):
     """What `after` and `before` share: one assertion for each tool and each thing that is needed."""
 
-    @property
-    @abstractmethod
-    def wanted(self) -> dict[str, list[Needed]]:
-        """What is needed, by the tool that it is needed for."""
+    def entries(self) -> Iterator[tuple[ValuePath, str, Needed]]:
+        """Yield each tool with each thing that is needed for it, and where that stands."""
+        for name, wanted in getattr(self, self.key()).items():
+            yield from (((self.key(), name, n), name, needed) for n, needed in enumerate(wanted))
 
-    @property
-    def tool(self) -> str:
-        return next(iter(self.wanted))
-
-    @property
-    def needed(self) -> Needed:
-        return self.wanted[self.tool][0]
+    def only(self) -> tuple[str, Needed]:
+        """Return the tool and what is needed of one assertion."""
+        [(_, tool, needed)] = self.entries()
+        return tool, needed
 
     def label(self) -> str:
-        return f"{self.kind} {self.tool}: {self.needed.name}"
+        tool, needed = self.only()
+        return f"{self.kind} {tool}: {needed.call.name if needed.call else 'consent'}"
 
     def parts(self) -> Iterator[tuple[ValuePath, Self]]:
-        key = self.key()
-        for name, wanted in self.wanted.items():
-            for needed in wanted:
-                yield (key, name), self.model_copy(update={key: {name: [needed]}})
-
-    def entries(self) -> Iterator[tuple[ValuePath, Needed]]:
-        for name, wanted in self.wanted.items():
-            yield from (((self.key(), name, n), needed) for n, needed in enumerate(wanted))
+        for path, name, needed in self.entries():
+            yield path[:2], self.model_copy(update={self.key(): {name: [needed]}})
 
     def problems(self) -> Iterator[Fault]:
-        for path, needed in self.entries():
+        for path, _, needed in self.entries():
             if needed.call is not None:
                 yield from needed.call.problems(path)
 
     def mentions(self) -> Iterator[Mention]:
-        for path, needed in self.entries():
-            yield Mention(str(path[1]), path[:2])
+        for path, name, needed in self.entries():
+            yield Mention(name, path[:2])
             if needed.call is not None:
                 yield needed.call.mention(path)
 
@@ -137,15 +123,11 @@ class After(_Order):
     )
     match: MatchKey = SUBSET
 
-    @property
-    def wanted(self) -> dict[str, list[Needed]]:
-        return self.after
-
     def problems(self) -> Iterator[Fault]:
         yield from super().problems()
-        for path, needed in self.entries():
-            if needed.consent and is_pattern(needed.consent):
-                yield from pattern_faults((*path, "consent"), needed.consent[1:-1])
+        for path, _, needed in self.entries():
+            if needed.consent and (pattern := pattern_of(needed.consent)):
+                yield from pattern_faults((*path, "consent"), pattern)
             elif needed.consent:
                 message = (
                     "words of consent are a regular expression, such as consent: '/\\byes\\b/'; or write just consent."
@@ -154,18 +136,19 @@ class After(_Order):
 
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
         made = made_calls(transcript, None)  # what is needed may have come in an earlier turn
-        expected = f"{self.tool} only after {self.needed}"
+        tool, needed = self.only()
+        expected = f"{tool} only after {needed}"
         for at, (number, call) in enumerate(zip(made.turns, made.calls, strict=True)):
-            asked = call.name == self.tool and turn in (None, number)
-            if asked and not self._is_ready(transcript, made.calls[:at], number):
+            if call.name != tool or turn not in (None, number):
+                continue
+            if needed.call is None:
+                is_ready = needed.is_given(transcript, number)
+            else:
+                earlier = (one for one in made.calls[:at] if not one.is_error)
+                is_ready = any(needed.call.matches(one, self.match) for one in earlier)
+            if not is_ready:
                 return Finding(TrialVerdict.FAILED, shown_call(call.name, call.input), expected, turn=number)
         return made.passed("kept", expected, turn)
-
-    def _is_ready(self, transcript: Transcript, earlier: tuple[ToolCall, ...], turn: int) -> bool:
-        needed = self.needed.call
-        if needed is None:
-            return self.needed.is_given(transcript, turn)
-        return any(needed.matches(call, self.match) and not call.is_error for call in earlier)
 
 
 class Before(_Order):
@@ -181,22 +164,17 @@ class Before(_Order):
     )
     match: MatchKey = SUBSET
 
-    @property
-    def wanted(self) -> dict[str, list[Needed]]:
-        return self.before
-
     def problems(self) -> Iterator[Fault]:
         yield from super().problems()
-        for path, needed in self.entries():
+        for path, _, needed in self.entries():
             if needed.call is None:
                 yield Fault(path, "`consent` belongs under `after`; nothing can come before it.")
 
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
-        made, other = made_calls(transcript, turn), self.needed.call
-        expected = f"{self.tool} before {self.needed}"
-        calls = made.calls
+        made, (tool, needed) = made_calls(transcript, turn), self.only()
+        expected, calls, other = f"{tool} before {needed}", made.calls, needed.call
         first = next((at for at, call in enumerate(calls) if other and other.matches(call, self.match)), len(calls))
-        late = next((call for call in calls[first:] if call.name == self.tool), None)
+        late = next((call for call in calls[first:] if call.name == tool), None)
         if late is not None:
             return Finding(TrialVerdict.FAILED, shown_call(late.name, late.input), expected, turn=made.turn_of(late))
         return made.passed("kept", expected, turn)
@@ -268,9 +246,6 @@ class MaxRedundant(Grader):
     max_redundant: Count = Field(
         ge=0, description="At most this many calls repeat one with the same result.", examples=[0]
     )
-
-    def label(self) -> str:
-        return f"{self.kind} {self.max_redundant}"
 
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
         made, limit = made_calls(transcript, turn), self.max_redundant

@@ -12,14 +12,14 @@ import sys
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import orjson
 from pydantic import Field, ValidationError
 
 from evalkit.graders.grader import Fault, Grader, Mention, not_measured
 from evalkit.records import Finding, Level, Transcript
-from evalkit.yamlsource import FileModel, JsonMap, Text, ValuePath, did_you_mean
+from evalkit.yamlsource import FileModel, JsonMap, Text, did_you_mean
 
 GROUP = "evalkit.graders"
 
@@ -77,6 +77,7 @@ class Team(Grader):
     """
 
     kind = "team"
+    apart = True
     team: list[TeamGrader] = Field(min_length=1, examples=[[{"grader": "polite_close", "with": {"words": 3}}]])
 
     def label(self) -> str:
@@ -84,9 +85,6 @@ class Team(Grader):
 
     def severity(self) -> Level:
         return Level(self.team[0].level)
-
-    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
-        return self.each_of("team")
 
     def problems(self) -> Iterator[Fault]:
         for n, one in enumerate(self.team):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 import regex
 from pydantic import BeforeValidator, Field, model_validator
@@ -113,7 +113,22 @@ class TextGrader(ReplyGrader):
         return strictly
 
 
-class Says(TextGrader):
+class _Wanting(TextGrader):
+    """Looks for the text, or the texts, of its key."""
+
+    @property
+    def wanted(self) -> list[Wanted]:
+        value = getattr(self, self.key())
+        return value if isinstance(value, list) else [value]
+
+    def label(self) -> str:
+        return f"{self.kind} {', '.join(wanted.named() for wanted in self.wanted)}"
+
+    def problems(self) -> Iterator[Fault]:
+        return (fault for n, wanted in enumerate(self.wanted) for fault in wanted.faults((self.key(), n)))
+
+
+class Says(_Wanting):
     """Require that a text appears in the reply.
 
     Why: the answer the customer came for must be there. Example: `says: ["30 days"]`. Instead of listing every
@@ -121,26 +136,18 @@ class Says(TextGrader):
     """
 
     kind = "says"
+    apart = True
     wanted_once = True
     says: WantedList = Field(
         description="Each appears in the reply, ignoring case; text between slashes (`/.../`) is a regular expression.",
         examples=[["30 days", "/free( of charge)?/", {"word": "refund"}]],
     )
 
-    def label(self) -> str:
-        return f"says {self.says[0].named()}"
-
-    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
-        return self.each_of("says")
-
-    def problems(self) -> Iterator[Fault]:
-        return (fault for n, wanted in enumerate(self.says) for fault in wanted.faults(("says", n)))
-
     def judge_reply(self, reply: str, turn: int) -> Finding:
         return _said(self.says[0].find(reply), self.says[0].shown, reply, turn)
 
 
-class SaysAny(TextGrader):
+class SaysAny(_Wanting):
     """Require that at least one of several texts appears in the reply.
 
     Why: one fact has several good wordings. Example: `says_any: [24 November, tomorrow]`. Instead of many near-equal
@@ -153,18 +160,12 @@ class SaysAny(TextGrader):
         description="At least one appears; texts as in `says`.", examples=[["24 November", "tomorrow"]]
     )
 
-    def label(self) -> str:
-        return "says_any " + ", ".join(wanted.named() for wanted in self.says_any)
-
-    def problems(self) -> Iterator[Fault]:
-        return (fault for n, wanted in enumerate(self.says_any) for fault in wanted.faults(("says_any", n)))
-
     def judge_reply(self, reply: str, turn: int) -> Finding:
         ranges = tuple(found for wanted in self.says_any for found in wanted.find(reply))
         return _said(ranges, "one of " + ", ".join(wanted.shown for wanted in self.says_any), reply, turn)
 
 
-class NeverSays(TextGrader):
+class NeverSays(_Wanting):
     """Forbid a text in the reply.
 
     Why: some promises must not be made. Example: `never_says: ["refund has been issued"]`. Instead of a list of
@@ -172,18 +173,10 @@ class NeverSays(TextGrader):
     """
 
     kind = "never_says"
+    apart = True
     never_says: WantedList = Field(
         description="None appears; texts as in `says`.", examples=[["on its way", {"word": "sue"}]]
     )
-
-    def label(self) -> str:
-        return f"never_says {self.never_says[0].named()}"
-
-    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
-        return self.each_of("never_says")
-
-    def problems(self) -> Iterator[Fault]:
-        return (fault for n, wanted in enumerate(self.never_says) for fault in wanted.faults(("never_says", n)))
 
     def judge_reply(self, reply: str, turn: int) -> Finding:
         ranges, expected = self.never_says[0].find(reply), f"never {self.never_says[0].shown}"
@@ -194,7 +187,7 @@ class NeverSays(TextGrader):
         return Finding(TrialVerdict.FAILED, observed, expected, spans, turn)
 
 
-class StartsWith(TextGrader):
+class StartsWith(_Wanting):
     """Require that the reply begins with a text, white space before it aside.
 
     Why: a reply that repeats the question, or opens with the answer. Example: `starts_with: "Yes"`. Instead of a text
@@ -204,12 +197,6 @@ class StartsWith(TextGrader):
     kind = "starts_with"
     starts_with: AnyWanted = Field(description="A text as in `says`.", examples=["Yes"])
 
-    def label(self) -> str:
-        return f"starts_with {self.starts_with.named()}"
-
-    def problems(self) -> Iterator[Fault]:
-        return self.starts_with.faults(("starts_with",))
-
     def judge_reply(self, reply: str, turn: int) -> Finding:
         source, ignore_case = self.starts_with.source
         offset = len(reply) - len(reply.lstrip())
@@ -218,7 +205,7 @@ class StartsWith(TextGrader):
         return edge_finding(f"starts with {self.starts_with.shown}", reply, shown, turn, holds=holds)
 
 
-class EndsWith(TextGrader):
+class EndsWith(_Wanting):
     """Require that the reply ends with a text, white space and quotation marks after it aside.
 
     Why: a sign-off that is always said. Example: `ends_with: "Anything else?"`. Instead of a text that may stand
@@ -227,12 +214,6 @@ class EndsWith(TextGrader):
 
     kind = "ends_with"
     ends_with: AnyWanted = Field(description="A text as in `says`.", examples=["Anything else?"])
-
-    def label(self) -> str:
-        return f"ends_with {self.ends_with.named()}"
-
-    def problems(self) -> Iterator[Fault]:
-        return self.ends_with.faults(("ends_with",))
 
     def judge_reply(self, reply: str, turn: int) -> Finding:
         source, ignore_case = self.ends_with.source

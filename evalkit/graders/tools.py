@@ -118,14 +118,12 @@ class ForbiddenCalls(Grader):
     """
 
     kind = "tools.never"
+    apart = True
     never: Calls = Field(description="Calls that must not happen.", examples=[["start_return"]])
     match: MatchKey = SUBSET
 
     def label(self) -> str:
         return f"tools.never {self.never[0].name}"
-
-    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
-        return self.each_of("never")
 
     def problems(self) -> Iterator[Fault]:
         for n, call in enumerate(self.never):
@@ -150,9 +148,6 @@ class MaxCalls(Grader):
     kind = "tools.max_calls"
     max_calls: Count = Field(ge=0, description="At most this many calls.", examples=[2])
 
-    def label(self) -> str:
-        return f"{self.kind} {self.max_calls}"
-
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
         made, limit = made_calls(transcript, turn), self.max_calls
         observed, expected = f"{len(made.calls)} calls", f"at most {limit}"
@@ -171,9 +166,6 @@ class MinCalls(Grader):
     kind = "tools.min_calls"
     min_calls: Count = Field(ge=1, description="At least this many calls, whichever.", examples=[1])
 
-    def label(self) -> str:
-        return f"{self.kind} {self.min_calls}"
-
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
         made = made_calls(transcript, turn)
         holds = len(made.calls) >= self.min_calls
@@ -190,6 +182,7 @@ class CallTimes(Grader):
     """
 
     kind = "tools.times"
+    apart = True
     times: Annotated[dict[str, AnyLimits], Field(min_length=1)] = Field(
         description="How often single tools are called; a number alone means exactly.",
         examples=[{"start_return": 1, "lookup_order": {"max": 3}}],
@@ -197,9 +190,6 @@ class CallTimes(Grader):
 
     def label(self) -> str:
         return f"tools.times {next(iter(self.times))}"
-
-    def parts(self) -> Iterator[tuple[ValuePath, Self]]:
-        return self.each_of("times")
 
     def mentions(self) -> Iterator[Mention]:
         yield from (Mention(name, ("times", name)) for name in self.times)
