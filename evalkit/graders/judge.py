@@ -181,7 +181,8 @@ class Criterion(Grader):
         """
         votes = self.votes_on(transcript, turn)
         counted = [vote.answer for vote in votes if not fault(transcript, vote)]
-        return _majority(counted.count("yes"), counted.count("no"), max(self.votes, len(votes)))
+        half = max(self.votes, len(votes)) / 2
+        return True if counted.count("yes") > half else False if counted.count("no") > half else None
 
     def decide(self, transcript: Transcript, turn: int | None) -> Finding:
         """Return what the votes about a turn (None: the conversation) come to."""
@@ -289,12 +290,6 @@ def fault(transcript: Transcript, vote: Judgement) -> str:
     if all(_plain(piece) in text for piece in _pieces(vote.quote)):
         return ""
     return f"the judge quoted words that are not in the conversation: {vote.quote[:120]!r}"
-
-
-def _majority(yes: int, no: int, votes: int) -> bool | None:
-    if 2 * yes > votes:
-        return True
-    return False if 2 * no > votes else None
 
 
 def _said(transcript: Transcript, turn: int | None) -> str:

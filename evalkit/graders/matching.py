@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_serializer
 
-from evalkit.graders.grader import Fault, Mention, not_measured, pattern_faults
+from evalkit.graders.grader import Fault, Grader, Mention, not_measured, pattern_faults
 from evalkit.graders.replies import complete_turns
 from evalkit.reading.patterns import matches_somewhere, pattern_of
 from evalkit.records import Finding, JsonObject, ToolCall, Transcript, TrialVerdict
@@ -164,6 +164,20 @@ AnyCall = Annotated[
 def is_choice(expected: Any) -> bool:
     """Return whether an expected value says what may stand there, rather than being the value itself."""
     return isinstance(expected, Mapping) and bool(expected) and expected.keys() <= CHOICE_KEYS
+
+
+class CallsGrader(Grader):
+    """A grader whose key holds expected calls: they are checked, and held against the prompt, one by one."""
+
+    def calls_by_path(self) -> Iterator[tuple[ValuePath, ExpectedCall]]:
+        """Yield each expected call with where it stands."""
+        yield from (((self.key(), n), call) for n, call in enumerate(getattr(self, self.key())))
+
+    def problems(self) -> Iterator[Fault]:
+        return (fault for path, call in self.calls_by_path() for fault in call.problems(path))
+
+    def mentions(self) -> Iterator[Mention]:
+        return (call.mention(path) for path, call in self.calls_by_path())
 
 
 def matches_value(expected: Any, actual: Any, how: Match = SUBSET) -> bool:

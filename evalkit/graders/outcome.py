@@ -19,6 +19,7 @@ from evalkit.graders.matching import (
     SAME,
     SUBSET,
     AnyCall,
+    CallsGrader,
     MadeCalls,
     Match,
     aligned,
@@ -44,7 +45,7 @@ _Ids = Annotated[
 ]
 
 
-class Writes(Grader):
+class Writes(CallsGrader):
     """Require exactly these state-changing calls, in any order, and nothing beyond them.
 
     Why: what counts is what was done, not how it was found. Example: `outcome: {write_tools: [cancel, refund], writes:
@@ -62,13 +63,10 @@ class Writes(Grader):
     ids: _Ids | None = None
 
     def problems(self) -> Iterator[Fault]:
-        for n, call in enumerate(self.writes):
-            yield from call.problems(("writes", n))
+        yield from super().problems()
+        for path, call in self.calls_by_path():
             if call.name not in self.write_tools:
-                yield Fault(("writes", n), f"{call.name!r} is not among write_tools; add it there.")
-
-    def mentions(self) -> Iterator[Mention]:
-        yield from (call.mention(("writes", n)) for n, call in enumerate(self.writes))
+                yield Fault(path, f"{call.name!r} is not among write_tools; add it there.")
 
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
         made = made_calls(transcript, turn)

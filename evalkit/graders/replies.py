@@ -31,16 +31,15 @@ def once_per_transcript(make: Callable[[Transcript], Made]) -> Callable[[Transcr
         if found is not None and found[0]() is transcript:
             return found[1]
         made = make(transcript)
-        kept[key] = (weakref.ref(transcript, lambda gone: _drop(kept, key, gone)), made)
+
+        def forget(gone: weakref.ref[Transcript]) -> None:
+            if key in kept and kept[key][0] is gone:  # else its place in memory is another transcript's by now
+                del kept[key]
+
+        kept[key] = (weakref.ref(transcript, forget), made)
         return made
 
     return once
-
-
-def _drop(kept: dict[int, tuple[weakref.ref[Transcript], Made]], key: int, gone: weakref.ref[Transcript]) -> None:
-    """Forget a transcript, unless its place in memory is another one's by now."""
-    if key in kept and kept[key][0] is gone:
-        del kept[key]
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,13 @@ def _all_replied(transcript: Transcript) -> JudgedTurns:
 
 def _replied(judged: JudgedTurns) -> JudgedTurns:
     """Leave out turns that stop at a tool's result."""
-    kept = tuple(candidate for candidate in judged.turns if not _stops_at_a_tool(candidate))
+    kept = tuple(
+        turn
+        for turn in judged.turns
+        if turn.reply.strip()
+        or turn.requests[-1].stop_reason != "tool_use"
+        or all(call.request_n != turn.requests[-1].n for call in turn.tool_calls)
+    )
     if kept or judged.missing:
         return JudgedTurns(kept, judged.missing)
     return JudgedTurns((), f"turn {judged.turns[-1].n} ends with a tool result, before a reply")
@@ -109,9 +114,3 @@ def _one_turn(transcript: Transcript, turn: int) -> JudgedTurns:
     if not found.requests:
         return JudgedTurns((), f"turn {turn} has no reply")
     return JudgedTurns((found,))
-
-
-def _stops_at_a_tool(turn: Turn) -> bool:
-    last = turn.requests[-1]
-    has_result = any(call.request_n == last.n for call in turn.tool_calls)
-    return last.stop_reason == "tool_use" and has_result and not turn.reply.strip()

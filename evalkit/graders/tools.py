@@ -10,10 +10,11 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from evalkit.graders.grader import AnyLimits, Fault, Grader, Mention, limit_finding, limits_text, not_measured
+from evalkit.graders.grader import AnyLimits, Grader, Mention, limit_finding, limits_text, not_measured
 from evalkit.graders.matching import (
     SUBSET,
     AnyCall,
+    CallsGrader,
     MadeCalls,
     MatchKey,
     Order,
@@ -48,7 +49,7 @@ class NoTools(Grader):
         return _forbidden(made, made.calls, "no tool call")
 
 
-class RequiredCalls(Grader):
+class RequiredCalls(CallsGrader):
     """Require that these calls were made, in this order.
 
     Why: a right answer without the lookup is luck. Example: `calls: [{lookup_order: {order_id: TN-20977}}]`.
@@ -75,13 +76,6 @@ class RequiredCalls(Grader):
 
     def label(self) -> str:
         return "tools.calls " + ", ".join(call.name for call in self.calls)
-
-    def problems(self) -> Iterator[Fault]:
-        for n, call in enumerate(self.calls):
-            yield from call.problems(("calls", n))
-
-    def mentions(self) -> Iterator[Mention]:
-        yield from (call.mention(("calls", n)) for n, call in enumerate(self.calls))
 
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
         made = made_calls(transcript, turn)
@@ -110,7 +104,7 @@ class RequiredCalls(Grader):
         return made.turn_of(nearest), f"{missed}; nearest call: {shown_call(nearest.name, nearest.input)}\n{reason}"
 
 
-class ForbiddenCalls(Grader):
+class ForbiddenCalls(CallsGrader):
     """Forbid a call, with any arguments or only with those that match.
 
     Why: an action may need consent first. Example: `tools: {never: [start_return]}`. Instead of naming every other
@@ -124,13 +118,6 @@ class ForbiddenCalls(Grader):
 
     def label(self) -> str:
         return f"tools.never {self.never[0].name}"
-
-    def problems(self) -> Iterator[Fault]:
-        for n, call in enumerate(self.never):
-            yield from call.problems(("never", n))
-
-    def mentions(self) -> Iterator[Mention]:
-        yield from (call.mention(("never", n)) for n, call in enumerate(self.never))
 
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
         made = made_calls(transcript, turn)

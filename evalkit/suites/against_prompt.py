@@ -65,20 +65,13 @@ def check_inputs(suite: Suite, prompt: PromptSource) -> list[Problem]:
 
 
 PATTERN_TIMEOUT_S = 0.5
-_DROPPED = frozenset(
-    {
-        "required",
-        "minProperties",
-        "dependentRequired",
-        "dependentSchemas",
-        "not",
-        "if",
-        "then",
-        "else",
-        "patternProperties",
-    }
-)
+_DROPPED_WORDS = """
+    required minProperties dependentRequired dependentSchemas not if then else patternProperties
+"""
+_DROPPED = frozenset(_DROPPED_WORDS.split())
+"""What asks for more than a part has to hold, or can't be told of a part."""
 _ADDRESSED = frozenset({"properties", "$defs", "definitions"})
+"""Mappings whose keys are names, not words of JSON Schema."""
 
 
 def misfits(value: JsonObject, schema: JsonObject, tool: str) -> list[Fault]:
@@ -111,12 +104,10 @@ def _relaxed(schema: Any) -> Any:
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
     """Check a text against a pattern; one that can't be decided in time says nothing."""
     del validator, schema
+    if not isinstance(instance, str) or pattern_fault(pattern):
+        return
     try:
-        if (
-            isinstance(instance, str)
-            and not pattern_fault(pattern)
-            and not regex.search(pattern, instance, timeout=PATTERN_TIMEOUT_S)
-        ):
+        if not regex.search(pattern, instance, timeout=PATTERN_TIMEOUT_S):
             yield jsonschema.ValidationError(f"{shown(instance)} does not match {pattern!r}")
     except (TimeoutError, regex.error):
         return
@@ -150,13 +141,9 @@ def _worded(error: jsonschema.ValidationError, tool: str) -> Iterator[Fault]:
                 hint = did_you_mean(key, known) or f"; it has {', '.join(known) or 'none'}"
                 yield Fault((*path, key), f"tool {tool!r} has no input {key!r}{hint}", on_key=True)
     elif error.validator == "type":
-        hint = (
-            " Put it in quotes."
-            if "string" in str(error.validator_value) and isinstance(error.instance, int | float)
-            else ""
-        )
         kinds = error.validator_value
         wanted = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+        hint = " Put it in quotes." if "string" in wanted and isinstance(error.instance, int | float) else ""
         yield Fault(path, f"{name!r} of tool {tool!r} must be {wanted} by its input_schema.{hint}")
     elif error.validator == "enum":
         values: Any = error.validator_value

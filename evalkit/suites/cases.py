@@ -19,7 +19,7 @@ from evalkit.graders.registry import made_from
 from evalkit.graders.text import TextGrader
 from evalkit.graders.tools import NoTools
 from evalkit.reading.patterns import pattern_of
-from evalkit.records import Assertion, CaseRecord, JsonObject, Place, Problem
+from evalkit.records import CaseRecord, JsonObject, Place, Problem
 from evalkit.standin.faults import FAULTS
 from evalkit.suites.format import (
     BudgetFile,
@@ -121,11 +121,6 @@ class Compiler:
         )
 
 
-def described(assertion: Assertion) -> JsonObject:
-    """Return what an assertion demands without where it stands, for a case's hash."""
-    return {"kind": assertion.kind, "params": assertion.params, "turn": assertion.turn, "level": assertion.level.value}
-
-
 Fixtures = Mapping[str, tuple[Fixture, ...]]
 
 
@@ -156,21 +151,6 @@ def compile_fixtures(
             fixtures.append(fixture)
         made[tool] = tuple(fixtures)
     return made
-
-
-def own_first(case: Fixtures, suite: Fixtures) -> Fixtures:
-    """Return a case's fixtures: its own before the suite's."""
-    return {
-        tool: (*case.get(tool, ()), *suite.get(tool, ())) for tool in (*suite, *(t for t in case if t not in suite))
-    }
-
-
-def described_fixtures(fixtures: Fixtures) -> dict[str, Any]:
-    """Return fixtures without their places, for a case's hash."""
-    return {
-        tool: [[one.when, one.returns, one.error, one.times, one.delay_ms] for one in entries]
-        for tool, entries in sorted(fixtures.items())
-    }
 
 
 def _pattern_faults(value: Any, path: ValuePath) -> Iterator[Fault]:
@@ -216,33 +196,43 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
     """Return the case, or one for each of its variants."""
     compiler, path = context.compiler, ("cases", index)
     source = compiler.source
-    own = compile_fixtures(compiler, file.tools, (*path, "tools"))
+    own, shared = compile_fixtures(compiler, file.tools, (*path, "tools")), context.fixtures
+    fixtures = {tool: (*own.get(tool, ()), *shared.get(tool, ())) for tool in dict.fromkeys([*shared, *own])}
     requirements = _requirements(context, file, path)
     assertions = tuple(one.assertion for one in requirements)
     trials, min_pass = _trials(context, file, path)
     history = _history(compiler, file.history, (*path, "history"))
     script = _script(compiler, file.stand_in, (*path, "stand_in"))
-    fixtures = own_first(own, context.fixtures)
     user = file.simulate
     simulation = Simulation(user.goal, user.persona, user.max_turns, user.model, tuple(user.stand_in)) if user else None
     if context.suite.voice is None and not assertions and not file.skip:
         message = f"case {file.id!r} expects nothing: no expect, no budget, no voice. It can't fail."
         compiler.problem((*path, "id"), message, "warning")
-    elif not file.gate and not file.skip and not _expects(file):
+    elif (
+        not file.gate
+        and not file.skip
+        and not any(
+            expect and expect.model_fields_set for expect in (file.expect, *(turn.expect for turn in file.turns or ()))
+        )
+    ):
         message = f"case {file.id!r} is only watched and expects nothing of its own yet; write its `expect`."
         compiler.problem((*path, "id"), message, "warning")
     cases = []
     for case_id, at, turns in _conversations(file, path):
-        sha = _sha(
-            {
-                "turns": turns,
-                "history": history,
-                "script": script,
-                "fixtures": described_fixtures(fixtures),
-                "assertions": [described(one) for one in assertions],
-                **({"simulate": asdict(simulation)} if simulation else {}),
-            }
-        )
+        demanded = {
+            "turns": turns,
+            "history": history,
+            "script": script,
+            "fixtures": {
+                tool: [[one.when, one.returns, one.error, one.times, one.delay_ms] for one in entries]
+                for tool, entries in sorted(fixtures.items())
+            },
+            "assertions": [
+                {"kind": one.kind, "params": one.params, "turn": one.turn, "level": one.level.value}
+                for one in assertions
+            ],
+            **({"simulate": asdict(simulation)} if simulation else {}),
+        }
         record = CaseRecord(
             suite=source.file,
             case_id=case_id,
@@ -251,7 +241,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
             assertions=assertions,
             trials=trials,
             min_pass=min_pass,
-            sha=sha,
+            sha=_sha(demanded),
             critical=file.critical,
             gated=file.gate,
             tags=tuple(file.tags),
@@ -262,12 +252,6 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
         )
         cases.append(Case(record, requirements, fixtures, history, script, file.from_ or "", simulation))
     return cases
-
-
-def _expects(file: CaseFile) -> bool:
-    """Say whether the case itself, or one of its turns, expects something."""
-    parts = (file.expect, *(turn.expect for turn in file.turns or ()))
-    return any(part is not None and part.model_fields_set for part in parts)
 
 
 def _conversations(file: CaseFile, path: ValuePath) -> list[tuple[str, ValuePath, tuple[str, ...]]]:
@@ -283,28 +267,20 @@ def _conversations(file: CaseFile, path: ValuePath) -> list[tuple[str, ValuePath
 
 
 def _requirements(context: CaseContext, file: CaseFile, path: ValuePath) -> tuple[Requirement, ...]:
-    made: list[Requirement] = []
-    for index, turn in enumerate(file.turns or ()):
-        made.extend(context.expected(turn.expect, (*path, "turns", index, "expect"), index + 1))
-    made.extend(context.expected(file.expect, (*path, "expect")))
-    made.extend(context.expect)
-    made.extend(_voice(context, file))
-    made.extend(context.compiler.budget(context.suite.budget, file.budget, path))
-    return tuple(made)
-
-
-def _voice(context: CaseContext, file: CaseFile) -> list[Requirement]:
-    """Return the brand-voice rules that apply to a case, each without the turns where it is switched off."""
-    if context.voice is None:
-        return []
-    off = {*_excepted(context.suite.expect), *_excepted(file.expect)}
+    """Return what its turns, the case, its suite, the brand voice (where it is not switched off) and the budget ask."""
     turns: Sequence[TurnFile | None] = file.turns or (None,)
-    made = []
-    for rule in context.voice.rules:
+    made: list[Requirement] = []
+    for n, turn in enumerate(turns, 1):
+        made += context.expected(turn.expect, (*path, "turns", n - 1, "expect"), n) if turn else ()
+    made += context.expected(file.expect, (*path, "expect"))
+    made += context.expect
+    off = {*_excepted(context.suite.expect), *_excepted(file.expect)}
+    for rule in context.voice.rules if context.voice else ():
         skipped = [n for n, turn in enumerate(turns, 1) if turn and rule.id in _excepted(turn.expect)]
         if rule.id not in off and len(skipped) < len(turns):
             made.append(rule.requirement(skipped))
-    return made
+    made += context.compiler.budget(context.suite.budget, file.budget, path)
+    return tuple(made)
 
 
 def _excepted(expect: Expect | None) -> Sequence[str]:
@@ -366,6 +342,5 @@ def _script(compiler: Compiler, steps: list[StepFile], path: ValuePath) -> tuple
 
 
 def _sha(value: JsonObject) -> str:
-    return hashlib.sha256(
-        json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
-    ).hexdigest()
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

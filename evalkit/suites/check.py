@@ -7,7 +7,7 @@ versions and the cases that are played with it; the other checks are in the modu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,13 @@ class CheckResult:
         return len(self.problems) - self.errors
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Targets:
     """Which files are to be checked."""
 
-    suites: list[Path] = field(default_factory=list)
-    voices: list[Path] = field(default_factory=list)
-    prompts: list[str] = field(default_factory=list)
+    suites: list[Path]
+    voices: list[Path]
+    prompts: list[str]
 
 
 def check_project(root: Path, paths: Sequence[Path] = ()) -> CheckResult:
@@ -63,12 +63,11 @@ def check_project(root: Path, paths: Sequence[Path] = ()) -> CheckResult:
 
     Raises UsageError for a path that is none of them.
     """
-    targets = _Targets()
-    if paths:
-        for path in paths:
-            _add(targets, path, root)
-    else:
-        targets = _Targets([*find_suites(root)], [*find_voices(root)], _all_refs(root))
+    if not paths:
+        return _Checker(root, _Targets([*find_suites(root)], [*find_voices(root)], _all_refs(root))).run()
+    targets = _Targets([], [], [])
+    for path in paths:
+        _add(targets, path, root)
     return _Checker(root, targets).run()
 
 
@@ -87,13 +86,13 @@ def _add(targets: _Targets, path: Path, root: Path) -> None:
         found = _refs_of(parts, root)
         if not found:
             raise UsageError(f"{path}: belongs to no prompt; expected prompts/NAME/v1.md or a file beside it.")
-        targets.prompts += found
+        targets.prompts.extend(found)
     elif path.is_dir():
         inside = path.resolve()
-        targets.suites += [suite for suite in find_suites(root) if suite.resolve().is_relative_to(inside)]
-        targets.voices += [voice for voice in find_voices(root) if voice.resolve().is_relative_to(inside)]
+        targets.suites.extend(suite for suite in find_suites(root) if suite.resolve().is_relative_to(inside))
+        targets.voices.extend(voice for voice in find_voices(root) if voice.resolve().is_relative_to(inside))
         if inside == root.resolve():
-            targets.prompts += _all_refs(root)
+            targets.prompts.extend(_all_refs(root))
     elif path.suffix not in {".yaml", ".yml"}:
         raise UsageError(f"{path}: is neither a suite (.yaml) nor a prompt (in prompts/).")
     elif is_voice_file(path):
@@ -122,16 +121,23 @@ class _Checker:
 
     def run(self) -> CheckResult:
         """Check everything."""
-        suites = self._read_suites(self._targets.suites)
-        for suite in suites:
-            self._problems += self._suite_problems(suite)
+        suites: list[Suite] = []
+        for path in dict.fromkeys(self._targets.suites):
+            suite, problems = read_suite(path, self._root)
+            self._problems += problems
+            if suite is not None:
+                suites.append(suite)
+                self._problems += self._suite_problems(suite)
         others = [path for path in find_suites(self._root) if path not in self._targets.suites]
         # Those that were not asked for are read only to know which prompts and rules they use.
         known = [*suites, *(suite for suite, _ in (read_suite(path, self._root) for path in others) if suite)]
         self._check_voices(known)
         inputs = {suite.prompt_ref.partition("@")[0]: suite.inputs for suite in reversed(known)}
         for ref in dict.fromkeys(self._targets.prompts):
-            self._check_prompt(ref, inputs.get(ref.partition("@")[0], {}))
+            try:
+                self._problems += lint_prompt(self._prompt(ref), inputs.get(ref.partition("@")[0], {}))
+            except FileProblems as error:
+                self._problems += error.problems
         for name in dict.fromkeys(ref.partition("@")[0] for ref in self._targets.prompts):
             self._check_script(name, known)
         self._check_current()
@@ -143,28 +149,13 @@ class _Checker:
             problems=tuple(sorted(dict.fromkeys(self._problems), key=lambda problem: problem.place)),
         )
 
-    def _read_suites(self, paths: Sequence[Path]) -> list[Suite]:
-        suites = []
-        for path in dict.fromkeys(paths):
-            suite, problems = read_suite(path, self._root)
-            self._problems += problems
-            suites += [suite] if suite else []
-        return suites
-
     def _suite_problems(self, suite: Suite) -> list[Problem]:
         try:
             prompt = self._prompt(suite.prompt_ref)
+            return check_inputs(suite, prompt) or check_against_prompt(suite, render_prompt(prompt, suite.inputs))
         except UsageError as error:
-            return (
-                [suite.source.problem(("prompt",), f"{error}")] if suite.source else [Problem(suite.place, f"{error}")]
-            )
-        except FileProblems as error:
-            return list(error.problems)
-        problems = check_inputs(suite, prompt)
-        if problems:
-            return problems
-        try:
-            return check_against_prompt(suite, render_prompt(prompt, suite.inputs))
+            source, message = suite.source, str(error)
+            return [source.problem(("prompt",), message) if source else Problem(suite.place, message)]
         except FileProblems as error:
             return list(error.problems)
 
@@ -183,12 +174,6 @@ class _Checker:
             self._problems += problems
             if voice and not any(problem.severity == "error" for problem in problems):
                 self._problems += [*check_examples(voice), *unused_rules(voice, suites)]
-
-    def _check_prompt(self, ref: str, inputs: Mapping[str, str]) -> None:
-        try:
-            self._problems += lint_prompt(self._prompt(ref), inputs)
-        except FileProblems as error:
-            self._problems += error.problems
 
     def _check_script(self, name: str, suites: Sequence[Suite]) -> None:
         """Check the stand-in's script of a prompt against its versions and the critical cases of its suites."""
@@ -269,7 +254,7 @@ def slips_on_the_way(script: Script, case: Case, prompt: PromptVersion) -> list[
             try:
                 answer = one.answer("rules")
             except Stuck:
-                return list(met.values())
+                answer = None
             if answer is None:
                 return list(met.values())
             if not answer.calls:

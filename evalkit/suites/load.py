@@ -107,7 +107,8 @@ class _Loader:
         voice, voice_file = self._voice(head.voice)
         cases = self._cases(head, files, voice)
         self._problems += check_enforced(source, self._root, judge, cases)
-        self._check_max_trials(head.gate, cases)
+        gate = head.gate or GateFile.model_validate({})
+        self._check_max_trials(gate.max_trials, cases)
         if any(problem.severity == "error" for problem in self._problems):
             return None, self._problems
         suite = Suite(
@@ -116,7 +117,11 @@ class _Loader:
             description=head.description,
             prompt_ref=head.prompt,
             inputs=dict(head.inputs),
-            gate=_gate(head.gate),
+            gate=Gate(
+                time_s=seconds_of(gate.time) if gate.time else None,
+                max_increase=gate.max_increase.model_dump(exclude_none=True) if gate.max_increase else None,
+                **gate.model_dump(exclude={"time", "max_increase"}),
+            ),
             trials=head.trials,
             cases=tuple(cases),
             files={source.file: source.text.sha} | ({voice_file: voice.source.text.sha} if voice else {}),
@@ -146,13 +151,13 @@ class _Loader:
         if name is None:
             return None, ""
         file = posixpath.normpath(posixpath.join(posixpath.dirname(self._source.file), name))
+        missing = ""
         if file.startswith(("..", "/")) or "\\" in name:
-            message = f"{name!r} is outside the project; a voice file must lie inside it."
-            self._compiler.problem(("voice",), message)
-            return None, file
-        if not (self._root / file).exists():
-            message = f"there is no file {file}; the path is relative to this file."
-            self._compiler.problem(("voice",), message)
+            missing = f"{name!r} is outside the project; a voice file must lie inside it."
+        elif not (self._root / file).exists():
+            missing = f"there is no file {file}; the path is relative to this file."
+        if missing:
+            self._compiler.problem(("voice",), missing)
             return None, file
         try:
             voice, problems = load_voice(self._root, file)
@@ -173,60 +178,24 @@ class _Loader:
         first: dict[str, int] = {}
         cases: list[Case] = []
         for index, file in files:
-            made = compile_case(context, file, index)
-            for case in made:
-                self._unique(case.record.case_id, index, first)
-            cases.extend(made)
+            for case in compile_case(context, file, index):
+                case_id = case.record.case_id
+                if first.setdefault(case_id, index) != index:
+                    line = self._source.place(("cases", first[case_id], "id")).line
+                    compiler.problem(("cases", index, "id"), f"case id {case_id!r} is already used on line {line}")
+                cases.append(case)
         return cases
 
-    def _check_max_trials(self, gate: GateFile | None, cases: Sequence[Case]) -> None:
+    def _check_max_trials(self, most: int | None, cases: Sequence[Case]) -> None:
         """Add a problem when not even the first look of a comparison would fit its limit."""
         gated = [case.record for case in cases if case.record.gated and case.record.skip is None]
         least = sum(case.trials for case in gated)
-        if gate is not None and gate.max_trials is not None and gate.max_trials < least:
+        if most is not None and most < least:
             message = (
-                f"max_trials {gate.max_trials} is less than the first look takes ({least} trials of {len(gated)} "
-                "cases); nothing could be compared."
+                f"max_trials {most} is less than the first look takes ({least} trials of {len(gated)} cases); "
+                "nothing could be compared."
             )
-            self._compiler.problem(
-                (
-                    "gate",
-                    "max_trials",
-                ),
-                message,
-            )
-
-    def _unique(self, case_id: str, index: int, first: dict[str, int]) -> None:
-        if case_id in first and first[case_id] != index:
-            line = self._source.place(("cases", first[case_id], "id")).line
-            message = f"case id {case_id!r} is already used on line {line}"
-            self._compiler.problem(
-                (
-                    "cases",
-                    index,
-                    "id",
-                ),
-                message,
-            )
-        first.setdefault(case_id, index)
-
-
-def _gate(gate: GateFile | None) -> Gate:
-    if gate is None:
-        return Gate()
-    seconds = seconds_of(gate.time) if gate.time else None
-    limits = gate.max_increase.model_dump(exclude_none=True) if gate.max_increase else None
-    return Gate(
-        gate.pass_rate,
-        gate.cost_usd,
-        seconds,
-        gate.max_regressions,
-        limits,
-        gate.trade_offs,
-        gate.adaptive,
-        gate.resolve,
-        gate.max_trials,
-    )
+            self._compiler.problem(("gate", "max_trials"), message)
 
 
 def judge_settings(file: JudgeFile | None) -> JudgeSettings:

@@ -65,12 +65,13 @@ def _known_kind(value: Any) -> Any:
         for key in model.given & value.keys():
             raise refusal(f"unknown key {key!r} in a rule.", key)
     kind = value.get("extends")
-    if isinstance(kind, str) and kind in NOT_BUILT:
-        why = f"not built yet: rules of kind {kind!r} ({NOT_BUILT[kind]}); there are {', '.join(_KINDS)}."
-        raise refusal(why, "extends")
-    if isinstance(kind, str) and kind not in _KINDS:
-        raise refusal(f"unknown kind {kind!r}{did_you_mean(kind, _KINDS)}; there are {', '.join(_KINDS)}.", "extends")
-    return value
+    if not isinstance(kind, str) or kind in _KINDS:
+        return value
+    if kind in NOT_BUILT:
+        why = f"not built yet: rules of kind {kind!r} ({NOT_BUILT[kind]})"
+    else:
+        why = f"unknown kind {kind!r}{did_you_mean(kind, _KINDS)}"
+    raise refusal(f"{why}; there are {', '.join(_KINDS)}.", "extends")
 
 
 if TYPE_CHECKING:
@@ -152,12 +153,11 @@ class Voice:
 
     def put_to(self, judge: JudgeSettings) -> Voice:
         """Return the rules with who answers those that a judge does."""
-        rules = (
-            replace(rule, grader=rule.grader.put_to(judge.model, judge.votes, enforced=judge.enforce))
-            if isinstance(rule.grader, JudgeRule)
-            else rule
-            for rule in self.rules
-        )
+        rules = list(self.rules)
+        for n, rule in enumerate(rules):
+            if isinstance(rule.grader, JudgeRule):
+                grader = rule.grader.put_to(judge.model, judge.votes, enforced=judge.enforce)
+                rules[n] = replace(rule, grader=grader)
         return replace(self, rules=tuple(rules))
 
     def described(self) -> Mapping[str, JsonObject]:
@@ -231,9 +231,9 @@ def check_examples(voice: Voice) -> list[Problem]:
 
 
 def _try(source: Source, rule: FileRule, path: ValuePath) -> Iterator[Problem]:
-    good = [("good", index, text) for index, text in enumerate(rule.grader.good)]
-    bad = [("bad", index, text) for index, text in enumerate(rule.grader.bad)]
-    for key, index, text in good + bad:
+    examples = [("good", *one) for one in enumerate(rule.grader.good)]
+    examples += [("bad", *one) for one in enumerate(rule.grader.bad)]
+    for key, index, text in examples:
         keeps = key == "good"
         finding = rule.grader.grade_text(text)
         if finding.verdict is TrialVerdict.NOT_MEASURED:

@@ -11,7 +11,8 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,14 @@ def _end_of_cases(source: Source, text: str) -> tuple[int, int]:
     items = source.value(("cases",))
     starts = [source.place(("cases", index)) for index in range(len(items))]
     lines = text.splitlines(keepends=True) if "\r" not in text else re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
-    dashes = {_dash(lines[place.line - 1], place.column) for place in starts}
-    if len(dashes) != 1 or None in dashes:
+    before = [lines[place.line - 1][: place.column - 1] for place in starts]
+    dashes = {text.index("-") if text.strip() == "-" else -1 for text in before}
+    if len(dashes) != 1 or -1 in dashes:
         raise UsageError(
             f"{source.file}:{starts[0].line}: the cases are not written as a list of lines that begin with '- '; "
             "expected that, to add text behind them. Add the case by hand."
         )
-    dash = next(iter(dashes)) or 0
+    [dash] = dashes
     end = starts[-1].line  # the line behind the last one that surely belongs to the last case
     for number in range(starts[-1].line, len(lines)):
         line = lines[number]
@@ -101,12 +103,6 @@ def _end_of_cases(source: Source, text: str) -> tuple[int, int]:
         if line.strip():
             end = number + 1
     return sum(len(line) for line in lines[:end]), dash
-
-
-def _dash(line: str, column: int) -> int | None:
-    """Return the column of the dash before an item that begins in a column, None when there is none."""
-    before = line[: column - 1]
-    return len(before) - len(before.lstrip(" ")) if before.strip() == "-" else None
 
 
 def _write(path: Path, root: Path, text: str, *, bom: bool, known: Suite | None) -> None:
@@ -164,7 +160,7 @@ class NewCase:
     origin: str = ""
     history: tuple[tuple[str, str], ...] = ()
     fixtures: tuple[NewFixture, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def case_id_of(text: str, taken: Iterable[str] = ()) -> str:
@@ -176,10 +172,8 @@ def case_id_of(text: str, taken: Iterable[str] = ()) -> str:
             break
         made = f"{made}-{word}" if made else word[:40]
     made = made or "case"
-    known, number, free = set(taken), 2, made
-    while free in known:
-        free, number = f"{made}-{number}", number + 1
-    return free
+    known = set(taken)
+    return next(name for name in chain([made], (f"{made}-{n}" for n in count(2))) if name not in known)
 
 
 def case_lines(case: NewCase, dash: int, step: int) -> list[str]:
@@ -224,21 +218,17 @@ def _fixtures(fixtures: Sequence[NewFixture], pad: str) -> list[str]:
     lines = [f"{pad}tools:"]
     for tool in dict.fromkeys(one.tool for one in fixtures):
         lines.append(f"{pad}  {scalar(tool)}:")
-        for one in fixtures:
-            if one.tool == tool:
-                lines += _fixture(one, pad)
+        for one in (one for one in fixtures if one.tool == tool):
+            answer = f"error: {scalar(one.error)}" if one.error is not None else f"returns: {flow(one.returns)}"
+            keys = [f"when: {flow(one.when)}"] if one.when else []
+            keys += [answer, *(["times: 1"] if one.once else [])]
+            lines += [f"{pad}    {'  ' if index else '- '}{key}" for index, key in enumerate(keys)]
     return lines
-
-
-def _fixture(one: NewFixture, pad: str) -> list[str]:
-    answer = f"error: {scalar(one.error)}" if one.error is not None else f"returns: {flow(one.returns)}"
-    lines = [f"when: {flow(one.when)}"] if one.when else []
-    lines += [answer, *(["times: 1"] if one.once else [])]
-    return [f"{pad}    {'- ' if index == 0 else '  '}{line}" for index, line in enumerate(lines)]
 
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 _./@#-]*")
 _BLOCK_UNSAFE = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_NAMED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
@@ -280,10 +270,7 @@ def flow(value: Any) -> str:
 
 
 def _escaped(char: str) -> str:
-    named = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char)
-    if named is not None:
-        return named
-    if char.isprintable():
-        return char
+    if char in _NAMED or char.isprintable():
+        return _NAMED.get(char, char)
     code = ord(char)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
