@@ -29,6 +29,13 @@ from evalkit.standin.reply import JsonObject
 
 Ttl = Literal["5m", "1h"]
 Section = Literal["tools", "system", "messages"]
+MissType = Literal[
+    "model_changed", "tools_changed", "system_changed", "messages_changed", "previous_message_not_found", "unavailable"
+]
+REMEMBERED_MESSAGES = 5_000
+LOOK_BACK_STEPS = 20
+LIFETIME_S: dict[Ttl, float] = {"5m": 300.0, "1h": 3600.0}
+_PURGE_ABOVE = 50_000
 _UNMARKABLE = frozenset({"thinking", "redacted_thinking"})
 
 
@@ -147,12 +154,13 @@ def _add_messages(builder: _Builder, messages: Sequence[JsonObject]) -> None:
 
 def _last_user_text(messages: Sequence[JsonObject]) -> int:
     """Return the index of the last user message that is more than tool results, or -1."""
-    for index in range(len(messages) - 1, -1, -1):
-        if messages[index]["role"] != "user":
-            continue
-        if any(block["type"] != "tool_result" for block in as_blocks(messages[index]["content"])):
-            return index
-    return -1
+    spoken = (
+        index
+        for index in range(len(messages) - 1, -1, -1)
+        if messages[index]["role"] == "user"
+        and any(block["type"] != "tool_result" for block in as_blocks(messages[index]["content"]))
+    )
+    return next(spoken, -1)
 
 
 def _system_settings(request: JsonObject) -> list[Any]:
@@ -201,11 +209,6 @@ def marker_ttl(control: JsonObject | None) -> Ttl | None:
     if control is None:
         return None
     return "1h" if control.get("ttl") == "1h" else "5m"
-
-
-LOOK_BACK_STEPS = 20
-LIFETIME_S: dict[Ttl, float] = {"5m": 300.0, "1h": 3600.0}
-_PURGE_ABOVE = 50_000
 
 
 @dataclass(frozen=True)
@@ -296,12 +299,6 @@ def _split(prompt: Prompt, markers: Sequence[int], hit: int, now: float) -> Cach
         writes=tuple((positions[index].digest, positions[index].marker or "5m") for index in written),
         started_at=now,
     )
-
-
-MissType = Literal[
-    "model_changed", "tools_changed", "system_changed", "messages_changed", "previous_message_not_found", "unavailable"
-]
-REMEMBERED_MESSAGES = 5_000
 
 
 @dataclass(frozen=True)

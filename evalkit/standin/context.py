@@ -75,7 +75,6 @@ class EditedRequest:
     prompt: Prompt
     applied: tuple[JsonObject, ...]
     original_tokens: int
-    is_untouched: bool = True
 
 
 def apply_edits(request: JsonObject, model: Model, workspace: str = "") -> EditedRequest:
@@ -97,7 +96,7 @@ def apply_edits(request: JsonObject, model: Model, workspace: str = "") -> Edite
             continue
         applied.append({"type": edit["type"], "cleared_input_tokens": cleared, **counted})
         seen, prompt = shorter, shortened
-    return EditedRequest(seen, prompt, tuple(applied), original, is_untouched=seen is request)
+    return EditedRequest(seen, prompt, tuple(applied), original)
 
 
 def _after_compaction(request: JsonObject) -> JsonObject:

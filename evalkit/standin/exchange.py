@@ -218,7 +218,7 @@ class Desk:
         extras: JsonObject = {}
         if request.get("diagnostics") is not None:
             miss = self._diagnostics.explain(
-                request["diagnostics"].get("previous_message_id"), edited.prompt if edited.is_untouched else None
+                request["diagnostics"].get("previous_message_id"), edited.prompt if edited.request is request else None
             )
             extras["diagnostics"] = miss.to_json() if miss else None
         if transformations:

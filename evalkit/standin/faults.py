@@ -138,9 +138,7 @@ BROKEN_INPUT = '{"standin": tru3}'
 
 def refusal(reply: Reply, _request: JsonObject) -> Reply:
     """Refuse after the first half of the text."""
-    texts = [block for block in reply.content if block["type"] == "text"][:1]
-    content = tuple({**block, "text": _half(block["text"])} for block in texts)
-    return _refused(content)
+    return _refused(_half_of(reply))
 
 
 def refusal_mid_tool(reply: Reply, request: JsonObject) -> Reply:
@@ -159,12 +157,12 @@ def max_tokens_mid_tool(reply: Reply, request: JsonObject) -> Reply:
     called = with_tool_call(reply, request)
     if called.stop_reason == "tool_use":
         return replace(called, stop_reason="max_tokens", cut_input_after=8)
-    return _cut_text(reply, "max_tokens")
+    return Reply(_half_of(reply), "max_tokens")
 
 
 def context_exceeded(reply: Reply, _request: JsonObject) -> Reply:
     """Run out of the model's context window inside the text."""
-    return _cut_text(reply, "model_context_window_exceeded")
+    return Reply(_half_of(reply), "model_context_window_exceeded")
 
 
 def pause_turn(reply: Reply, _request: JsonObject) -> Reply:
@@ -199,7 +197,8 @@ def with_tool_call(reply: Reply, request: JsonObject) -> Reply:
 
 def overloaded_mid_stream(events: list[JsonObject]) -> list[JsonObject]:
     """Break off with an error event behind the first deltas."""
-    return [*events[: _behind_first_deltas(events)], OVERLOADED_EVENT]
+    deltas = [index for index, event in enumerate(events) if event["type"] == "content_block_delta"]
+    return [*events[: deltas[:3][-1] + 1 if deltas else 1], OVERLOADED_EVENT]
 
 
 def error_first_event(_events: list[JsonObject]) -> list[JsonObject]:
@@ -224,18 +223,10 @@ def bad_tool_json(events: list[JsonObject]) -> list[JsonObject]:
     return edited
 
 
-def _behind_first_deltas(events: Sequence[JsonObject]) -> int:
-    deltas = [index for index, event in enumerate(events) if event["type"] == "content_block_delta"]
-    return deltas[min(2, len(deltas) - 1)] + 1 if deltas else 1
-
-
-def _cut_text(reply: Reply, stop_reason: str) -> Reply:
+def _half_of(reply: Reply) -> tuple[JsonObject, ...]:
+    """Return the first half of the reply's first text."""
     texts = [block for block in reply.content if block["type"] == "text"][:1]
-    return Reply(tuple({**block, "text": _half(block["text"])} for block in texts), stop_reason)
-
-
-def _half(text: str) -> str:
-    return text[: (len(text) + 1) // 2]
+    return tuple({**block, "text": block["text"][: (len(block["text"]) + 1) // 2]} for block in texts)
 
 
 Body = Literal["html", "empty", "json"]

@@ -18,6 +18,13 @@ from evalkit.standin.reply import JsonObject
 ForcedToolChoice = Literal["accepted", "not while thinking", "rejected"]
 CHARACTERS_PER_TOKEN_NEW = 3.6
 CHARACTERS_PER_TOKEN_OLD = 4.7  # the older tokenizer counts about 30 % fewer tokens for the same text
+MESSAGE_OVERHEAD_TOKENS = 4
+TOOLS_OVERHEAD_TOKENS = 290  # the instructions the API adds once tools are present
+IMAGE_TOKENS = 1_500
+PDF_TOKENS = 3_000
+THINKING_TYPES = ("adaptive", "between_tools", "disabled", "enabled")
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_UNKNOWN_DAY = "1970-01-01T00:00:00Z"  # what the API gives where the day is unknown
 
 _ALWAYS = frozenset({"adaptive"})
 _CHOICE = frozenset({"adaptive", "disabled"})
@@ -202,11 +209,6 @@ def request_thinks(request: JsonObject, model: Model) -> bool:
     return model.thinks_by_default if thinking is None else thinking["type"] != "disabled"
 
 
-THINKING_TYPES = ("adaptive", "between_tools", "disabled", "enabled")
-EFFORTS = ("low", "medium", "high", "xhigh", "max")
-_UNKNOWN_DAY = "1970-01-01T00:00:00Z"  # what the API gives where the day is unknown
-
-
 def model_info(model: Model) -> JsonObject:
     """Return one model as the models endpoint describes it."""
     return {
@@ -246,12 +248,6 @@ def _capabilities(model: Model) -> JsonObject:
         "structured_outputs": supported(),
         "thinking": supported(types={kind: supported(kind in model.thinking) for kind in THINKING_TYPES}),
     }
-
-
-MESSAGE_OVERHEAD_TOKENS = 4
-TOOLS_OVERHEAD_TOKENS = 290  # the instructions the API adds once tools are present
-IMAGE_TOKENS = 1_500
-PDF_TOKENS = 3_000
 
 
 def count_text(text: str, model: Model) -> int:

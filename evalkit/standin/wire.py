@@ -76,33 +76,28 @@ class Line:
 
     async def _carry_out(self, step: Step, settings: Settings) -> bool:
         """Do one step; False if the response ends with it."""
-        if isinstance(step, Send):
-            await self._send({"type": "http.response.body", "body": step.data, "more_body": True})
-        elif isinstance(step, Wait):
-            await self.pause(step.share * settings.slow_s)
-        elif isinstance(step, Stall):
-            await self.pause(settings.stall_s)
-            await self._close()
-            return False
-        elif isinstance(step, Drop):
-            self._transport.write(b"%x\r\n" % len(step.promised) + step.promised[: len(step.promised) // 2])
-            await self._close()
-            return False
-        elif isinstance(step, Reset):
-            await self._reset()
-            return False
-        return True
+        match step:
+            case Send(data):
+                await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            case Wait(share):
+                await self.pause(share * settings.slow_s)
+            case Stall():
+                await self.pause(settings.stall_s)
+                await self._close()
+            case Drop(promised):
+                self._transport.write(b"%x\r\n" % len(promised) + promised[: len(promised) // 2])
+                await self._close()
+            case Reset():
+                raw: socket.socket = self._transport.get_extra_info("socket")
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # with RST, not FIN
+                self._transport.abort()
+                await self.pause(_CLOSE_LIMIT_S)
+        return isinstance(step, Send | Wait)
 
     async def _close(self) -> None:
         """Close once everything written has left, or at once if the client does not take it."""
         self._transport.close()
         await self.pause(_CLOSE_LIMIT_S)
-        self._transport.abort()
-        await self.pause(_CLOSE_LIMIT_S)
-
-    async def _reset(self) -> None:
-        raw: socket.socket = self._transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with RST, not FIN
         self._transport.abort()
         await self.pause(_CLOSE_LIMIT_S)
 

@@ -22,6 +22,18 @@ from evalkit.standin.protocol.thinking import sign_thinking
 from evalkit.standin.reply import JsonObject, NoScript, Reply
 
 _DIRECT: JsonObject = {"type": "direct"}
+_TEXT_PIECE = re.compile(r"(?s).{1,12}\S{0,24}\s?")
+_INPUT_FRAGMENT_CHARACTERS = 12
+_WHOLE_USAGE = (
+    "input_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "output_tokens",
+    "output_tokens_details",
+    "server_tool_use",
+    "iterations",
+)
+PING: JsonObject = {"type": "ping"}
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,16 @@ class FinishedMessage:
         iterations = self.message["usage"].get("iterations") or ()
         outside = sum(int(each["output_tokens"]) for each in iterations if each["type"] == "compaction")
         return int(self.message["usage"]["output_tokens"]) + outside
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Content after a limit was applied; `cut_input` is the unfinished JSON of a last tool call."""
+
+    content: list[JsonObject]
+    stop_reason: str
+    stop_sequence: str | None = None
+    cut_input: str | None = None
 
 
 def finish_message(reply: Reply, call: Call, use: CacheUse, extras: JsonObject) -> FinishedMessage:
@@ -168,16 +190,6 @@ def _complete_thinking(block: JsonObject, before: list[JsonObject], call: Call) 
     return {"type": "thinking", "thinking": block["thinking"] if shown else "", "signature": signature}
 
 
-@dataclass(frozen=True)
-class Cut:
-    """Content after a limit was applied; `cut_input` is the unfinished JSON of a last tool call."""
-
-    content: list[JsonObject]
-    stop_reason: str
-    stop_sequence: str | None = None
-    cut_input: str | None = None
-
-
 def encode_input(value: JsonObject) -> str:
     """Return a tool input as the JSON text the API streams."""
     return json.dumps(value, ensure_ascii=False)
@@ -219,20 +231,6 @@ def stop_at_limit(cut: Cut, limit: int, model: Model) -> Cut:
             return cut_input([*kept, block], characters)
         return Cut(kept, "max_tokens")
     return cut
-
-
-_TEXT_PIECE = re.compile(r"(?s).{1,12}\S{0,24}\s?")
-_INPUT_FRAGMENT_CHARACTERS = 12
-_WHOLE_USAGE = (
-    "input_tokens",
-    "cache_creation_input_tokens",
-    "cache_read_input_tokens",
-    "output_tokens",
-    "output_tokens_details",
-    "server_tool_use",
-    "iterations",
-)
-PING: JsonObject = {"type": "ping"}
 
 
 def message_events(finished: FinishedMessage, request: JsonObject, *, eager: bool = False) -> list[JsonObject]:

@@ -66,7 +66,6 @@ class RateLimiter:
         self._clock = clock
         self._wall_clock = wall_clock
         self._buckets: dict[str, dict[str, _Bucket]] = {}
-        self._counts: dict[str, _Bucket] = {}
 
     def admit(self, rate_class: str, input_tokens: int) -> None:
         """Count a request and its uncached input; raises the 429 of the first dimension that is used up."""
@@ -83,7 +82,7 @@ class RateLimiter:
     def admit_count(self, rate_class: str) -> None:
         """Count a request to count_tokens; raises the 429 when there were too many."""
         now = self._clock()
-        bucket = self._counts.setdefault(rate_class, _Bucket(self._limits.counts, now))
+        bucket = self._of(rate_class, now)["counts"]
         wait = bucket.wait_s(1, now)
         if wait > 0:
             raise _refusal(bucket, "token counting requests", wait, {})
@@ -114,12 +113,12 @@ class RateLimiter:
         return headers
 
     def _of(self, rate_class: str, now: float) -> dict[str, _Bucket]:
-        buckets = self._buckets.get(rate_class)
-        if buckets is None:
-            limits = (self._limits.requests, self._limits.input_tokens, self._limits.output_tokens)
-            buckets = {name: _Bucket(limit, now) for name, limit in zip(_DIMENSIONS, limits, strict=True)}
-            self._buckets[rate_class] = buckets
-        return buckets
+        if rate_class not in self._buckets:
+            limits = self._limits
+            amounts = (limits.requests, limits.input_tokens, limits.output_tokens, limits.counts)
+            named = zip((*_DIMENSIONS, "counts"), amounts, strict=True)
+            self._buckets[rate_class] = {name: _Bucket(amount, now) for name, amount in named}
+        return self._buckets[rate_class]
 
 
 def _refusal(bucket: _Bucket, of_what: str, wait_s: float, state: dict[str, str]) -> ApiError:

@@ -80,8 +80,14 @@ def validate_request(request: object, terms: Terms) -> Model:
     if model is None:
         raise not_found(f"model: {body['model']}")
     _check_unplayed(body)
-    if terms.in_batch:
-        _check_batch_item(body)
+    batch_lacks = {
+        "stream: streaming is not supported in message batches": body.get("stream"),
+        "speed: not supported in message batches": body.get("speed") is not None,
+        "max_tokens: 0 (cache pre-warming) is not supported in message batches": body.get("max_tokens") == 0,
+    }
+    for refusal, given in batch_lacks.items() if terms.in_batch else ():
+        if given:
+            raise bad_request(refusal)
     if isinstance(body.get("system"), list) and any(not block["text"] for block in body["system"]):
         raise bad_request("system: text content blocks must be non-empty")
     check_tools(body.get("tools") or ())
@@ -133,15 +139,6 @@ def _check_unplayed(body: JsonObject) -> None:
     for name in BETA_FIELDS:
         if body.get(name) is not None and name not in PLAYED_FIELDS:
             raise bad_request(f"{name}: not supported by the stand-in. Leave it out, or run against the live API.")
-
-
-def _check_batch_item(body: JsonObject) -> None:
-    if body.get("stream"):
-        raise bad_request("stream: streaming is not supported in message batches")
-    if body.get("speed") is not None:
-        raise bad_request("speed: not supported in message batches")
-    if body["max_tokens"] == 0:
-        raise bad_request("max_tokens: 0 (cache pre-warming) is not supported in message batches")
 
 
 def _check_countable(body: JsonObject) -> None:
@@ -264,8 +261,21 @@ def check_cache_markers(request: JsonObject) -> None:
     if found > MAX_CACHE_MARKERS:
         raise bad_request(f"A maximum of {MAX_CACHE_MARKERS} blocks with cache_control may be provided. Found {found}.")
     _check_order(markers)
-    if automatic is not None:
-        _check_automatic(request, markers, automatic)
+    if automatic is None:
+        return
+    # it falls on the last block that can be cached; a marker that stands there must agree
+    ttl = automatic.get("ttl") or "5m"
+    cacheable = [
+        block for _, block in _all_blocks(request) if block.get("type") not in {"thinking", "redacted_thinking"}
+    ]
+    target = cacheable[-1].get("cache_control") if cacheable else None
+    if target and (target.get("ttl") or "5m") != ttl:
+        raise bad_request(
+            f"Top-level cache_control has ttl='{ttl}' but the target block already has cache_control with "
+            f"ttl='{target.get('ttl') or '5m'}'"
+        )
+    if not target:
+        _check_order([*markers, ("", automatic)])
 
 
 def _check_order(markers: list[tuple[str, JsonObject]]) -> None:
@@ -278,20 +288,6 @@ def _check_order(markers: list[tuple[str, JsonObject]]) -> None:
                 "`tools`, `system`, `messages`."
             )
         shorter_seen = shorter_seen or control.get("ttl") != "1h"
-
-
-def _check_automatic(request: JsonObject, markers: list[tuple[str, JsonObject]], automatic: JsonObject) -> None:
-    """The automatic marker falls on the last block that can be cached; one that stands there must agree."""
-    ttl = automatic.get("ttl") or "5m"
-    cacheable = [(p, b) for p, b in _all_blocks(request) if b.get("type") not in {"thinking", "redacted_thinking"}]
-    target = cacheable[-1][1].get("cache_control") if cacheable else None
-    if target and (target.get("ttl") or "5m") != ttl:
-        raise bad_request(
-            f"Top-level cache_control has ttl='{ttl}' but the target block already has cache_control with "
-            f"ttl='{target.get('ttl') or '5m'}'"
-        )
-    if not target:
-        _check_order([*markers, ("", automatic)])
 
 
 def _all_blocks(request: JsonObject) -> Iterator[tuple[str, JsonObject]]:

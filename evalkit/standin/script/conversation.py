@@ -116,8 +116,9 @@ def read_conversation(request: JsonObject) -> Conversation:
             system.append(text)
         elif role == "assistant":
             said.append(text)
-            found.told += [line for block in blocks for line in sentences(_note(block))]
             for block in blocks:
+                if block.get("type") == "compaction":  # notes that stand for messages that are gone
+                    found.told += sentences(str(block.get("content") or ""))
                 if block.get("type") == "tool_use":
                     call = Call(str(block.get("name")), dict(block.get("input") or {}))
                     open_calls[str(block.get("id"))] = call
@@ -152,11 +153,6 @@ def _answer(call: Call, block: JsonObject) -> None:
         call.result = orjson.loads(text)
     except orjson.JSONDecodeError:
         call.result = text
-
-
-def _note(block: JsonObject) -> str:
-    """Return the notes of a compaction block, which stand for messages that are gone."""
-    return str(block.get("content") or "") if block.get("type") == "compaction" else ""
 
 
 def _text(content: Any) -> str:

@@ -75,6 +75,12 @@ class Pass:
             for line, facts in zip(conversation.told[: conversation.before], told, strict=False)
             if facts
         )
+        by_tool: dict[str, list[JsonObject]] = {}
+        for call in conversation.turn_calls:
+            by_tool.setdefault(call.tool, []).append(call.input)
+        failure: dict[str, Any] = {}
+        if (failed := conversation.failed) is not None:
+            failure = {"tool": failed.tool, "error": failed.error, "times": conversation.failures(failed)}
         self.scope: dict[str, Any] = {
             "prompt": self.prompt,
             "facts": {name: value for facts in told for name, value in facts.items()},
@@ -84,8 +90,8 @@ class Pass:
             "user": conversation.user,
             "reply": conversation.reply,
             "system": conversation.system,
-            "calls": _by_tool(conversation.turn_calls),
-            "failed": _failure(conversation),
+            "calls": by_tool,
+            "failed": failure,
             **{call.tool: call.result for call in conversation.calls if call.succeeded},
         }
         self._bound = self.scope
@@ -99,7 +105,7 @@ class Pass:
 
     def styled(self, text: str) -> str:
         """Return a text as the script's style changes it."""
-        text = _tidy(text)
+        text = "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
         for step in self.script.style:
             if (scope := self._bind(step.when, self.scope, step.place)) is None:
                 continue
@@ -121,7 +127,8 @@ class Pass:
             return None
         if not rule.each:
             return self._do(rule, bound)
-        values = self._each(rule.each)
+        fact = self.scope["facts"].get(rule.each)
+        values = self._found(rule.each) or ([fact] if fact else [])  # the words of the message, else what was told
         answers = [found for value in values if (found := self._do(rule, {**bound, rule.each: value})) is not None]
         if not answers:
             return None
@@ -143,7 +150,8 @@ class Pass:
                 return None
             if due := self._due(rule, scope):
                 return Answer(calls=due)
-            scope = {**scope, **self._results(rule, scope)}
+            done = {tool: next(self.conversation.done(tool, given)) for tool, given in self._inputs(rule, scope)}
+            scope = {**scope, **{tool: call.result for tool, call in done.items()}}
         if (found := self._first(rule.then, scope)) is not None:
             return found
         if rule.output is not None:
@@ -164,9 +172,6 @@ class Pass:
                 raise Stuck(f"{tool} has failed, and no rule above says what then (if: failed.tool)", rule.place)
             due.append(call)
         return tuple(due)
-
-    def _results(self, rule: Rule, scope: Mapping[str, Any]) -> dict[str, Any]:
-        return {tool: next(self.conversation.done(tool, given)).result for tool, given in self._inputs(rule, scope)}
 
     def _inputs(self, rule: Rule, scope: Mapping[str, Any]) -> list[tuple[str, JsonObject]]:
         return [(tool, self._render(given, scope, rule.place)) for tool, given in rule.calls.items()]
@@ -198,11 +203,6 @@ class Pass:
         if drawn and when.chance is not None and self.conversation.chance(self.trial, when.seed) >= when.chance:
             return None
         return bound
-
-    def _each(self, name: str) -> list[str]:
-        """Return the values of these words in the message, else the fact of that name."""
-        fact = self.scope["facts"].get(name)
-        return self._found(name) or ([fact] if fact else [])
 
     def _found(self, name: str) -> list[str]:
         words = self.script.words[name]
@@ -296,29 +296,11 @@ def _reply(one: Pass, answer: Answer, conversation: Conversation) -> Reply:
     return Reply(content, answer.stop)
 
 
-def _by_tool(calls: Sequence[Call]) -> dict[str, list[JsonObject]]:
-    found: dict[str, list[JsonObject]] = {}
-    for call in calls:
-        found.setdefault(call.tool, []).append(call.input)
-    return found
-
-
-def _failure(conversation: Conversation) -> dict[str, Any]:
-    failed = conversation.failed
-    if failed is None:
-        return {}
-    return {"tool": failed.tool, "error": failed.error, "times": conversation.failures(failed)}
-
-
 @lru_cache(maxsize=20_000)
 def _facts_in(script: Script, line: str) -> Mapping[str, str]:
     """Return what a sentence tells; a long conversation repeats its sentences from request to request."""
     found = {name: pattern.first(line) for name, pattern in script.facts.items()}
     return {name: match.value for name, match in found.items() if match}
-
-
-def _tidy(text: str) -> str:
-    return "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
 
 
 def _shortened(text: str, most: int) -> str:
