@@ -36,7 +36,8 @@ REMEMBERED_MESSAGES = 5_000
 LOOK_BACK_STEPS = 20
 LIFETIME_S: dict[Ttl, float] = {"5m": 300.0, "1h": 3600.0}
 _PURGE_ABOVE = 50_000
-_UNMARKABLE = frozenset({"thinking", "redacted_thinking"})
+THINKING = frozenset({"thinking", "redacted_thinking"})
+"""The blocks that hold thinking: no cache marker may stand on them."""
 
 
 class Position(NamedTuple):
@@ -83,7 +84,7 @@ class _Builder:
         self.tokens += count_block(plain, self.model, encoded)
         if not same_step:
             self.step += 1
-        markable = block.get("type") not in _UNMARKABLE and block.get("text") != ""
+        markable = block.get("type") not in THINKING and block.get("text") != ""
         self.positions.append(Position(section, self.tokens, self.digest, self.step, marker, markable))
 
 
@@ -145,7 +146,7 @@ def _add_messages(builder: _Builder, messages: Sequence[JsonObject]) -> None:
         prefix = b"" if role == last_role else role.encode()  # messages of one role are one turn to the model
         for block in as_blocks(message["content"]):
             kind = block["type"]
-            if index < forgotten and kind in {"thinking", "redacted_thinking"}:
+            if index < forgotten and kind in THINKING:
                 continue  # models of this generation drop old thinking once the user speaks again
             builder.add("messages", prefix, block, same_step=kind == last_kind and kind in {"tool_use", "tool_result"})
             prefix, last_kind = b"", kind

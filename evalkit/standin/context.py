@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 import orjson
 
-from evalkit.standin.cache import CacheUse, Prompt, as_blocks, blocks_of, read_prompt
+from evalkit.standin.cache import THINKING, CacheUse, Prompt, as_blocks, blocks_of, read_prompt
 from evalkit.standin.errors import bad_request
 from evalkit.standin.models import Model, request_thinks
 from evalkit.standin.reply import JsonObject, Reply
@@ -35,7 +35,6 @@ EDIT_BETAS: Mapping[str, str] = {
 """The beta that each kind of edit needs."""
 
 CLEARED = "[cleared to save context]"
-_THINKING = frozenset({"thinking", "redacted_thinking"})
 _DEFAULT_TRIGGER: JsonObject = {"type": "input_tokens", "value": 100_000}
 _KEPT_TOOL_USES, _KEPT_THINKING_TURNS = 3, 1
 
@@ -159,7 +158,7 @@ def _clear_thinking(request: JsonObject, edit: JsonObject, _tokens: int) -> tupl
         {
             turns[index]
             for index, message in enumerate(request["messages"])
-            if index in turns and any(block["type"] in _THINKING for block in as_blocks(message["content"]))
+            if index in turns and any(block["type"] in THINKING for block in as_blocks(message["content"]))
         }
     )
     old = frozenset(thinking[: max(0, len(thinking) - keep["value"])])
@@ -167,7 +166,7 @@ def _clear_thinking(request: JsonObject, edit: JsonObject, _tokens: int) -> tupl
         return request, {}
 
     def kept(index: int, block: JsonObject) -> JsonObject | None:
-        return None if block["type"] in _THINKING and turns.get(index) in old else block
+        return None if block["type"] in THINKING and turns.get(index) in old else block
 
     return _with_blocks(request, kept), {"cleared_thinking_turns": len(old)}
 

@@ -8,7 +8,7 @@ the API reference of November 2026. What exists only with a beta is here too; va
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, WrapValidator
 from pydantic_core import CoreSchema, core_schema
@@ -41,11 +41,28 @@ _CallId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
 _ServerCallId = Annotated[str, Field(pattern=r"^srvtoolu_[a-zA-Z0-9_]+$")]
 _Positive = Annotated[int, Field(ge=1)]
 _NotNegative = Annotated[int, Field(ge=0)]
+_Type = TypeVar("_Type")
+_Value = TypeVar("_Value")
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Bare(Shape, Generic[_Type]):
+    type: _Type
+
+
+class Amount(Shape, Generic[_Type, _Value]):
+    type: _Type
+    value: _Value
+
+
+class Data(Shape, Generic[_Type, _Value]):
+    type: _Type
+    media_type: _Value
+    data: str
 
 
 class CacheControl(Shape):
@@ -57,22 +74,9 @@ class Markable(Shape):
     cache_control: CacheControl | None = None
 
 
-class Base64Image(Shape):
-    type: Literal["base64"]
-    media_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
-    data: str
-
-
-class Base64Pdf(Shape):
-    type: Literal["base64"]
-    media_type: Literal["application/pdf"]
-    data: str
-
-
-class PlainText(Shape):
-    type: Literal["text"]
-    media_type: Literal["text/plain"]
-    data: str
+Base64Image = Data[Literal["base64"], Literal["image/jpeg", "image/png", "image/gif", "image/webp"]]
+Base64Pdf = Data[Literal["base64"], Literal["application/pdf"]]
+PlainText = Data[Literal["text"], Literal["text/plain"]]
 
 
 class ContentSource(Shape):
@@ -210,10 +214,6 @@ class Binding(Shape):
     prefix_mismatch_behavior: Literal["error", "drop_block"] | None = None
 
 
-class ThinkingOff(Shape):
-    type: Literal["disabled"]
-
-
 class ThinkingOn(Shape):
     type: Literal["adaptive", "between_tools"]
     display: Literal["summarized", "omitted", "updates"] | None = None
@@ -223,10 +223,6 @@ class ThinkingOn(Shape):
 class ThinkingBudget(ThinkingOn):
     type: Literal["enabled"]  # type: ignore[assignment]
     budget_tokens: Annotated[int, Field(ge=1024)]
-
-
-class NoTool(Shape):
-    type: Literal["none"]
 
 
 class AnyTool(Shape):
@@ -257,33 +253,11 @@ class OutputConfig(Shape):
     task_budget: TaskBudget | None = None
 
 
-class InputTokens(Shape):
-    type: Literal["input_tokens"]
-    value: _Positive
-
-
-class LongPrompt(Shape):
-    type: Literal["input_tokens"]
-    value: Annotated[int, Field(ge=50_000)]
-
-
-class ToolUses(Shape):
-    type: Literal["tool_uses"]
-    value: _Positive
-
-
-class KeptToolUses(Shape):
-    type: Literal["tool_uses"]
-    value: _NotNegative
-
-
-class ThinkingTurns(Shape):
-    type: Literal["thinking_turns"]
-    value: _Positive
-
-
-class AllThinking(Shape):
-    type: Literal["all"]
+InputTokens = Amount[Literal["input_tokens"], _Positive]
+LongPrompt = Amount[Literal["input_tokens"], Annotated[int, Field(ge=50_000)]]
+ToolUses = Amount[Literal["tool_uses"], _Positive]
+KeptToolUses = Amount[Literal["tool_uses"], _NotNegative]
+ThinkingTurns = Amount[Literal["thinking_turns"], _Positive]
 
 
 class ClearToolUses(Shape):
@@ -297,7 +271,7 @@ class ClearToolUses(Shape):
 
 class ClearThinking(Shape):
     type: Literal["clear_thinking_20251015"]
-    keep: Annotated[ThinkingTurns | AllThinking, _BY_TYPE, _STRING] | None = None
+    keep: Annotated[ThinkingTurns | Bare[Literal["all"]], _BY_TYPE, _STRING] | None = None
 
 
 class CompactAtThreshold(Shape):
@@ -321,8 +295,8 @@ class CountBody(Markable):
     messages: list[Message]
     system: Annotated[list[Annotated[Text, _OnlyTag("text")]], _STRING] | None = None
     tools: list[dict[str, Any]] | None = None  # tools.py holds each against one of the three below
-    tool_choice: Annotated[AnyTool | NamedTool | NoTool, _BY_TYPE] | None = None
-    thinking: Annotated[ThinkingOn | ThinkingBudget | ThinkingOff, _BY_TYPE] | None = None
+    tool_choice: Annotated[AnyTool | NamedTool | Bare[Literal["none"]], _BY_TYPE] | None = None
+    thinking: Annotated[ThinkingOn | ThinkingBudget | Bare[Literal["disabled"]], _BY_TYPE] | None = None
     output_config: OutputConfig | None = None
     speed: Literal["standard", "fast"] | None = None
     context_management: ContextManagement | None = None

@@ -15,12 +15,10 @@ from typing import Any
 
 import orjson
 
-from evalkit.standin.cache import as_blocks, blocks_of
+from evalkit.standin.cache import THINKING, as_blocks, blocks_of
 from evalkit.standin.errors import bad_request
 from evalkit.standin.models import Model
 from evalkit.standin.reply import JsonObject
-
-_THINKING = frozenset({"thinking", "redacted_thinking"})
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ def check_thinking_blocks(
 
     Raises the API's 400 for a forged signature, and for an edited prefix unless the request asks to drop such blocks.
     """
-    if not any(block["type"] in _THINKING for _, _, block in blocks_of(request["messages"])):
+    if not any(block["type"] in THINKING for _, _, block in blocks_of(request["messages"])):
         return request, []  # most requests; walking one takes a digest of all of it
     binding = (request.get("thinking") or {}).get("block_binding") or {}
     behaviour = binding.get("prefix_mismatch_behavior")
@@ -98,7 +96,7 @@ def _walk(request: JsonObject) -> Iterator[ThinkingBlock | str]:
     role = ""
     for index, message in enumerate(request["messages"]):
         for position, block in enumerate(as_blocks(message["content"])):
-            if block["type"] in _THINKING:
+            if block["type"] in THINKING:
                 signature = block.get("signature") or block.get("data") or ""
                 yield ThinkingBlock(
                     f"messages.{index}.content.{position}", index, position, signature, digest.hexdigest()

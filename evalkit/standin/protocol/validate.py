@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from evalkit.standin.cache import blocks_of
+from evalkit.standin.cache import THINKING, blocks_of
 from evalkit.standin.context import (
     THRESHOLD_COMPACTION,
     check_compaction,
@@ -265,9 +265,7 @@ def check_cache_markers(request: JsonObject) -> None:
         return
     # it falls on the last block that can be cached; a marker that stands there must agree
     ttl = automatic.get("ttl") or "5m"
-    cacheable = [
-        block for _, block in _all_blocks(request) if block.get("type") not in {"thinking", "redacted_thinking"}
-    ]
+    cacheable = [block for _, block in _all_blocks(request) if block.get("type") not in THINKING]
     target = cacheable[-1].get("cache_control") if cacheable else None
     if target and (target.get("ttl") or "5m") != ttl:
         raise bad_request(
