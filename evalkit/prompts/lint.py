@@ -6,7 +6,7 @@ Knows how a header goes beyond its model, and how caching goes wrong. Works on a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.errors import FileProblems
 from evalkit.prompts.header import (
@@ -132,14 +132,14 @@ def _tool_lints(source: PromptSource) -> Iterator[Problem]:
         yield source.header_source.problem(("tools",), message)
 
 
-def _rendered_lints(source: PromptSource, header: Header, inputs: Mapping[str, str]) -> list[Problem]:
+def _rendered_lints(source: PromptSource, header: Header, inputs: Mapping[str, str]) -> Sequence[Problem]:
     known = {name: value for name, value in inputs.items() if name in header.inputs}
     if any(input_problems(source, header, known)):
         return []
     try:
         version = render_prompt(source, known)
     except FileProblems as error:
-        return list(error.problems)
+        return error.problems
     facts = facts_of(header.model)
     if facts is None or header.cache == "off":
         return []

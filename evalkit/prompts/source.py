@@ -136,20 +136,18 @@ class _Reader:
     def _read(self, name: str, at: Problem) -> SourceText | None:
         """Read a file named in the prompt; a problem about its name is put where the name stands."""
         path = str(self._folder / name)
-        problem = ""
         if not is_inside(name):
-            problem = f"{name!r} is not below {self._folder}; a prompt may use only files below its own folder."
+            message = f"{name!r} is not below {self._folder}; a prompt may use only files below its own folder."
+            self._problems.append(replace(at, message=message))
         elif not self._prompt.tree.is_file(path):
-            problem = f"there is no file {path}; expected it where the prompt names it."
-        if problem:
-            self._problems.append(Problem(at.place, problem, source_line=at.source_line))
-            return None
-        try:
-            text = self._files.setdefault(path, self._prompt.tree.read(path))
-        except FileProblems as error:
-            self._problems += error.problems
-            return None
-        return text
+            message = f"there is no file {path}; expected it where the prompt names it."
+            self._problems.append(replace(at, message=message))
+        else:
+            try:
+                return self._files.setdefault(path, self._prompt.tree.read(path))
+            except FileProblems as error:
+                self._problems += error.problems
+        return None
 
 
 def load_prompt(ref: str, inputs: Mapping[str, str], root: Path) -> PromptVersion:

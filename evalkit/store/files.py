@@ -176,12 +176,10 @@ def turns_of(
     users: Mapping[int, str], requests: Sequence[Request], calls: Sequence[tuple[int, ToolCall]]
 ) -> tuple[Turn, ...]:
     """Return the turns that a session's lines tell of: user messages by turn, requests, calls with their turn."""
-    return tuple(
-        Turn(
-            n=number,
-            user=user,
-            requests=tuple(request for request in requests if request.turn == number),
-            tool_calls=tuple(call for turn, call in calls if turn == number),
-        )
-        for number, user in sorted(users.items())
-    )
+    asked: dict[int, list[Request]] = {}
+    made: dict[int, list[ToolCall]] = {}
+    for request in requests:
+        asked.setdefault(request.turn, []).append(request)
+    for turn, call in calls:
+        made.setdefault(turn, []).append(call)
+    return tuple(Turn(n, user, tuple(asked.get(n, ())), tuple(made.get(n, ()))) for n, user in sorted(users.items()))

@@ -62,7 +62,7 @@ _Line = TypeVar("_Line", bound=RunLine)
 # Fields of the Messages API's objects that say what something is and not what was said.
 _STRUCTURE = frozenset({"type", "role", "id", "tool_use_id", "name", "cache_control", "is_error", "media_type"})
 # Fields of a request's body that hold what was said. Tools and parameters come from the prompt file, not from people.
-_SAID = frozenset({"messages", "system"})
+_SAID = frozenset({"messages", "system", "metadata"})
 
 
 class Hasher:
@@ -76,7 +76,7 @@ class Hasher:
         match line:
             case PromptVersion():
                 system, text = self._blocks(line.system), self._text(line.text)
-                return replace(line, system=system, text=text, inputs=self._all(line.inputs))
+                return replace(line, system=system, text=text, inputs=self._hide(line.inputs, whole=True))
             case TrialStart():
                 return replace(line, history=self._blocks(line.history))
             case TurnStart():
@@ -85,7 +85,8 @@ class Hasher:
                 return replace(line, request=self._request(line.request))
             case ToolLine():
                 call = line.call
-                return replace(line, call=replace(call, input=self._all(call.input), output=self._text(call.output)))
+                hidden, output = self._hide(call.input, whole=True), self._text(call.output)
+                return replace(line, call=replace(call, input=hidden, output=output))
             case TrialEnd():
                 return replace(line, crash=line.crash and self._text(line.crash))
         return line
@@ -94,12 +95,12 @@ class Hasher:
         return replace(
             request,
             body={
-                key: self._all(value) if key == "metadata" else self._block(value) if key in _SAID else value
+                key: self._hide(value, whole=key == "metadata") if key in _SAID else value
                 for key, value in request.body.items()
             },
             content=self._blocks(request.content),
             partial=self._blocks(request.partial),
-            stop_details=request.stop_details and self._block(request.stop_details),
+            stop_details=request.stop_details and self._hide(request.stop_details),
             failure=request.failure and self._failure(request.failure),
             attempts=tuple(replace(each, failure=self._failure(each.failure)) for each in request.attempts),
         )
@@ -110,29 +111,25 @@ class Hasher:
         return failure if own_words else replace(failure, message=self._text(failure.message))
 
     def _blocks(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(self._block(value) for value in values)
+        return tuple(self._hide(value) for value in values)
 
-    def _block(self, value: Any) -> Any:
-        """Hide the texts of an object of the API; what a tool was given is hidden whole, names and numbers too."""
+    def _hide(self, value: Any, *, whole: bool = False) -> Any:
+        """Hide the texts of an object of the API; what a tool was given is hidden whole, only its keys stay.
+
+        Whole means names and numbers too: an order number says who it was.
+        """
         if isinstance(value, Mapping):
-            kept = _STRUCTURE if "type" in value or "role" in value else frozenset()
+            kept = _STRUCTURE if not whole and ("type" in value or "role" in value) else frozenset()
             return {
-                key: inner if key in kept else self._all(inner) if key == "input" else self._block(inner)
+                key: inner if key in kept else self._hide(inner, whole=whole or key == "input")
                 for key, inner in value.items()
             }
         if isinstance(value, list | tuple):
-            return [self._block(inner) for inner in value]
-        return self._text(value) if isinstance(value, str) else value
-
-    def _all(self, value: Any) -> Any:
-        """Hide every value, numbers included (an order number says who it was); keys stay."""
-        if isinstance(value, Mapping):
-            return {key: self._all(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._all(inner) for inner in value]
-        if value is None or isinstance(value, bool):
-            return value
-        return self._text(value if isinstance(value, str) else orjson.dumps(value).decode())
+            return [self._hide(inner, whole=whole) for inner in value]
+        if isinstance(value, str):
+            return self._text(value)
+        plain = not whole or value is None or isinstance(value, bool)
+        return value if plain else self._text(orjson.dumps(value).decode())
 
     def _text(self, text: str) -> str:
         if not text:
