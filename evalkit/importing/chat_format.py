@@ -166,22 +166,19 @@ def _call(call: Any, where: str) -> RecordedCall:
     name = named.get("name") if isinstance(named, dict) else None
     if not isinstance(call.get("id"), str) or not call["id"] or not isinstance(name, str) or not name:
         raise Malformed(f"{where}: expected texts as `id` and `name`; found {call.get('id')!r} and {name!r}.")
-    return RecordedCall(call["id"], name, _arguments(named.get("arguments"), where))
-
-
-def _arguments(arguments: Any, where: str) -> JsonObject:
-    """Return arguments given as an object or as JSON text; text that is no object is the model's mistake, and kept."""
+    arguments = named.get("arguments")
     if arguments is None or arguments == "":
-        return {}
-    if isinstance(arguments, dict):
-        return arguments
-    if not isinstance(arguments, str):
+        arguments = {}
+    elif isinstance(arguments, str):
+        try:
+            parsed = orjson.loads(arguments)
+        except orjson.JSONDecodeError:
+            parsed = None
+        # Text that is no object is the model's mistake, and kept.
+        arguments = parsed if isinstance(parsed, dict) else {INVALID_JSON: arguments}
+    if not isinstance(arguments, dict):
         raise Malformed(f"{where}: `arguments` is {_kind(arguments)}; expected an object or its JSON text.")
-    try:
-        parsed = orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        return {INVALID_JSON: arguments}
-    return parsed if isinstance(parsed, dict) else {INVALID_JSON: arguments}
+    return RecordedCall(call["id"], name, arguments)
 
 
 def _text(content: Any, where: str) -> str:

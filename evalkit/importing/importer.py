@@ -248,18 +248,13 @@ def suite_text(description: str, prompt_ref: str, cases: Mapping[str, CaseOutlin
         "cases:",
     ]
     for case_id, outline in cases.items():
-        lines += _case_lines(case_id, outline, trials)
+        lines += [f"  - id: {quoted(case_id)}", f"    from: {quoted(outline.origin)}"]
+        if outline.trials != trials:
+            lines.append(f"    trials: {outline.trials}")
+        if outline.users is None:
+            lines.append("    # the user says something else in each recording: each is scored as it is")
+        elif len(outline.users) == 1:
+            lines.append(f"    user: {quoted(outline.users[0])}")
+        elif outline.users:
+            lines += ["    turns:", *(f"      - user: {quoted(user)}" for user in outline.users)]
     return "\n".join(lines) + "\n"
-
-
-def _case_lines(case_id: str, outline: CaseOutline, trials: int) -> list[str]:
-    lines = [f"  - id: {quoted(case_id)}", f"    from: {quoted(outline.origin)}"]
-    if outline.trials != trials:
-        lines.append(f"    trials: {outline.trials}")
-    if outline.users is None:
-        lines.append("    # the user says something else in each recording: each is scored as it is")
-    elif len(outline.users) == 1:
-        lines.append(f"    user: {quoted(outline.users[0])}")
-    elif outline.users:
-        lines += ["    turns:", *(f"      - user: {quoted(user)}" for user in outline.users)]
-    return lines

@@ -120,7 +120,16 @@ class PromptEnvironment(SandboxedEnvironment):
         self.filters = {**FILTERS, "evalkit_items": _items, "evalkit_concat": _concat}
 
     def _generate(self, source: nodes.Template, name: Any, filename: Any, defer_init: bool = False) -> str:
-        _bound(source)
+        # Loops and `~` count their work: their operands go through a filter of this module.
+        for node in list(_descendants(source)):
+            if isinstance(node, nodes.For):
+                weight = nodes.Const(sum(1 for _ in _descendants(node)), lineno=node.lineno)
+                node.iter = nodes.Filter(node.iter, "evalkit_items", [weight], [], None, None, lineno=node.lineno)
+            for field, value in list(node.iter_fields()):
+                if isinstance(value, nodes.Concat):
+                    setattr(node, field, _concat_node(value))
+                elif isinstance(value, list):
+                    value[:] = [_concat_node(item) if isinstance(item, nodes.Concat) else item for item in value]
         source.set_environment(self)
         return super()._generate(source, name, filename, defer_init)
 
@@ -175,19 +184,6 @@ class PromptEnvironment(SandboxedEnvironment):
         if len(numbers) > MAX_RANGE:
             raise TooMuch(f"a range of more than {MAX_RANGE:,} numbers")
         return numbers
-
-
-def _bound(tree: nodes.Template) -> None:
-    """Make loops and `~` count: their operands go through a filter of this module."""
-    for node in list(_descendants(tree)):
-        if isinstance(node, nodes.For):
-            weight = nodes.Const(sum(1 for _ in _descendants(node)), lineno=node.lineno)
-            node.iter = nodes.Filter(node.iter, "evalkit_items", [weight], [], None, None, lineno=node.lineno)
-        for name, value in list(node.iter_fields()):
-            if isinstance(value, nodes.Concat):
-                setattr(node, name, _concat_node(value))
-            elif isinstance(value, list):
-                value[:] = [_concat_node(item) if isinstance(item, nodes.Concat) else item for item in value]
 
 
 def _concat_node(node: nodes.Concat) -> nodes.Filter:
@@ -252,11 +248,6 @@ def _indent(context: Context, value: Any, width: int = 4, first: bool = False) -
     return "\n".join(space + line if line and (first or n) else line for n, line in enumerate(lines))
 
 
-def _round(value: float, precision: int = 0) -> float:
-    """Round a number to `precision` digits."""
-    return round(float(value), min(max(int(precision), -15), 15))
-
-
 def _counted(name: str) -> Callable[..., Any]:
     """Return one of Jinja's filters, for one step and the length of what it is given."""
     original = filters.FILTERS[name]
@@ -285,7 +276,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     **{name: _counted(name) for name in _PLAIN_FILTERS},
     "list": _items,
     "string": _concat,
-    "round": _round,
+    "round": lambda value, precision=0: round(float(value), min(max(int(precision), -15), 15)),
     "join": _join,
     "replace": _replace,
     "indent": _indent,

@@ -190,7 +190,14 @@ class LogWriter:
         line = self._without_texts(line)
         with self._lock:
             if isinstance(line, TrialStart):
-                self._start(line)
+                known = self._sessions.get(line.session_id)
+                if known is None or known.start.prompt_sha != line.prompt_sha:
+                    bodies = SessionBodies(self._prompts.get(line.prompt_sha), line.history)
+                    self._sessions[line.session_id] = _Session(line, bodies)
+                # A session that is known with this prompt goes on: its requests say what is new.
+                self._sessions.move_to_end(line.session_id)
+                if len(self._sessions) > SESSIONS_KEPT:
+                    self._sessions.popitem(last=False)
             else:
                 self._open()
                 self._write(self._lines(line))
@@ -202,17 +209,6 @@ class LogWriter:
 
     def _without_texts(self, line: _Line) -> _Line:
         return self._hasher(line) if self._hasher else line
-
-    def _start(self, start: TrialStart) -> None:
-        """Take up a session. One that is known with this prompt goes on: its requests say what is new."""
-        known = self._sessions.get(start.session_id)
-        if known is not None and known.start.prompt_sha == start.prompt_sha:
-            self._sessions.move_to_end(start.session_id)
-            return
-        bodies = SessionBodies(self._prompts.get(start.prompt_sha), start.history)
-        self._sessions[start.session_id] = _Session(start, bodies)
-        if len(self._sessions) > SESSIONS_KEPT:
-            self._sessions.popitem(last=False)
 
     def _lines(self, line: SessionLine) -> list[dict[str, Any]]:
         """Return what to write for one line of a session: what the file lacks, then the line itself."""

@@ -54,11 +54,10 @@ def seconds_of(span: str) -> float | None:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else None
 
 
-def _as_written(value: Any) -> Any:
-    return value.source if isinstance(value, Plain) and value.value is not None else unwrapped(value)
-
-
-Text = Annotated[str, BeforeValidator(_as_written)]
+Text = Annotated[
+    str,
+    BeforeValidator(lambda raw: raw.source if isinstance(raw, Plain) and raw.value is not None else unwrapped(raw)),
+]
 """Text; an unquoted number or boolean is taken as it was written."""
 Texts = Annotated[list[Text], Field(min_length=1)]
 Flag = Annotated[bool, BeforeValidator(unwrapped)]
