@@ -13,8 +13,7 @@ from rich.text import Text
 
 from evalkit.records import Request, TrialScore, TrialVerdict
 from evalkit.runner.costs import cost_of_requests
-from evalkit.runner.plan import Plan, PlannedTrial
-from evalkit.runner.settings import RunSettings
+from evalkit.runner.plan import Plan, PlannedTrial, RunSettings
 
 
 class LineProgress:

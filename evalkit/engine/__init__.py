@@ -3,7 +3,7 @@
 `claude.py` is left out on purpose: importing it loads the SDK (over a second), so whoever talks to the API imports it.
 """
 
-from evalkit.engine.attempt import Limits
+from evalkit.engine.attempt import Limits, RetryPolicy
 from evalkit.engine.chat import Chatbot
 from evalkit.engine.door import Door, DoorError, OpenReply
 from evalkit.engine.events import (
@@ -22,7 +22,6 @@ from evalkit.engine.events import (
 )
 from evalkit.engine.limiter import RateLimiter
 from evalkit.engine.requests import ApiReplies, Ask, Price, Replies
-from evalkit.engine.retry import RetryPolicy
 from evalkit.engine.tools import NoTools, ToolFailed, ToolOutcome, ToolSource
 
 __all__ = [

@@ -19,8 +19,7 @@ from evalkit.engine.events import (
     ToolStarted,
     TurnFinished,
 )
-from evalkit.engine.history import Gauge, echoable, gauge_of
-from evalkit.engine.memory import Fold, WholeMemory, memory_named, remembered, summary_of
+from evalkit.engine.memory import Fold, Gauge, WholeMemory, echoable, gauge_of, memory_named, remembered, summary_of
 from evalkit.engine.requests import Ask, Replies
 from evalkit.engine.tools import TIMEOUT_S, ToolSource, result_block, run_tool
 from evalkit.records import JsonObject, PromptVersion, Request, ToolCall, Turn

@@ -29,9 +29,9 @@ from anthropic.types.beta import (
 from pydantic import Field, TypeAdapter, ValidationError
 
 from evalkit.engine.door import DoorError, OpenReply
+from evalkit.engine.fold import CONTENT_TYPE as AWS_FRAMES
+from evalkit.engine.fold import events_from_frames
 from evalkit.engine.platforms import ANTHROPIC, find_platform
-from evalkit.engine.sse import CONTENT_TYPE as AWS_FRAMES
-from evalkit.engine.sse import events_from_frames
 from evalkit.engine.tools import ToolFailed
 from evalkit.errors import UsageError
 from evalkit.records import Failure, JsonObject

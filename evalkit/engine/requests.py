@@ -16,12 +16,11 @@ from typing import Protocol
 
 import orjson
 
-from evalkit.engine.attempt import Deadlines, Limits, OpenAttempt
+from evalkit.engine.attempt import Deadlines, Limits, OpenAttempt, RetryPolicy, wait_before_retry
 from evalkit.engine.door import Door, DoorError
 from evalkit.engine.events import RequestEvent, RequestFinished, Retrying
 from evalkit.engine.limiter import RateLimiter, Ticket
 from evalkit.engine.memory import memory_named
-from evalkit.engine.retry import RetryPolicy, wait_before_retry
 from evalkit.prefix import cache_lifetime
 from evalkit.records import Attempt, Failure, JsonObject, Request, SideRequest, Usage
 

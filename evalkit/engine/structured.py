@@ -35,11 +35,6 @@ class NoValue:
     reason: str
 
 
-def json_format(schema: JsonObject) -> JsonObject:
-    """Return the `output_config` that asks for JSON of a schema; join it with the effort, if one is set."""
-    return {"format": {"type": "json_schema", "schema": schema}}
-
-
 def read_structured(request: Request, schema: JsonObject) -> Value | NoValue:
     """Return the value that a finished request brought, or why it brought none."""
     stopped = _stopped(request)

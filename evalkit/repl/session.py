@@ -22,7 +22,7 @@ from evalkit.engine import (
     ToolFinished,
     TurnFinished,
 )
-from evalkit.engine.history import without_thinking
+from evalkit.engine.memory import without_thinking
 from evalkit.errors import UsageError
 from evalkit.records import Failure, JsonObject, PromptVersion, Request, ToolCall, Turn
 from evalkit.repl.record import CASE, ChatRecord, SessionRecord

@@ -16,9 +16,8 @@ from evalkit.baseline import LEAST_ROUNDS, baseline_name, conditions_of, load_ba
 from evalkit.errors import UsageError
 from evalkit.records import Arm, Baseline, SuiteRecord
 from evalkit.runner.opponents import source_of_replies
-from evalkit.runner.plan import make_plan
+from evalkit.runner.plan import RunSettings, make_plan
 from evalkit.runner.project import Invocation, Project
-from evalkit.runner.settings import RunSettings
 from evalkit.runner.start import start_run
 from evalkit.source import LIVE, STAND_IN, describe_source
 from evalkit.store import RunReader

@@ -30,8 +30,8 @@ from evalkit.labels import labels_file
 from evalkit.prompts import changed_files, find_prompt, list_prompts
 from evalkit.records import Information, Stage, TrialVerdict
 from evalkit.runner.costs import spent_in
+from evalkit.runner.plan import RunSettings
 from evalkit.runner.project import Invocation, Project
-from evalkit.runner.settings import RunSettings
 from evalkit.runner.start import start_run
 from evalkit.store import RUN_FILE, RunReader, find_run
 from evalkit.suites import Suite, find_suites, load_suites

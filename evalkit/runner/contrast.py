@@ -24,8 +24,8 @@ from evalkit.errors import UsageError
 from evalkit.gate import Compared, Opponents, compare_finished, compare_run
 from evalkit.records import Arm, BaselineRecord, Contrast, Decision, FirstDifference, PromptVersion, Trial
 from evalkit.runner.opponents import source_of_replies
+from evalkit.runner.plan import RunSettings
 from evalkit.runner.project import Invocation, Project
-from evalkit.runner.settings import RunSettings
 from evalkit.runner.start import start_run
 from evalkit.source import LIVE, STAND_IN
 from evalkit.store import RunReader

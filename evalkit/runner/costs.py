@@ -12,11 +12,9 @@ import orjson
 
 from evalkit.engine import Price
 from evalkit.records import Request, SideRequest, Transcript, Usage
-from evalkit.runner.opponents import find_opponents
-from evalkit.runner.plan import PlannedTrial, make_plan
+from evalkit.runner.opponents import Stages, find_opponents
+from evalkit.runner.plan import PlannedTrial, RunSettings, make_plan
 from evalkit.runner.project import Project
-from evalkit.runner.settings import RunSettings
-from evalkit.runner.staged import Stages
 from evalkit.source import LIVE, STAND_IN, describe_source
 from evalkit.store import OpenSession, RunReader
 

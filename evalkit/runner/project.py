@@ -27,8 +27,7 @@ from evalkit.records import (
     TrialScore,
 )
 from evalkit.runner.opponents import OldVersions
-from evalkit.runner.plan import Plan, PlannedTrial
-from evalkit.runner.settings import RunSettings
+from evalkit.runner.plan import Plan, PlannedTrial, RunSettings
 from evalkit.store import REPORTS, RUN_FILE, RunReader, RunWriter, new_run_id
 
 

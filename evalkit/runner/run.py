@@ -24,10 +24,9 @@ from evalkit.records import (
     TrialVerdict,
 )
 from evalkit.runner.costs import Spending, cost_of_requests, estimate_trial
-from evalkit.runner.plan import Plan, PlannedTrial
+from evalkit.runner.opponents import Stages
+from evalkit.runner.plan import Plan, PlannedTrial, RunSettings
 from evalkit.runner.project import Progress
-from evalkit.runner.settings import RunSettings
-from evalkit.runner.staged import Stages
 from evalkit.runner.trial import OutOfMoney, RunContext, play_trial
 from evalkit.source import OpenSource, open_source
 from evalkit.store import OpenSession, ResponseCache, RunWriter

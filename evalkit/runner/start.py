@@ -1,27 +1,45 @@
-"""Starts a run, or takes up one that was cut off, and leaves its folder behind; everything else is read from there."""
+"""Starts a run, takes up one that was cut off, or scores stored replies again; its folder holds everything.
+
+A replay makes no calls and costs nothing: the same lines in a new run, graded by today's rules. Its replies are those
+of a finished run, or those that are kept with the baselines.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from evalkit.baseline import replies_name
 from evalkit.engine import Price
-from evalkit.errors import UsageError
-from evalkit.records import ScoreLine, Trial, TrialVerdict, Usage
+from evalkit.engine.recorder import utc_now
+from evalkit.errors import NoVerdict, UsageError
+from evalkit.records import (
+    EndReason,
+    PromptVersion,
+    RunEnd,
+    ScoreLine,
+    Source,
+    Trial,
+    TrialEnd,
+    TrialScore,
+    TrialStart,
+    TrialVerdict,
+    Usage,
+)
 from evalkit.runner.costs import cost_of_session
-from evalkit.runner.opponents import OldVersions, find_opponents, recorded_opponents
-from evalkit.runner.plan import Plan, make_plan
-from evalkit.runner.project import Invocation, Project, new_run, write_plan
-from evalkit.runner.replay import replay_baselines, replay_run
+from evalkit.runner.opponents import OldVersions, Stages, find_opponents, recorded_opponents, source_of_replies
+from evalkit.runner.plan import BASELINE, Plan, PlannedTrial, RunSettings, make_plan
+from evalkit.runner.project import Invocation, Progress, Project, new_run, write_plan
 from evalkit.runner.run import Runner, RunState
-from evalkit.runner.settings import BASELINE, RunSettings
-from evalkit.runner.staged import Stages
 from evalkit.scoring import score_trial
 from evalkit.source import LIVE, STAND_IN, describe_source, require_credential
-from evalkit.store import CACHE, ResponseCache, RunReader, RunWriter, find_run, prune_cache
+from evalkit.store import CACHE, ResponseCache, RunReader, RunWriter, find_run, prune_cache, trial_lines
 
 
 def start_run(project: Project, invocation: Invocation) -> Path:
@@ -140,3 +158,142 @@ def _refuse_unknown_price(plan: Plan, settings: RunSettings, price: Price) -> No
                     "add it to [[tool.evalkit.prices]] in pyproject.toml or take the limit away."
                 )
                 raise UsageError(msg)
+
+
+def replay_run(project: Project, invocation: Invocation) -> Path:
+    """Score a stored run again, with the prompt versions it was made with unless others are asked for."""
+    settings = invocation.settings
+    folder = find_run(settings.via, project.root)
+    reader = RunReader(folder)
+    plan = make_plan(settings, project.root, None if settings.prompt else _stored_prompts(reader))
+    old = find_opponents(plan, settings, project.root, source_of_replies(reader))
+    return _score_again(project, invocation, _replayed(reader), (plan, old), [(plan, reader)])
+
+
+def replay_baselines(project: Project, invocation: Invocation) -> Path:
+    """Score the replies that are kept with the baselines; a prompt that has changed since finds none of its own."""
+    plan = make_plan(invocation.settings, project.root)
+    readers = {suite.path: _kept_replies(project.root, suite.path) for suite in plan.suites}
+    sources = {source_of_replies(reader) for reader in readers.values()}
+    if len(sources) > 1:
+        msg = "the replies kept with these baselines come from several sources; name suites of one source."
+        raise UsageError(msg)
+    (source,) = sources
+    old = find_opponents(plan, invocation.settings, project.root, source)
+    parts = [
+        (replace(plan, trials=tuple(trial for trial in plan.trials if trial.suite.path == path)), reader)
+        for path, reader in readers.items()
+    ]
+    return _score_again(project, invocation, Source("replayed", BASELINE, source.kind), (plan, old), parts)
+
+
+def _kept_replies(root: Path, suite: str) -> RunReader:
+    path = root / replies_name(suite)
+    if not path.is_file():
+        msg = (
+            f"{replies_name(suite)} does not exist, so no replies are kept with the baseline: evalkit bless --replies."
+        )
+        raise NoVerdict(msg)
+    return RunReader(path.parent, path.name)
+
+
+def _score_again(
+    project: Project,
+    invocation: Invocation,
+    source: Source,
+    planned: tuple[Plan, OldVersions],
+    parts: Sequence[tuple[Plan, RunReader]],
+) -> Path:
+    """Write a run from stored replies: of each part, those that its reader has."""
+    plan, old = planned
+    with new_run(project, invocation, source, plan, old) as writer:
+        began = datetime.now(UTC)
+        reason: EndReason = "finished"
+        try:
+            with closing(project.progress(plan, invocation.settings)) as progress:
+                for part, reader in parts:
+                    _score_stored(part, reader, writer, progress)
+        except KeyboardInterrupt:
+            reason = "interrupted"
+        elapsed = (datetime.now(UTC) - began).total_seconds()
+        writer.append(RunEnd(reason, utc_now(), round(elapsed, 3)))
+        return writer.folder
+
+
+def _replayed(reader: RunReader) -> Source:
+    """Return what a replay says of its source: the run, and where that one's replies came from."""
+    before = reader.header.source
+    if before.kind == "imported":
+        return Source("imported", reader.header.run_id)
+    if before.kind == "replayed":
+        return before
+    return Source("replayed", reader.header.run_id, before.kind)
+
+
+def _stored_prompts(reader: RunReader) -> Callable[[str], PromptVersion]:
+    """Return how to find a suite's prompt version among those of a stored run."""
+    by_suite = {suite.path: suite.prompt_sha for suite in reader.suites}
+    only = next(iter(reader.prompts)) if len(reader.prompts) == 1 else None
+
+    def find(suite: str) -> PromptVersion:
+        sha = by_suite.get(suite, only)
+        if sha is None:
+            known = ", ".join(sorted(by_suite)) or "none"
+            msg = f"run {reader.header.run_id} has no replies for {suite}; its suites are {known}."
+            raise UsageError(msg)
+        return reader.prompts[sha]
+
+    return find
+
+
+def _score_stored(plan: Plan, reader: RunReader, writer: RunWriter, progress: Progress) -> None:
+    """Score every planned trial from the stored ones, in the order in which those ended; holes come last.
+
+    A stored trial belongs to a planned one of the same case id and number: of the same suite when the run knows the
+    suite, of any when it does not (imported conversations). Trials that served a comparison stay where they are.
+    """
+    waiting = {planned.key: planned for planned in plan.trials}
+    alike: dict[tuple[str, int], list[PlannedTrial]] = defaultdict(list)
+    for planned in plan.trials:
+        alike[planned.key.case_id, planned.key.trial].append(planned)
+    known_suites = {suite.path for suite in reader.suites}
+    for stored in reader.trials():
+        if not stored.key.is_own:
+            continue
+        for planned in alike[stored.key.case_id, stored.key.trial]:
+            same_suite = planned.key.suite == stored.key.suite or planned.key.suite not in known_suites
+            if same_suite and planned.key in waiting:
+                del waiting[planned.key]
+                progress.trial(planned, _replay_trial(planned, stored, writer))
+    for planned in waiting.values():
+        progress.trial(planned, _replay_trial(planned, None, writer))
+
+
+def _replay_trial(planned: PlannedTrial, stored: Trial | None, writer: RunWriter) -> TrialScore:
+    """Write a stored trial into the new run and grade it; one that is missing or does not fit is not measured."""
+    reason = _why_not(planned, stored)
+    session_id = planned.key.session_id
+    if reason or stored is None:
+        writer.append(TrialStart(planned.key, session_id, planned.prompt.sha, ts=utc_now()))
+        score = TrialScore(TrialVerdict.NOT_MEASURED, reason=reason)
+    else:
+        for line in trial_lines(planned.key, session_id, stored.transcript, utc_now()):
+            writer.append(line)
+        score = score_trial(stored.transcript, planned.case.requirements, stored.crash)
+    writer.append(TrialEnd(session_id, stored.crash if stored else None))
+    writer.append(ScoreLine(session_id, score))
+    return score
+
+
+def _why_not(planned: PlannedTrial, stored: Trial | None) -> str:
+    if stored is None:
+        return "the replayed run has no reply for this trial"
+    if stored.transcript.prompt_sha != planned.prompt.sha:
+        return f"the stored replies are for {stored.key.prompt_ref}, not for this text of {planned.prompt.ref}"
+    said = tuple(turn.user for turn in stored.transcript.turns)
+    asked = planned.case.record.turns
+    if asked and said != asked[: len(said)]:
+        return "the stored conversation has other user messages than the case has now"
+    if asked and len(said) < len(asked) and stored.transcript.failure is None:
+        return f"the stored conversation ends after turn {len(said)} of {len(asked)}"
+    return ""

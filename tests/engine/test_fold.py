@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.engine.fold import INVALID_JSON, Message, fold, usage_of
-from evalkit.engine.sse import EventDecoder, MalformedStream
+from evalkit.engine.fold import INVALID_JSON, EventDecoder, MalformedStream, Message, fold, usage_of
 from tests.engine.streams import end, sse, start, text_block, tool_block
 
 STREAM = sse(

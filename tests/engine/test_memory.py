@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.engine.history import Gauge, gauge_of
 from evalkit.engine.memory import (
     CompactionMemory,
     Fold,
+    Gauge,
     Memory,
     Messages,
     SummaryMemory,
     WholeMemory,
     WindowMemory,
+    gauge_of,
     memory_named,
     remembered,
     summary_of,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.engine import DoorError, RetryPolicy
-from evalkit.engine.retry import FINAL, RULES, rule_for, wait_before_retry
+from evalkit.engine.attempt import FINAL, RULES, rule_for, wait_before_retry
 from evalkit.records import Failure
 
 README = Path(__file__).parents[2] / "README.md"

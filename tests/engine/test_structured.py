@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.engine.structured import NoValue, Value, json_format, read_structured
+from evalkit.engine.structured import NoValue, Value, read_structured
 from evalkit.records import Failure, JsonObject, Request
 
 SCHEMA: JsonObject = {
@@ -75,8 +75,6 @@ def test_a_reply_without_a_value_says_why(request_: Request, trouble: str, said:
 
 def test_a_schema_that_leads_to_itself_ends() -> None:
     """Reading stops, whatever a recursive schema says."""
-    schema: JsonObject = {"$ref": "#", "properties": {"next": {"$ref": "#"}, "word": {"const": "Yes"}}}
     fine: JsonObject = {"properties": {"next": {"$ref": "#"}, "word": {"const": "Yes"}}}
 
     assert read_structured(reply('{"next": {"word": "YES"}}'), fine) == Value({"next": {"word": "Yes"}})
-    assert json_format(schema)["format"]["schema"] is schema

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from evalkit.engine.retry import RULES
+from evalkit.engine.attempt import RULES
 from evalkit.records import Attempt, Failure, Request, Turn, Usage
 from evalkit.repl.screen import wrapped
 from evalkit.repl.session import INTERRUPTED
