@@ -65,13 +65,18 @@ async def _send(request: Request, stored: StoredSession, via: str | None, root: 
     from evalkit.cli.project import load_config
     from evalkit.engine.requests import resend
     from evalkit.pricing import parse_prices, price_with
-    from evalkit.source import open_source, require_credential, usual_source
+    from evalkit.source import STAND_IN, open_source, require_credential, usual_source
+    from evalkit.standin.script import load_script
 
     config = load_config(root)
     platform = config.get("platform", "anthropic")
     via = via or usual_source(platform)
     require_credential(via, platform)
-    memory = stored.prompts[-1].memory if stored.prompts else {}
-    async with open_source(via, platform) as source:
+    prompt = stored.prompts[-1] if stored.prompts else None
+    # the prompt's script answers; what a case says in its stead is not in a record
+    script = load_script(root, prompt.name) if prompt and via == STAND_IN else None
+    async with open_source(via, platform, {"": script} if script else {}) as source:
         click.echo(f"request {request.n} of {stored.transcript.session_id}, sent to: {via}", err=True)
-        return await resend(request, memory, source.door, price_with(parse_prices(config.get("prices", []))))
+        return await resend(
+            request, prompt.memory if prompt else {}, source.door, price_with(parse_prices(config.get("prices", [])))
+        )

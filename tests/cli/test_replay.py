@@ -24,6 +24,7 @@ from evalkit.records import PromptVersion
 from evalkit.store import read_session, record_files
 from tests.engine.platform_server import platform_server
 from tests.engine.streams import byte_server, end, http, sse, start, text_block, tool_block
+from tests.project_files import write_files
 from tests.runner.project import make_project, run
 
 PROMPT = PromptVersion(
@@ -104,12 +105,15 @@ def test_replay_shows_the_old_reply_and_the_new_one(
 ) -> None:
     """The last request of the session is sent to the stand-in, and both replies stand below each other."""
     record(tmp_path, monkeypatch, [HELLO])
+    write_files(tmp_path, {"prompts/bot/stand-in.yaml": "rules: [{say: Good day.}]\n"})
+    monkeypatch.chdir(tmp_path)
 
     assert run_command(["replay", f"{tmp_path}#anna", "--via", "stand-in"]) == 0
     out = capsys.readouterr()
     assert "recorded: end_turn" in out.out
     assert "Grüß dich" in out.out
     assert "── now: end_turn" in out.out
+    assert "Good day." in out.out
     assert "request 1 of anna, sent to: stand-in" in out.err
 
 
