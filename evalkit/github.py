@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -30,14 +30,14 @@ def annotation(severity: Literal["error", "warning"], place: Place, title: str, 
     return f"::{severity} {properties}::{escaped(message)}"
 
 
-def on_github(environment: Mapping[str, str] = os.environ) -> bool:
+def on_github() -> bool:
     """Tell whether this is a job of GitHub Actions."""
-    return environment.get("GITHUB_ACTIONS") == "true"
+    return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
-def add_to_job_summary(markdown: str, environment: Mapping[str, str] = os.environ) -> None:
+def add_to_job_summary(markdown: str) -> None:
     """Append Markdown to the file that GitHub shows as the job's summary, if it named one."""
-    path = environment.get("GITHUB_STEP_SUMMARY")
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
         with Path(path).open("a", encoding="utf-8", errors="replace") as file:
             file.write(markdown)

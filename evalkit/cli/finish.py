@@ -6,7 +6,7 @@ Knows GitHub's environment variables and talks to no network: the workflow uploa
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,18 +110,18 @@ def tell_unplayed(unplayed: Sequence[Information]) -> None:
         click.echo(f"ℹ️ {each.sentence}")
 
 
-def links_of(environment: Mapping[str, str] = os.environ) -> Links:
+def links_of() -> Links:
     """Return where a comment links to: the repository's files at this commit, and the report's place-holder."""
     from evalkit.cli.project import find_root, folder_in_repository
     from evalkit.reporting import Links
     from evalkit.reporting.markdown import REPORT_URL
 
-    server, repository, sha = (environment.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA"))
+    server, repository, sha = (os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA"))
     files = f"{server}/{repository}/blob/{sha}" if server and repository and sha else ""
     folder = ""
-    if files or on_github(environment):
+    if files or on_github():
         try:
-            folder = folder_in_repository(find_root(), environment)
+            folder = folder_in_repository(find_root())
         except UsageError:  # a run that is given by its path, outside of any project
             folder = ""
     return Links(REPORT_URL, files, folder)

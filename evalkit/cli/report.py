@@ -12,13 +12,7 @@ import click
 if TYPE_CHECKING:
     from evalkit.store import RunReader
 
-FILES = {
-    "html": "report.html",
-    "md": "report.md",
-    "junit": "junit.xml",
-    "json": "summary.json",
-    "csv": "cases.csv",
-}
+FILES = {"html": "report.html", "md": "report.md", "junit": "junit.xml", "json": "summary.json", "csv": "cases.csv"}
 """What a form of the report is called beside its run."""
 
 
@@ -33,7 +27,7 @@ Examples:
     "-f",
     "--format",
     "kind",
-    type=click.Choice(["html", "md", "junit", "json", "csv"]),
+    type=click.Choice([*FILES]),
     default="html",
     help="The page, Markdown, JUnit XML, summary.json, or a row a case.",
 )

@@ -78,7 +78,7 @@ class Chat:
         self.waiting = ""
         self.session.taken_back = ""
         if self.versus is not None:
-            await self.versus.send(user)
+            await self.versus.play(lambda session: session.send(user))
             return
         before = len(self.session.exchanges)
         await self.terminal.play(self.session.send(user), TurnView(self.screen, self.session))
@@ -88,7 +88,7 @@ class Chat:
     async def retry(self) -> None:
         """Ask again for the last reply and say which one it is."""
         if self.versus is not None:
-            await self.versus.retry()
+            await self.versus.play(Session.retry)
             return
         count = len(self.session.last.answers)
         await self.terminal.play(self.session.retry(), TurnView(self.screen, self.session))
@@ -202,30 +202,27 @@ class Versus:
         self._random = random or Random()  # noqa: S311 - which side stands first, no secret
         self._on_screen: dict[bool, asyncio.Event] = {}
 
-    async def send(self, user: str) -> None:
-        """Send a message to both."""
-        await self._both(lambda session: session.send(user))
-
-    async def retry(self) -> None:
-        """Ask both for another reply."""
-        await self._both(lambda session: session.retry())
-
     async def on_screen(self, *, other: bool) -> None:
         """Wait until a side's turn is being shown: a question of its tools must not stand in the other's reply."""
         if other in self._on_screen:
             await self._on_screen[other].wait()
 
-    async def _both(self, play: Callable[[Session], AsyncGenerator[EngineEvent]]) -> None:
+    async def play(self, turn: Callable[[Session], AsyncGenerator[EngineEvent]]) -> None:
+        """Play a turn of both, show them, and where names are hidden ask which is better."""
         sessions = [self.main, self.other]
         if self.blind and self._random.random() < 0.5:
             sessions.reverse()
-        before = [_count_answers(session) for session in sessions]
+
+        def count_answers() -> list[int]:
+            return [sum(len(each.answers) for each in session.exchanges) for session in sessions]
+
+        before = count_answers()
         self._on_screen = {True: asyncio.Event(), False: asyncio.Event()}
-        sides = [_Side(letter, session, play(session)) for letter, session in zip("AB", sessions, strict=True)]
+        sides = [_Side(letter, session, turn(session)) for letter, session in zip("AB", sessions, strict=True)]
         screen = self._terminal.screen
         if not await self._terminal.interrupts.run(self._show(sides)):
             screen.note("  stopped; what came is kept. /undo takes the message back on both sides", "yellow")
-            grew = [_count_answers(session) > old for session, old in zip(sessions, before, strict=True)]
+            grew = [now > old for now, old in zip(count_answers(), before, strict=True)]
             if any(grew) and not all(grew):  # only one side has got the message: drop it, so that both talk of the same
                 sessions[grew.index(True)].undo(1)
             return
@@ -234,27 +231,23 @@ class Versus:
             await self._ask_which_is_better(sides)
 
     async def _show(self, sides: list[_Side]) -> None:
+        screen = self._terminal.screen
         names = [side.letter if self.blind else f"{side.letter} {side.ref}" for side in sides]
         async with asyncio.TaskGroup() as group:
             for side in sides:
                 group.create_task(side.run())
-            if self._terminal.screen.columns < WIDE:
+            if screen.columns < WIDE:  # one from its first word to its last; the other has been talking meanwhile
                 for side, name in zip(sides, names, strict=True):
-                    await self._show_one(side, name)
+                    screen.note(f"── {name} ──", "bold")
+                    self._on_screen[side.session is self.other].set()
+                    view = TurnView(screen, side.session, side.letter, with_footer=not self.blind)
+                    while (event := await side.heard.get()) is not None:
+                        view.show(event)
                 return
-            columns = Columns(self._terminal.screen, names)
+            columns = Columns(screen, names)
             for on_screen in self._on_screen.values():
                 on_screen.set()
             await asyncio.gather(*(self._fill(side, columns, index) for index, side in enumerate(sides)))
-
-    async def _show_one(self, side: _Side, name: str) -> None:
-        """Show one side from its first word to its last; the other has been talking meanwhile."""
-        screen = self._terminal.screen
-        screen.note(f"── {name} ──", "bold")
-        self._on_screen[side.session is self.other].set()
-        view = TurnView(screen, side.session, side.letter, with_footer=not self.blind)
-        while (event := await side.heard.get()) is not None:
-            view.show(event)
 
     async def _fill(self, side: _Side, columns: Columns, index: int) -> None:
         """Show one side in its column."""
@@ -310,7 +303,3 @@ class Versus:
             kept = f"   kept in {append_preference(main.setting.root, main.record.name, user, replies, better)}"
         who = ", ".join(f"{side.letter} was {side.ref}" for side in sides)
         self._terminal.screen.note(f"  {who}{kept}")
-
-
-def _count_answers(session: Session) -> int:
-    return sum(len(each.answers) for each in session.exchanges)

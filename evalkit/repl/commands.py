@@ -123,7 +123,7 @@ async def clear(chat: Chat, rest: str) -> None:
     if rest:
         raise UsageError("/clear takes nothing.")
     for session in chat.sessions:
-        session.clear()
+        session.begin_with()
     chat.waiting = ""
     chat.screen.note(f"  new conversation with {chat.session.setting.prompt.ref}")
 

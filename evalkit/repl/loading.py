@@ -251,25 +251,16 @@ def last_chat(root: Path) -> LastChat:
     if not folders:
         raise UsageError(f"no chat in {FOLDER}/; begin one with: evalkit chat")
     folder = max(folders, key=lambda one: ((one / RUN_FILE).stat().st_mtime_ns, one.name))
-    opening, exchanges, ref = join_sessions(_sessions_of_chat(list(all_trials(folder))))
-    return LastChat(folder, ref, opening, exchanges, folder.relative_to(root).as_posix())
-
-
-def join_sessions(
-    sessions: Sequence[tuple[Trial, PromptVersion | None]],
-) -> tuple[tuple[JsonObject, ...], tuple[Exchange, ...], str | None]:
-    """Return opening messages, exchanges and prompt reference after the last session.
-
-    A session begins with what stood before it: what came after that in earlier sessions was taken back, or asked again.
-    """
     opening: tuple[JsonObject, ...] = ()
     chain: list[Exchange] = []
     ref: str | None = None
-    for trial, prompt in sessions:
+    # a session begins with what stood before it: what came after that in earlier ones was taken back, or asked again
+    for trial, prompt in _sessions_of_chat(list(all_trials(folder))):
         ref, history = trial.key.prompt_ref, tuple(trial.transcript.history)
         exchanges = list(exchanges_of(trial.transcript, prompt or _unknown_prompt(ref)))
-        at = _position(history, opening, chain)
-        if at is None:
+        places = [*(each.before.messages for each in chain), chain[-1].answer.after.messages if chain else opening]
+        at = next((index for index, messages in enumerate(places) if list(messages) == list(history)), None)
+        if at is None:  # it belongs to none of them
             opening, chain = history, exchanges
             continue
         answers = {each.user: each.answers for each in chain[at:]}
@@ -277,16 +268,7 @@ def join_sessions(
             first = exchanges[0]
             exchanges[0] = Exchange(first.user, first.before, (*answers[first.user], *first.answers))
         chain[at:] = exchanges
-    return opening, tuple(chain), ref
-
-
-def _position(history: tuple[JsonObject, ...], opening: tuple[JsonObject, ...], chain: list[Exchange]) -> int | None:
-    """Return how many exchanges stand before a session with this history, None when it belongs to none of them."""
-    ends = chain[-1].answer.after.messages if chain else opening
-    for index, messages in enumerate([*(each.before.messages for each in chain), ends]):
-        if list(messages) == list(history):
-            return index
-    return None
+    return LastChat(folder, ref, opening, tuple(chain), folder.relative_to(root).as_posix())
 
 
 def exchanges_of(transcript: Transcript, prompt: PromptVersion) -> tuple[Exchange, ...]:

@@ -76,7 +76,7 @@ class ChatRecord:
         self, prompt: PromptVersion, history: Sequence[JsonObject], rules: Sequence[Requirement], case_id: str = CASE
     ) -> SessionRecord:
         """Begin a session and return what hears it."""
-        writer = self._open()
+        writer = self._writer = self._writer or self._open()
         if prompt.sha not in self._written:
             self._written.add(prompt.sha)
             writer.append(prompt)
@@ -96,8 +96,6 @@ class ChatRecord:
         self._writer = None
 
     def _open(self) -> RunWriter:
-        if self._writer is not None:
-            return self._writer
         if self.folder is not None:
             if (self.folder / RUN_FILE).is_file():  # the numbers of the sessions that it holds go on
                 reader = RunReader(self.folder)
@@ -105,10 +103,9 @@ class ChatRecord:
                 keys += [session.start.key for session in reader.open_sessions().values()]
                 for key in keys:
                     self._numbers[key.case_id] = max(self._numbers.get(key.case_id, 0), key.trial)
-            self._writer = RunWriter(self.folder)
-            return self._writer
+            return RunWriter(self.folder)
         self.folder = self._root / FOLDER / new_run_id(self._began)
-        self._writer = RunWriter(self.folder)
+        writer = RunWriter(self.folder)
         header = RunHeader(
             run_id=self.folder.name,
             started=utc_now(),
@@ -118,8 +115,8 @@ class ChatRecord:
             versions=installed_versions(),
             prices=self._prices,
         )
-        self._writer.append(header)
-        return self._writer
+        writer.append(header)
+        return writer
 
 
 class SessionRecord(SessionRecorder):

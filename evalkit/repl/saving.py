@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -148,17 +149,13 @@ def _needed(calls: Iterable[ToolCall], suite: Suite | None) -> Iterable[NewFixtu
             once = call is not needed[-1] or call.origin == BROKEN
             if call.is_error:
                 yield NewFixture(call.name, call.input, error=call.output or "failed", once=once)
-            else:
-                yield NewFixture(call.name, call.input, returns=_json(call.output), once=once)
-
-
-def _json(text: str) -> Any:
-    """Return a result as a value where that gives the same text again, else as text."""
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-    return value if not isinstance(value, str) and orjson.dumps(value).decode() == text else text
+                continue
+            returns: Any = call.output
+            with suppress(orjson.JSONDecodeError):  # as a value where that gives the same text again
+                value = orjson.loads(call.output)
+                if not isinstance(value, str) and orjson.dumps(value).decode() == call.output:
+                    returns = value
+            yield NewFixture(call.name, call.input, returns=returns, once=once)
 
 
 def _history(messages: Sequence[JsonObject]) -> Iterable[tuple[str, str]]:

@@ -140,12 +140,10 @@ class Session:
         self.tools.rewind(call for each in self.exchanges for call in each.answer.turn.tool_calls)
         return self.taken_back
 
-    def clear(self) -> None:
-        """Begin a new conversation with the same prompt."""
-        self.begin_with((), (), "")
-
-    def begin_with(self, opening: Sequence[JsonObject], exchanges: Sequence[Exchange], origin: str) -> None:
-        """Take up a conversation that was held before."""
+    def begin_with(
+        self, opening: Sequence[JsonObject] = (), exchanges: Sequence[Exchange] = (), origin: str = ""
+    ) -> None:
+        """Take up a conversation that was held before, or begin a new one."""
         self.end()
         self.opening = tuple(opening)
         self.exchanges = list(exchanges)
