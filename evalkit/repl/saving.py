@@ -114,19 +114,15 @@ def save_cases(setting: Setting, drafts: Sequence[CaseDraft], suite_name: str) -
                 raise UsageError(f"{path.name} has a case {draft.case_id!r} already; choose another id.")
             chosen = draft.case_id or case_id_of(draft.turns[0].user, taken)
             taken.add(chosen)
-            made.append(new_case(draft, chosen, suite))
+            turns = tuple(
+                NewTurn(each.user, tuple((one.name, one.input) for one in each.tool_calls), each.reply)
+                for each in draft.turns
+            )
+            fixtures = _needed((call for turn in draft.turns for call in turn.tool_calls), suite)
+            made.append(NewCase(chosen, turns, draft.origin, tuple(_history(draft.opening)), tuple(fixtures)))
         return made
 
     return append_cases(path, setting.root, make, _beginning(setting, path))
-
-
-def new_case(draft: CaseDraft, case_id: str, suite: Suite | None) -> NewCase:
-    """Return a conversation as a case for a suite."""
-    calls = [call for turn in draft.turns for call in turn.tool_calls]
-    turns = tuple(
-        NewTurn(each.user, tuple((one.name, one.input) for one in each.tool_calls), each.reply) for each in draft.turns
-    )
-    return NewCase(case_id, turns, draft.origin, tuple(_history(draft.opening)), tuple(_needed(calls, suite)))
 
 
 def _needed(calls: Iterable[ToolCall], suite: Suite | None) -> Iterable[NewFixture]:
@@ -183,4 +179,4 @@ def _beginning(setting: Setting, path: Path) -> str:
         voice = posixpath.relpath(setting.voice, folder.relative_to(root).as_posix())
     known = {name for suite in setting.suites for name in suite.inputs} | {name for name, _ in setting.given}
     pinned = [(name, str(value)) for name, value in setting.prompt.inputs.items() if name in known]
-    return new_suite_text(setting.prompt.ref.partition("@")[0], pinned, voice)
+    return new_suite_text(setting.prompt.name, pinned, voice)

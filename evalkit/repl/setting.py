@@ -41,7 +41,7 @@ class Setting:
 
     def with_prompt(self, ref: str) -> Setting:
         """Return the setting with another prompt version; its suites too when it is another prompt."""
-        if ref.partition("@")[0] == self.prompt.ref.partition("@")[0]:
+        if ref.partition("@")[0] == self.prompt.name:
             return replace(self, prompt=_render(ref, self.suites, self.given, self.root))
         return load_setting(ref, self.root, given=self.given)
 
@@ -51,13 +51,12 @@ class Setting:
 
 
 def load_setting(
-    ref: str | None, root: Path, *, suite: str | None = None, given: Iterable[tuple[str, str]] = ()
+    ref: str | None, root: Path, *, suite: str | None = None, given: tuple[tuple[str, str], ...] = ()
 ) -> Setting:
     """Find a prompt and all that belongs to it; UsageError or FileProblems when that can't be done.
 
     `suite` limits the fixtures to one suite; without it those of every suite of the prompt are used.
     """
-    pairs = tuple(given)
     notes: tuple[str, ...] = ()
     if suite:
         path = find_suite_file(suite, root)
@@ -69,22 +68,22 @@ def load_setting(
     else:
         ref = ref or only_prompt(root)
         suites, notes = suites_of(ref, root)
-    return setting_of(_render(ref, suites, pairs, root), root, suites, given=pairs, notes=notes)
+    return setting_of(_render(ref, suites, given, root), root, suites, given=given, notes=notes)
 
 
 def setting_of(
     prompt: PromptVersion,
     root: Path,
-    suites: Sequence[Suite] | None = None,
+    suites: tuple[Suite, ...] | None = None,
     *,
-    given: Iterable[tuple[str, str]] = (),
-    notes: Sequence[str] = (),
+    given: tuple[tuple[str, str], ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Setting:
     """Return the setting of a prompt version that is there already, such as one out of a record."""
     if suites is None:
         suites, notes = suites_of(prompt.ref, root)
     voice, rules = _find_voice(suites, root)
-    return Setting(root, prompt, tuple(suites), merged_fixtures(suites), rules, voice, tuple(given), tuple(notes))
+    return Setting(root, prompt, suites, merged_fixtures(suites), rules, voice, given, notes)
 
 
 def only_prompt(root: Path) -> str:
@@ -204,11 +203,11 @@ class PromptFiles:
     """
 
     def __init__(self, prompt: PromptVersion, root: Path) -> None:
-        self._files = {root / name: str(sha) for name, sha in prompt.files.items()}
         self._root = root
-        self._stamps = {path: _stamp(path) for path in self._files}
+        self._files = {root / name: str(sha) for name, sha in prompt.files.items()}
         if any(_sha(path) != sha for path, sha in self._files.items()):
             self._files = {}
+        self._stamps = {path: _stamp(path) for path in self._files}
 
     def changed(self) -> str:
         """Return the name of the first file that is another one now, or an empty text."""

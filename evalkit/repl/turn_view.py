@@ -189,7 +189,7 @@ def show_result(screen: Screen, call: ToolCall) -> None:
 def speaker_of(prompt: PromptVersion) -> str:
     """Return the name that stands before replies: the one the prompt gives the assistant, else the prompt's."""
     found = _PERSONA.search(prompt.text[:2000])
-    return found[1] if found else prompt.ref.partition("@")[0]
+    return found[1] if found else prompt.name
 
 
 def call_line(name: str, tool_input: JsonObject, room: int) -> str:
