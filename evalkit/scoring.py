@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalkit.graders import Requirement
-from evalkit.records import Assertion, Failure, Level, Score, SideRequest, Transcript, TrialScore, TrialVerdict
+from evalkit.records import Failure, Level, Score, Transcript, TrialScore, TrialVerdict
 
 
 def score_trial(transcript: Transcript, requirements: Sequence[Requirement], crash: str | None = None) -> TrialScore:
@@ -31,17 +31,12 @@ def _incomplete(transcript: Transcript, crash: str | None) -> str:
         return f"evalkit broke: {crash}"
     user = next((message.request for message in transcript.simulated if message.ended == "failed"), None)
     if user is not None:
-        return f"the simulated user failed: {_described(user.failure) if user.failure else _no_message(user)}"
+        nothing = f"{user.model} said nothing (stop reason {user.stop_reason!r})"
+        return f"the simulated user failed: {_described(user.failure) if user.failure else nothing}"
     if not transcript.requests:
         return "the conversation has no reply"
-    failed = next((turn for turn in transcript.turns if turn.failure), None)
-    if failed is None or failed.failure is None:
-        return ""
-    return f"turn {failed.n}: {_described(failed.failure)}"
-
-
-def _no_message(request: SideRequest) -> str:
-    return f"{request.model} said nothing (stop reason {request.stop_reason!r})"
+    failed = ((turn.n, turn.failure) for turn in transcript.turns if turn.failure)
+    return next((f"turn {n}: {_described(failure)}" for n, failure in failed), "")
 
 
 def _described(failure: Failure) -> str:
@@ -57,9 +52,7 @@ def _undecided(scores: Sequence[Score]) -> str:
     undecided = [score for score in scores if score.finding.verdict is TrialVerdict.NOT_MEASURED]
     if len(undecided) == len(scores):
         return f"no assertion could be measured: {undecided[0].finding.note}"
-    blocking = [score for score in undecided if _blocks(score.assertion)]
-    return f"{blocking[0].assertion.label}: {blocking[0].finding.note}" if blocking else ""
-
-
-def _blocks(assertion: Assertion) -> bool:
-    return assertion.level is Level.ERROR and not assertion.kind.startswith("budget.")
+    for score in undecided:
+        if score.assertion.level is Level.ERROR and not score.assertion.kind.startswith("budget."):
+            return f"{score.assertion.label}: {score.finding.note}"
+    return ""

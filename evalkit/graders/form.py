@@ -25,6 +25,7 @@ from evalkit.reading.sentences import (
     parts_between,
     running_sentences,
     sections,
+    trimmed,
     words,
 )
 from evalkit.records import Finding, Span, Transcript, TrialVerdict, Turn
@@ -49,8 +50,7 @@ class Format(TextGrader):
     )
 
     def judge_reply(self, reply: str, turn: int) -> Finding:
-        text, offset = reply.strip(), len(reply) - len(reply.lstrip())
-        whole = (offset, offset + len(text))
+        text, whole = reply.strip(), trimmed(reply, (0, len(reply)))
         if self.format == "quoted":
             holds = len(text) > 1 and text.startswith(_QUOTES) and text.endswith(_QUOTES)
             return edge_finding("in quotation marks", reply, whole, turn, holds=holds)
@@ -186,8 +186,8 @@ def in_language(language: str, reply: str, turn: int) -> Finding:
     if not found:
         return not_measured("too few letters to tell the language", turn)
     if wanted not in found:
-        whole = (len(reply) - len(reply.lstrip()), len(reply.rstrip()))
-        return Finding(TrialVerdict.FAILED, f"language {found[0]}", expected, to_spans((whole,), turn), turn)
+        whole = Span(turn, *trimmed(reply, (0, len(reply))))
+        return Finding(TrialVerdict.FAILED, f"language {found[0]}", expected, (whole,), turn)
     if len(found) > 1 and is_short(reply):
         return not_measured(f"too short to tell {' from '.join(found[:3])}", turn)
     return Finding(TrialVerdict.PASSED, expected, expected, turn=turn)
@@ -400,8 +400,7 @@ def _shown(reply: str, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
     """Return ranges without outer white space and without what overlaps an earlier one."""
     kept: list[Range] = []
     for start, end in ranges:
-        part = reply[start:end]
-        start, end = start + len(part) - len(part.lstrip()), end - (len(part) - len(part.rstrip()))
+        start, end = trimmed(reply, (start, end))
         if start < end and (not kept or start >= kept[-1][1]):
             kept.append((start, end))
     return tuple(kept)

@@ -122,9 +122,18 @@ class State(Grader):
         for wanted in self.state:
             key = _entity(wanted, {}, ids)
             actual = entities.last.get(key) if key else None
-            asked = {name: value for name, value in wanted.items() if not _is_only_name(name, value, key, actual)}
+            asked = {
+                name: value
+                for name, value in wanted.items()
+                # What only says which record is meant is not asked of one that lacks its own id.
+                if f"{name} {value}" != key or not isinstance(actual, Mapping) or name in actual
+            }
             if not matches_value(asked, actual, how):
-                return _other_state(asked, actual, how)
+                shown = json.dumps(asked, ensure_ascii=False)[:300]
+                if actual is None:
+                    return Finding(TrialVerdict.FAILED, "no tool returned this record", shown)
+                note = describe_difference(*aligned(asked, actual, how))
+                return Finding(TrialVerdict.FAILED, "a different record", shown, note=note)
             left.pop(key or "", None)
         expected = f"{len(self.state)} records as expected, no other changed"
         if left:
@@ -184,7 +193,7 @@ def _effective(made: MadeCalls, write_tools: frozenset[str], ids: Sequence[str])
     known: dict[str, Any] = {}
     done: list[ToolCall] = []
     for call in made.calls:
-        record = _record(call)
+        record = None if call.is_error else _parsed(call.output)
         key = _entity(record, call.input, ids) if record is not None else None
         if call.name in write_tools and not call.is_error and not (key in known and known[key or ""] == record):
             done.append(call)
@@ -214,7 +223,7 @@ def _entities(calls: Sequence[ToolCall], write_tools: frozenset[str], ids: Seque
     for call in calls:
         if call.is_error:
             continue
-        record: Any = _record(call)
+        record: Any = _parsed(call.output)
         key = _entity(record, call.input, ids) if record is not None else None
         if call.name in write_tools:
             if record is None or key is None:  # a write whose result is no record is a change of its own
@@ -239,15 +248,6 @@ def _entity(record: Any, arguments: JsonObject, ids: Sequence[str]) -> str | Non
     return None
 
 
-def _is_only_name(name: str, value: Any, entity: str | None, actual: Any) -> bool:
-    """Return whether a key of an expected record only says which record is meant, as the record itself lacks it."""
-    return f"{name} {value}" == entity and isinstance(actual, Mapping) and name not in actual
-
-
-def _record(call: ToolCall) -> Any:
-    return None if call.is_error else _parsed(call.output)
-
-
 @lru_cache(maxsize=1024)
 def _parsed(output: str) -> Any:
     """Return a tool's result as an object, or None when it is none."""
@@ -258,11 +258,3 @@ def _parsed(output: str) -> Any:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _other_state(wanted: JsonObject, actual: Any, how: Match) -> Finding:
-    expected = json.dumps(wanted, ensure_ascii=False)[:300]
-    if actual is None:
-        return Finding(TrialVerdict.FAILED, "no tool returned this record", expected)
-    note = describe_difference(*aligned(wanted, actual, how))
-    return Finding(TrialVerdict.FAILED, "a different record", expected, note=note)

@@ -117,7 +117,9 @@ def names_in(text: str) -> tuple[Fact, ...]:
 def _fact(match: re.Match[str]) -> Fact:
     kind, text, span = match.lastgroup, match.group(), match.span()
     if kind == "number":
-        return _number(match, span)
+        if len(text) >= 5 and text.isdigit():
+            return Fact("identifier", *span, (text, *_amounts(text)))
+        return Fact("amount", *span, _amounts(text), _unit(match.string, span[1]), _label(match.string, span[0]))
     if kind == "link":
         text = text.rstrip(".,;:!?*_")
         return Fact("identifier", span[0], span[0] + len(text), (text.casefold(),))
@@ -129,13 +131,6 @@ def _fact(match: re.Match[str]) -> Fact:
     if glued:
         return Fact("amount", span[0], span[0] + len(glued[1]), _amounts(glued[1]), _singular(glued[2]))
     return Fact("identifier", *span, (text.lstrip("#").casefold(),))
-
-
-def _number(match: re.Match[str], span: tuple[int, int]) -> Fact:
-    text = match.group()
-    if len(text) >= 5 and text.isdigit():
-        return Fact("identifier", *span, (text, *_amounts(text)))
-    return Fact("amount", *span, _amounts(text), _unit(match.string, match.end()), _label(match.string, match.start()))
 
 
 def _unit(text: str, end: int) -> str:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
+from typing import TypeVar
 
 import regex
 
 from evalkit.reading.sentences import Range
+
+Made = TypeVar("Made")
 
 MATCH_SECONDS = 0.5
 """How long one pattern may search one text; beyond it nothing is decided."""
@@ -91,39 +94,24 @@ def find_captures(source: str, text: str, *, ignore_case: bool = False) -> tuple
 
 
 def _matches(source: str, text: str, *, ignore_case: bool) -> list[regex.Match[str]]:
-    pattern = compile_pattern(source, ignore_case=ignore_case)
-    try:
-        return list(pattern.finditer(text, timeout=MATCH_SECONDS))
-    except TimeoutError as exc:
-        raise _too_slow(source) from exc
+    return _in_time(source, lambda pattern: list(pattern.finditer(text, timeout=MATCH_SECONDS)), ignore_case)
 
 
 def matches_somewhere(source: str, text: str, *, ignore_case: bool = False) -> bool:
     """Return whether `source` matches anywhere in `text`. Raises Undecided after `MATCH_SECONDS`."""
-    pattern = compile_pattern(source, ignore_case=ignore_case)
-    try:
-        return pattern.search(text, timeout=MATCH_SECONDS) is not None
-    except TimeoutError as exc:
-        raise _too_slow(source) from exc
+    return _in_time(source, lambda pattern: bool(pattern.search(text, timeout=MATCH_SECONDS)), ignore_case)
 
 
 def matches_at(source: str, text: str, position: int, *, ignore_case: bool = False) -> bool:
     """Return whether `source` matches at a position of `text`. Raises Undecided after `MATCH_SECONDS`."""
-    pattern = compile_pattern(source, ignore_case=ignore_case)
-    try:
-        return pattern.match(text, position, timeout=MATCH_SECONDS) is not None
-    except TimeoutError as exc:
-        raise _too_slow(source) from exc
+    return _in_time(source, lambda pattern: bool(pattern.match(text, position, timeout=MATCH_SECONDS)), ignore_case)
 
 
 def expand_groups(source: str, found: str, template: str, *, ignore_case: bool = False) -> str:
     """Return `template` with `$1`, `$2`, ... replaced by what the groups of `source` hold in `found`."""
     if "$" not in template:
         return template
-    try:
-        match = compile_pattern(source, ignore_case=ignore_case).fullmatch(found, timeout=MATCH_SECONDS)
-    except TimeoutError as exc:
-        raise _too_slow(source) from exc
+    match = _in_time(source, lambda pattern: pattern.fullmatch(found, timeout=MATCH_SECONDS), ignore_case)
     return _filled(template, match.groups() if match else ())
 
 
@@ -132,11 +120,19 @@ def replace_all(source: str, text: str, template: str) -> str:
 
     Raises Undecided as `find_all`.
     """
-    pattern = compile_pattern(source)
-    try:
+
+    def sub(pattern: regex.Pattern[str]) -> str:
         return pattern.sub(lambda match: _filled(template, match.groups()), text, timeout=MATCH_SECONDS)
+
+    return _in_time(source, sub)
+
+
+def _in_time(source: str, use: Callable[[regex.Pattern[str]], Made], ignore_case: bool = False) -> Made:
+    """Return what is made of a pattern. Raises Undecided where that takes longer than `MATCH_SECONDS`."""
+    try:
+        return use(compile_pattern(source, ignore_case=ignore_case))
     except TimeoutError as exc:
-        raise _too_slow(source) from exc
+        raise Undecided(f"pattern {source!r} took longer than {MATCH_SECONDS} s; make it simpler") from exc
 
 
 def _filled(template: str, groups: Sequence[str | None]) -> str:
@@ -152,10 +148,6 @@ def outermost(ranges: Sequence[Range]) -> tuple[Range, ...]:
         if end > start and (not kept or start >= kept[-1][1]):
             kept.append((start, end))
     return tuple(kept)
-
-
-def _too_slow(source: str) -> Undecided:
-    return Undecided(f"pattern {source!r} took longer than {MATCH_SECONDS} s; make it simpler")
 
 
 @lru_cache(maxsize=1024)

@@ -79,7 +79,11 @@ def counts(reply: str) -> Mapping[str, float]:
 def _measured(word: str) -> tuple[int, ...]:
     """Return what a word adds to each of these counts; kept, since the words of a language are few."""
     number = syllables(word)
-    is_complex = number > 2 and not word[0].isupper() and "-" not in word and not _is_inflected(word)
+    is_complex = False
+    if number > 2 and not word[0].isupper() and "-" not in word:
+        stem = re.sub(r"(?:es|ed|ing)$", "", word.lower())
+        # A word that has three syllables only by its ending is not complex.
+        is_complex = stem == word.lower() or syllables(stem) > 2
     return sum(char.isalnum() for char in word), number, number > 2, is_complex, len(word) > 6
 
 
@@ -87,12 +91,6 @@ def syllables(word: str) -> int:
     """Return an estimate of a word's syllables, at least one."""
     small = word.lower()
     return max(1, len(_VOWELS.findall(small)) - (1 if _SILENT.search(small) else 0))
-
-
-def _is_inflected(word: str) -> bool:
-    """Return whether a word has three syllables only by its ending."""
-    stem = re.sub(r"(?:es|ed|ing)$", "", word.lower())
-    return stem != word.lower() and syllables(stem) < 3
 
 
 def formula_fault(formula: str) -> str:

@@ -221,33 +221,21 @@ def numbered_headings(text: str, word: str) -> tuple[Range, ...]:
     return tuple(match.span() for match in re.finditer(rf"{re.escape(word)}\s?\d+", text))
 
 
-def _full_paragraphs(text: str) -> tuple[Range, ...]:
-    return tuple(found for found in paragraphs(text) if not is_blank(text, found))
-
-
-def _emphasis(text: str) -> tuple[Range, ...]:
-    """Return `*so*` and `**so**` marked parts that hold something."""
-    found = [*_EMPHASIS.finditer(text), *_STRONG.finditer(text)]
-    return tuple(sorted(match.span() for match in found if match.group().strip("*").strip()))
-
-
-def _titles(text: str) -> tuple[Range, ...]:
-    return tuple(match.span() for match in _TITLE.finditer(text) if match.group().strip("<>").strip())
-
-
-def _capitals(text: str) -> tuple[Range, ...]:
-    return tuple(match.span() for match in _HYPHENATED.finditer(text) if match.group().isupper())
+def _marked(text: str, marks: str, *patterns: re.Pattern[str]) -> tuple[Range, ...]:
+    """Return the parts of a text that patterns find and that hold more than their marks."""
+    found = (match for pattern in patterns for match in pattern.finditer(text))
+    return tuple(sorted(match.span() for match in found if match.group().strip(marks).strip()))
 
 
 UNITS: Mapping[str, Callable[[str], tuple[Range, ...]]] = {
     "words": words,
-    "capitals": _capitals,
+    "capitals": lambda text: tuple(one.span() for one in _HYPHENATED.finditer(text) if one.group().isupper()),
     "sentences": running_sentences,
-    "paragraphs": _full_paragraphs,
-    "bullets": lambda text: tuple(match.span() for match in _BULLET.finditer(text)),
-    "emphasis": _emphasis,
-    "titles": _titles,
-    "placeholders": lambda text: tuple(match.span() for match in _PLACEHOLDER.finditer(text)),
+    "paragraphs": lambda text: sections(text, "\n\n"),
+    "bullets": lambda text: _marked(text, "", _BULLET),
+    "emphasis": lambda text: _marked(text, "*", _EMPHASIS, _STRONG),
+    "titles": lambda text: _marked(text, "<>", _TITLE),
+    "placeholders": lambda text: _marked(text, "", _PLACEHOLDER),
 }
 """How to find each unit that needs no more to be known."""
 
