@@ -282,7 +282,8 @@ def _replies(transcript: Transcript) -> Mapping[int, _Reply]:
         for text in (turn.user, *(call.output for call in turn.tool_calls)):
             known.learn(text)
         known.learn_days(turn.user)
-        replies[turn.n] = _StatedFacts(turn.reply, known).held()
+        facts = _StatedFacts(turn.reply, known)
+        replies[turn.n] = _Reply(facts.stated, tuple([fact for fact in facts.stated if not facts.is_known(fact)]))
     return replies
 
 
@@ -291,16 +292,12 @@ class _StatedFacts:
 
     def __init__(self, reply: str, known: Evidence) -> None:
         self._reply, self._known = reply, known
-        self._stated = (*facts_in(reply), *names_in(reply))
+        self.stated = (*facts_in(reply), *names_in(reply))
         self._sure = self._sure_amounts()
-
-    def held(self) -> _Reply:
-        """Return them, and those that have no source."""
-        return _Reply(self._stated, tuple([fact for fact in self._stated if not self._is_known(fact)]))
 
     def _sure_amounts(self) -> list[float]:
         """Return the stated amounts that a source has or that follow from such, in order."""
-        values = [value for fact in self._stated if fact.kind == "amount" for value in fact.values]
+        values = [value for fact in self.stated if fact.kind == "amount" for value in fact.values]
         amounts = [value for value in values if isinstance(value, float)]
         sure = {value for value in amounts if value in self._known.amounts}
         # Twice: an amount that follows from others may be what a further one follows from.
@@ -312,17 +309,23 @@ class _StatedFacts:
             sure |= {value for value in loose if sums.gives(value)}
         return [value for value in amounts if value in sure]
 
-    def _is_known(self, fact: Fact) -> bool:
+    def is_known(self, fact: Fact) -> bool:
+        """Return whether a fact has a source."""
         known = self._known
         match fact.kind:
             case "date":
                 return any(map(known.has_day, fact.values))
             case "time":
                 return any(value in known.times for value in fact.values)
-            case "range":
-                return self._is_known_range(fact)
-            case "marker":
-                return self._continues_a_list(fact)
+            case "range":  # or no source has one of its unit: then its ends are judged by themselves
+                units = {unit for _, _, unit in known.ranges}
+                return any(
+                    value in known.ranges or not (isinstance(value, tuple) and value[2] in units)
+                    for value in fact.values
+                )
+            case "marker":  # the number of a list item is the first, or follows the one of an item before it
+                earlier = [one.values[0] for one in self.stated if one.kind == "marker" and one.start < fact.start]
+                return fact.values[0] == 1 or any(isinstance(one, int) and one + 1 == fact.values[0] for one in earlier)
             case "name":
                 return all(known.has_words(str(value)) for value in fact.values)
         before = self._reply[max(0, fact.start - 24) : fact.start]
@@ -332,19 +335,6 @@ class _StatedFacts:
             return True
         rounded = [value for value in fact.values if isinstance(value, float)] if _HEDGE.search(before) else []
         return any(_rounds_to(one, value) for value in rounded for one in known.amounts)
-
-    def _is_known_range(self, fact: Fact) -> bool:
-        """Return whether a range is known, or no source has one of its unit: then its ends are judged by themselves."""
-        units = {unit for _, _, unit in self._known.ranges}
-        return any(
-            value in self._known.ranges or not (isinstance(value, tuple) and value[2] in units) for value in fact.values
-        )
-
-    def _continues_a_list(self, fact: Fact) -> bool:
-        """Return whether the number of a list item is the first, or follows the one of an item before it."""
-        number = fact.values[0]
-        before = [one.values[0] for one in self._stated if one.kind == "marker" and one.start < fact.start]
-        return number == 1 or any(isinstance(one, int) and one + 1 == number for one in before)
 
     def _has_source(self, fact: Fact, value: object) -> bool:
         """Return whether an identifier is known, or an amount.
@@ -371,7 +361,7 @@ class _StatedFacts:
 
     def _is_between_times(self, hours: float) -> bool:
         """Return whether so many hours lie between two times that the reply states, over midnight too."""
-        times = (value for fact in self._stated if fact.kind == "time" for value in fact.values)
+        times = (value for fact in self.stated if fact.kind == "time" for value in fact.values)
         minutes = {time[0] * 60 + time[1] for time in times if isinstance(time, tuple)}
         apart = ((one - other) % (24 * 60) for one in minutes for other in minutes if one != other)
         return any(gap == round(hours * 60) for gap in apart)

@@ -77,11 +77,19 @@ WORDING = sha256(
 
 def exhibit_of(transcript: Transcript, turn: int | None) -> str:
     """Return the conversation as a judge is shown it, up to the end of `turn` or whole: one JSON object per line."""
-    lines = [_message(message) for message in transcript.history]
+    lines: list[JsonObject] = []
+    for message in transcript.history:
+        content = message.get("content")
+        if not isinstance(content, str):
+            content = "\n\n".join(str(one.get("text", "")) for one in content or () if one.get("type") == "text")
+        lines.append({str(message.get("role")): content})
     for each in transcript.turns:
         if turn is None or each.n <= turn:
-            lines += _turn(each)
-    return "\n".join(_line(line) for line in lines)
+            lines += _lines_of(each)
+    text = "\n".join(json.dumps(line, ensure_ascii=False, default=dict) for line in lines)
+    for unsafe in ("<", ">", "\u2028", "\u2029", "\x85"):
+        text = text.replace(unsafe, f"\\u{ord(unsafe):04x}")
+    return text
 
 
 def exhibit_id(exhibit: str) -> str:
@@ -103,7 +111,7 @@ def build_question(model: str, criterion: str, turn: int | None, exhibit: str) -
     }
 
 
-def _turn(turn: Turn) -> list[JsonObject]:
+def _lines_of(turn: Turn) -> list[JsonObject]:
     lines: list[JsonObject] = [{"user": turn.user}]
     for request in turn.replies:
         text = "\n\n".join(str(b["text"]) for b in request.content if b.get("type") == "text" and b.get("text"))
@@ -115,22 +123,6 @@ def _turn(turn: Turn) -> list[JsonObject]:
             if call.request_n == request.n
         ]
     return lines
-
-
-def _message(message: JsonObject) -> JsonObject:
-    """Return a message from before the conversation began as a line."""
-    content = message.get("content")
-    if isinstance(content, str):
-        return {str(message.get("role")): content}
-    texts = [str(block.get("text", "")) for block in content or () if block.get("type") == "text"]
-    return {str(message.get("role")): "\n\n".join(texts)}
-
-
-def _line(value: JsonObject) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=dict)
-    for unsafe in ("<", ">", "\u2028", "\u2029", "\x85"):
-        text = text.replace(unsafe, f"\\u{ord(unsafe):04x}")
-    return text
 
 
 _GAP = re.compile(r"\s*(?:\.\.\.|…|\[\.\.\.\]|\[…\])\s*")

@@ -17,7 +17,7 @@ from evalkit.graders.grader import Fault, ReplyGrader, all_hold, empty_reply, jo
 from evalkit.graders.text import to_spans
 from evalkit.reading import SCOPES, is_scope
 from evalkit.reading.blocks import Block, scoped
-from evalkit.reading.patterns import Undecided, compile_pattern, replace_all, shields
+from evalkit.reading.patterns import Undecided, compile_pattern, find_all, replace_all, shields
 from evalkit.reading.sentences import Range
 from evalkit.records import Finding, Level, Transcript, TrialVerdict, Turn
 from evalkit.yamlsource import FileModel, Flag, Text, did_you_mean, refusal
@@ -217,6 +217,13 @@ class Excepting(ScopedRule):
 
     def patterns(self) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:
         yield from ((("exceptions", n), text, False) for n, text in enumerate(self.exceptions))
+
+    def found(self, source: str, reply: str) -> Iterator[Range]:
+        """Yield where a pattern matches in what the rule looks at, save empty matches and exceptions."""
+        for block in self.blocks(reply):
+            for at in find_all(source, block.text, ignore_case=self.ignorecase):
+                if at[0] < at[1] and not self.is_excepted(block.text, at):
+                    yield block.shifted(at)
 
     def is_excepted(self, text: str, at: Range) -> bool:
         """Return whether one of the exceptions lets a match stand."""

@@ -90,18 +90,15 @@ class RequiredCalls(CallsGrader):
             extra = made.calls[unmet]
             note = f"not expected: {shown_call(extra.name, extra.input)}"
             return Finding(TrialVerdict.FAILED, observed, expected, turn=made.turn_of(extra), note=note)
-        at, note = self._unmet(unmet, made)
-        return Finding(TrialVerdict.FAILED, observed, expected, turn=at or turn, note=note)
-
-    def _unmet(self, index: int, made: MadeCalls) -> tuple[int | None, str]:
-        """Return the turn of the call that comes nearest to an entry, and what is wrong with it."""
-        entry = self.calls[index]
-        missed = f"entry {index + 1} was not met: {entry}"
+        entry = self.calls[unmet]
+        note = f"entry {unmet + 1} was not met: {entry}"
         nearest = entry.nearest(made.calls)
         if nearest is None:
-            return None, f"{missed}; {entry.name} was not called"
+            note += f"; {entry.name} was not called"
+            return Finding(TrialVerdict.FAILED, observed, expected, turn=turn, note=note)
         reason = entry.difference(nearest, self.match) or "it was made, but not where this order asks for it"
-        return made.turn_of(nearest), f"{missed}; nearest call: {shown_call(nearest.name, nearest.input)}\n{reason}"
+        note += f"; nearest call: {shown_call(nearest.name, nearest.input)}\n{reason}"
+        return Finding(TrialVerdict.FAILED, observed, expected, turn=made.turn_of(nearest), note=note)
 
 
 class ForbiddenCalls(CallsGrader):

@@ -72,11 +72,7 @@ class Existence(Excepting):
         return any_of(tuple(self.tokens or ()), tuple(self.raw or ()), nonword=self.nonword, append=self.append)
 
     def judge_reply(self, reply: str, turn: int) -> Finding:
-        broken: list[Range] = []
-        for block in self.blocks(reply):
-            found = find_all(self._source, block.text, ignore_case=self.ignorecase)
-            broken += [block.shifted(at) for at in found if at[0] < at[1] and not self.is_excepted(block.text, at)]
-        return self.held(reply, turn, broken, "none")
+        return self.held(reply, turn, [*self.found(self._source, reply)], "none")
 
 
 class Substitution(Excepting):
@@ -258,7 +254,8 @@ class Consistency(ConversationRule, Excepting):
     def judge_replies(self, replies: Sequence[tuple[int, str]]) -> Finding:
         texts = dict(replies)
         for left, right in self.either.items():
-            sides = [list(self._occurrences(side, replies)) for side in (left, right)]
+            sources = (any_of((side,), nonword=self.nonword) for side in (left, right))
+            sides = [[Span(turn, *at) for turn, text in replies for at in self.found(one, text)] for one in sources]
             if all(sides):
                 first, second = sides[0][0], sides[1][0]
                 shown = [texts[span.turn][span.start : span.end] for span in (first, second)]
@@ -271,14 +268,6 @@ class Consistency(ConversationRule, Excepting):
                     note=self.said(shown[1]),
                 )
         return Finding(TrialVerdict.PASSED, "consistent", "one of each pair")
-
-    def _occurrences(self, side: str, replies: Sequence[tuple[int, str]]) -> Iterator[Span]:
-        source = any_of((side,), nonword=self.nonword)
-        for turn, reply in replies:
-            for block in self.blocks(reply):
-                for at in find_all(source, block.text, ignore_case=self.ignorecase):
-                    if at[0] < at[1] and not self.is_excepted(block.text, at):
-                        yield Span(turn, *block.shifted(at))
 
 
 class Conditional(ConversationRule, Excepting):
