@@ -114,7 +114,7 @@ def test_every_path_that_is_named_exists(path: str) -> None:
     assert (ROOT / path).exists()
 
 
-@pytest.mark.parametrize(("file", "name"), re.findall(r"`(evalkit/[\w./]+\.py)` \(`(\w+)`", TEXT))
+@pytest.mark.parametrize(("file", "name"), re.findall(r"`(evalkit/[\w./]+\.py)`\s+\(`(\w+)`", TEXT))
 def test_every_name_that_a_journey_gives_is_defined_there(file: str, name: str) -> None:
     """Where a journey names a function or class in a file, that file defines it."""
     tree = ast.parse((ROOT / file).read_text("utf-8"))

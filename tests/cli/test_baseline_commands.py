@@ -61,7 +61,7 @@ def test_the_replies_kept_with_the_baseline_are_a_source(project: Sample) -> Non
     assert done.code == 0
     assert summary["source"] == {"kind": "replayed", "detail": "baseline", "origin": "stand-in"}
     assert summary["comparison"]["verdict"] in ("not worse", "can't tell")  # three of the five rounds it holds
-    project.edit(SUITE, "trials: 3", "trials: 3\nexpect: {never_says: [the]}")
+    project.edit(SUITE, "trials: 3", "trials: 3\nexpect: {never_says: [order]}")
     assert project.run("run", "--via", "baseline", "-q").code == 1
 
 

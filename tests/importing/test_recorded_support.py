@@ -58,7 +58,7 @@ def test_tool_errors_and_text_beside_calls_are_all_there(recorded: dict[str, Any
 def test_graders_agree_with_a_look_at_the_raw_text(recorded: dict[str, Any], stored: dict[str, Trial]) -> None:
     """A phrase and a tool are found by the graders exactly where the recording has them."""
     says = Assertion("never_says", {"never_says": ["apologize"]}, Place("x"), "x")
-    hands_over = Assertion("tools.never", {"name": "transfer_to_human_agents", "input": None}, Place("x"), "x")
+    hands_over = Assertion("tools.never", {"never": ["transfer_to_human_agents"]}, Place("x"), "x")
     for identity, entry in recorded.items():
         transcript = stored[identity].transcript
         spoken = [m["content"] or "" for m in entry["messages"] if m["role"] == "assistant"]
