@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from urllib.parse import parse_qsl
 
@@ -142,7 +142,7 @@ class App:
         await self._send_json(incoming, answer)
 
     def _item_runner(self, incoming: Incoming, terms: Terms) -> Callable[[JsonObject], JsonObject]:
-        item_terms = Terms("messages", terms.version, terms.betas, in_batch=True)
+        item_terms = replace(terms, in_batch=True)
 
         def run(item: JsonObject) -> JsonObject:
             try:

@@ -103,7 +103,7 @@ class Batches:
         """Work the items off, letting other requests in between; cancelling still works for what is left."""
         batch.is_worked_off = True
         for number, item in enumerate(batch.items):
-            if number % _ITEMS_AT_ONCE == 0:
+            if number % _ITEMS_AT_ONCE == 0:  # the server has one thread: other requests get their turn here
                 await asyncio.sleep(0)
             result = {"type": "canceled"} if batch.status == "canceling" else batch.run_item(item)
             batch.results.append({"custom_id": item["custom_id"], "result": result})

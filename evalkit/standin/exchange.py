@@ -25,7 +25,7 @@ from evalkit.standin.context import (
 from evalkit.standin.directions import Directions, mark_no_script
 from evalkit.standin.errors import ApiError, bad_request
 from evalkit.standin.faults import Fault, FaultRates, Send, Step, healthy
-from evalkit.standin.models import count_block
+from evalkit.standin.models import count_output
 from evalkit.standin.protocol.message import Call, FinishedMessage, encode_event, finish_message, message_events
 from evalkit.standin.protocol.ratelimits import RateLimiter, RateLimits
 from evalkit.standin.protocol.thinking import check_thinking_blocks
@@ -105,6 +105,7 @@ class Desk:
         fault = fault or self._settings.faults.draw(raw, directions.trial, directions.attempt)
         if fault is not None and fault.streams_only and not request.get("stream"):
             fault = None
+        # an error on purpose comes before the request is looked at, as from an overloaded server
         error = fault.error_for(streams=bool(request.get("stream"))) if fault is not None else None
         if fault is not None and error is not None:
             headers = {"retry-after": f"{self._settings.retry_after_s:g}"} if fault.retry_after else {}
@@ -127,10 +128,11 @@ class Desk:
     def _compact(self, exchange: Exchange, due: DueCompaction, workspace: str) -> Exchange:
         """Have the conversation summed up; what follows, if anything, sees the summary instead of the messages."""
         call = exchange.call
+        # a case's own step is what the assistant says next; the summary is not that
         reply = self._settings.answer(due.asking(exchange.seen), call.trial, replace(exchange.cue, step=None))
         exchange = replace(exchange, no_summary=reply.no_script)
         block = None if reply.no_script else block_of(reply, due)
-        tokens = 1 + (count_block(block, call.model) if block else 0)
+        tokens = count_output([block] if block else [], call.model)
         stop_reason = "compaction" if due.ends else None
         if due.ends and (block is None or tokens > call.request["max_tokens"]):
             block, stop_reason = None, "end_turn" if block is None else "max_tokens"

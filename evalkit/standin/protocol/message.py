@@ -223,7 +223,7 @@ def stop_at_limit(cut: Cut, limit: int, model: Model) -> Cut:
         if cost <= left:
             left -= cost
             continue
-        kept = cut.content[:index]
+        kept = cut.content[:index]  # a block that no text or input is left of goes as a whole
         characters = int(left * model.characters_per_token)
         if block["type"] == "text" and characters:
             return Cut([*kept, {**block, "text": block["text"][:characters]}], "max_tokens")

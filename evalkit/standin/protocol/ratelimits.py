@@ -71,6 +71,7 @@ class RateLimiter:
         """Count a request and its uncached input; raises the 429 of the first dimension that is used up."""
         now = self._clock()
         buckets = self._of(rate_class, now)
+        # what a reply will take is not known yet: it is admitted while any output is left, and may overdraw
         for dimension, amount in (("requests", 1), ("input-tokens", input_tokens), ("output-tokens", 1)):
             wait = buckets[dimension].wait_s(amount, now)
             if wait > 0:

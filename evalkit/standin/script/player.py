@@ -83,28 +83,24 @@ def forced_tool(request: JsonObject) -> JsonObject | None:
     return (named or [{"name": choice.get("name", "")}])[0]
 
 
-def value_for(schema: Any) -> Any:
+def value_for(schema: Any, definitions: Mapping[str, Any] | None = None, depth: int = 0) -> Any:
     """Return a small value of a schema's types: first choices, required properties only. It means nothing."""
-    definitions = (schema.get("$defs") or schema.get("definitions") or {}) if isinstance(schema, dict) else {}
-    return _value(schema, definitions, 0)
-
-
-def _value(schema: Any, definitions: Mapping[str, Any], depth: int) -> Any:
     if not isinstance(schema, dict) or depth > _DEPTH:
         return None
+    known = definitions or schema.get("$defs") or schema.get("definitions") or {}
     for key in ("const", "default"):
         if key in schema:
             return schema[key]
     for key in ("enum", "examples", "anyOf", "oneOf", "allOf"):
         if isinstance(schema.get(key), list) and schema[key]:
             first = schema[key][0]
-            return first if key in {"enum", "examples"} else _value(first, definitions, depth + 1)
+            return first if key in {"enum", "examples"} else value_for(first, known, depth + 1)
     if "$ref" in schema:
-        return _value(definitions.get(str(schema["$ref"]).rpartition("/")[2]), definitions, depth + 1)
+        return value_for(known.get(str(schema["$ref"]).rpartition("/")[2]), known, depth + 1)
     kinds = schema.get("type", "object" if "properties" in schema else "string")
     kind = kinds[0] if isinstance(kinds, list) else kinds
     if kind != "object":
         return _EMPTY.get(str(kind))
     needed = schema.get("required") or ()
     properties = (schema.get("properties") or {}).items()
-    return {key: _value(value, definitions, depth + 1) for key, value in properties if key in needed} or {}
+    return {key: value_for(value, known, depth + 1) for key, value in properties if key in needed} or {}
