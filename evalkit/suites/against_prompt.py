@@ -121,6 +121,7 @@ def _unless_pattern(check: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
+# JSON Schema as it is, but a text between slashes may stand where any value is asked for.
 _Lenient: Any = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
     jsonschema.Draft202012Validator,
     {

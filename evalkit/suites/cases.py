@@ -94,6 +94,7 @@ class Compiler:
         for budget, path in ((suite, ("budget",)), (case, (*case_path, "budget"))):
             for name in budget.model_fields_set if budget else ():
                 given[name], places[name] = getattr(budget, name), self.source.key_place((*path, name))
+        # Not validated again: the values come from two budgets that have been read already.
         graders = made_from(BudgetFile.model_construct(**given), "budget")
         made = [Requirement.of(part, places[grader.key()]) for grader in graders for _, part in grader.parts()]
         return tuple(sorted(made, key=lambda one: one.assertion.kind))
@@ -219,6 +220,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
         compiler.problem((*path, "id"), message, "warning")
     cases = []
     for case_id, at, turns in _conversations(file, path):
+        # Without places and names: a baseline's trials are of this case for as long as this is the same.
         demanded = {
             "turns": turns,
             "history": history,

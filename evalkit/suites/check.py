@@ -250,6 +250,7 @@ def slips_on_the_way(script: Script, case: Case, prompt: PromptVersion) -> list[
         for _ in range(MOST_CALLS):
             request = {"system": list(prompt.system), "tools": list(prompt.tools), "messages": messages}
             conversation = read_conversation(request)
+            # Each slip that could have happened is noted, whether chance let it or not.
             one = Pass(script, conversation, 0, slips=lambda slip: met.setdefault(id(slip), slip))
             try:
                 answer = one.answer("rules")

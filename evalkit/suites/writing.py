@@ -111,6 +111,7 @@ def _write(path: Path, root: Path, text: str, *, bom: bool, known: Suite | None)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     data = (b"\xef\xbb\xbf" if bom else b"") + text.encode()
     decode(data, relative_name(path, root))
+    # Beside the file and under another name, so that nobody ever reads a suite that does not load.
     handle, name = tempfile.mkstemp(prefix=".", suffix=".yaml", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
