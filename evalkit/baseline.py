@@ -13,11 +13,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from evalkit.analysis import ArmTrials
 from evalkit.errors import UsageError
 from evalkit.records import (
     Arm,
@@ -34,6 +33,9 @@ from evalkit.records import (
 )
 from evalkit.records.baseline import BASELINE_VERSION
 from evalkit.stats import mean
+
+if TYPE_CHECKING:
+    from evalkit.analysis import ArmTrials
 
 LEAST_ROUNDS = 5
 """Fewer stored rounds can't show much: 3 of 3 against 0 of 3 is chance in one of twenty."""

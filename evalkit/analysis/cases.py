@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from evalkit.analysis.metrics import case_rate, prompt_tokens, rate_over, share_interval, total_cost, unpriced
 from evalkit.analysis.rows import Rows
@@ -27,6 +26,9 @@ from evalkit.records import (
     TrialVerdict,
 )
 from evalkit.stats import percentile, share
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KEY = ["suite", "case_id"]
 

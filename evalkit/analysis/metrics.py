@@ -9,9 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import get_args, get_type_hints
-
-import pandas as pd
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from evalkit.analysis.rows import CacheTotals, FailureCount
 from evalkit.labels import Label, measure_agreement
@@ -36,6 +34,9 @@ from evalkit.records import (
     TurnSummary,
 )
 from evalkit.stats import all_pass_chance, mean, percentile, share, thin_out, wilson_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INTERVAL_FROM = 10
 """Below this many independent units a 95 % interval is all width and no information."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from evalkit.errors import EvalkitError
 from evalkit.graders.budget import CacheUse, cache_use
@@ -28,6 +27,9 @@ from evalkit.records import (
     TrialVerdict,
     Usage,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CostSplit = Callable[[str, Usage], tuple[float, float, float, float] | None]
 """(model, usage) -> USD for input, cache writes, cache reads and output; None when the price is unknown."""
@@ -210,11 +212,15 @@ class Rows:
 
 def _table(rows: list[tuple[Cell, ...]], columns: Mapping[str, str]) -> pd.DataFrame:
     """Return rows as a table whose types hold even when it is empty."""
+    import pandas as pd
+
     return pd.DataFrame(rows, columns=list(columns)).astype(dict(columns))
 
 
 def with_asides(requests: pd.DataFrame, asides: pd.DataFrame) -> pd.DataFrame:
     """Return everything that was paid: the requests of the conversations and those beside them."""
+    import pandas as pd
+
     return pd.concat([requests, asides[list(REQUEST_COLUMNS)]], ignore_index=True) if len(asides) else requests
 
 

@@ -165,16 +165,13 @@ def _refused(exc: anthropic.APIStatusError) -> DoorError:
     final = {"true": False, "false": True}.get(wish or "")
     if exc.error_code in _SPENT:
         final = True
-    kind = exc.type or _kind_of_status(exc.status_code)
+    status = exc.status_code
+    kind = exc.type or _KINDS.get(status) or ("api_error" if status >= 500 else f"http_{status}")
     message = exc.api_message or str(exc)
-    failure = Failure(kind, message, exc.status_code, request_id=_request_id(exc.response.headers))
+    failure = Failure(kind, message, status, request_id=_request_id(exc.response.headers))
     return DoorError(
         failure, retry_after_s=_retry_after(exc.response.headers), final=final, headers=exc.response.headers
     )
-
-
-def _kind_of_status(status: int) -> str:
-    return _KINDS.get(status) or ("api_error" if status >= 500 else f"http_{status}")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

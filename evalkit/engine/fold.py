@@ -161,7 +161,14 @@ def fold(message: Message, event: Mapping[str, Any]) -> Message:
             case "content_block_stop":
                 return _change(message, event["index"], done=True)
             case "message_start":
-                return _started(event["message"])
+                start = event["message"]
+                reason = (start.get("diagnostics") or {}).get("cache_miss_reason") or {}
+                return Message(
+                    id=start.get("id"),
+                    model=start.get("model"),
+                    usage=start.get("usage"),
+                    cache_miss_reason=reason.get("type"),
+                )
             case "message_delta":
                 return _ended(message, event["delta"], event.get("usage") or {})
             case "message_stop":
@@ -201,14 +208,6 @@ def _usage(raw: JsonObject) -> Usage:
         output_tokens=raw.get("output_tokens") or 0,
         thinking_tokens=details.get("thinking_tokens") or 0,
         service_tier=raw.get("service_tier") or "standard",
-    )
-
-
-def _started(start: Mapping[str, Any]) -> Message:
-    diagnostics = start.get("diagnostics") or {}
-    reason = diagnostics.get("cache_miss_reason") or {}
-    return Message(
-        id=start.get("id"), model=start.get("model"), usage=start.get("usage"), cache_miss_reason=reason.get("type")
     )
 
 

@@ -99,7 +99,12 @@ class _Queue:
         """Take over what headers say."""
         now = self._loop.time()
         for limit in seen:
-            unseen = self._unseen(limit.dimension)
+            # what is booked for requests under way that the server's numbers may not hold yet
+            unseen = sum(
+                ticket.need[limit.dimension]
+                for ticket in self._under_way
+                if limit.dimension == OUTPUT or not ticket.counted
+            )
             bucket = self._buckets.get(limit.dimension)
             if bucket is None or bucket.limit != limit.limit:
                 bucket = Bucket.seen(limit.limit, limit.remaining, unseen, now)
@@ -191,10 +196,6 @@ class _Queue:
             self._waiting.remove(place)
             self._pump()
         self.leave(place[0], clean=False)
-
-    def _unseen(self, dimension: str) -> float:
-        """Return what is booked for requests under way that the server's numbers may not hold yet."""
-        return sum(ticket.need[dimension] for ticket in self._under_way if dimension == OUTPUT or not ticket.counted)
 
     def _correct(self, ticket: Ticket, dimension: str, tokens: int) -> None:
         bucket = self._buckets.get(dimension)

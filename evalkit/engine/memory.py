@@ -6,7 +6,6 @@ Strategies are pure: the same messages and gauge give the same plan, so that a r
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -133,7 +132,7 @@ class Fold:
     otherwise: Messages
 
 
-class Memory(ABC):
+class Memory:
     """A strategy. `fields` join every request body and `headers` every request; most strategies have none."""
 
     @property
@@ -146,9 +145,9 @@ class Memory(ABC):
         """Headers of every request."""
         return {}
 
-    @abstractmethod
     def plan(self, messages: Sequence[JsonObject], gauge: Gauge) -> Messages | Fold:
-        """Return what to send; the last message is the user's new one."""
+        """Return what to send, everything unless a strategy says otherwise; the last message is the user's new one."""
+        return tuple(messages)
 
 
 def fitted(messages: Sequence[JsonObject], gauge: Gauge, reserve: int = 0) -> Messages:
@@ -167,10 +166,6 @@ def fitted(messages: Sequence[JsonObject], gauge: Gauge, reserve: int = 0) -> Me
 @dataclass(frozen=True)
 class WholeMemory(Memory):
     """The whole conversation, every time; what the API makes of one that is too long is the API's word."""
-
-    def plan(self, messages: Sequence[JsonObject], gauge: Gauge) -> Messages:
-        """Return the messages as they are."""
-        return tuple(messages)
 
 
 @dataclass(frozen=True)
@@ -283,10 +278,6 @@ class CompactionMemory(Memory):
     def headers(self) -> Mapping[str, str]:
         """The header that allows it."""
         return {"anthropic-beta": BETA}
-
-    def plan(self, messages: Sequence[JsonObject], gauge: Gauge) -> Messages:
-        """Return everything: the server decides."""
-        return tuple(messages)
 
 
 _STRATEGIES: Mapping[str, Callable[[Any], Memory]] = {

@@ -48,7 +48,9 @@ class MemoryFolder:
                     if isinstance(command.get(key), str):
                         self._refuse_large(self._inside(command[key]), command)
                 if command.get("command") == "rename":
-                    self._refuse_into_itself(command)
+                    old, new = (self._inside(str(command.get(key))) for key in ("old_path", "new_path"))
+                    if not new.exists() and new.is_relative_to(old) and old != self._root:
+                        raise ToolFailed(f"Cannot move {command['old_path']} into itself")
                 return answer_memory_command(self._root, command)
             except OSError as exc:
                 raise ToolFailed(f"The memory folder can't do this: {exc.strerror}.") from exc
@@ -72,8 +74,3 @@ class MemoryFolder:
         size = file.stat().st_size if file.is_file() else 0
         if size + added > LARGEST:
             raise ToolFailed(f"A file may hold at most {LARGEST // 1024} KB; split it.")
-
-    def _refuse_into_itself(self, command: JsonObject) -> None:
-        old, new = (self._inside(str(command.get(key))) for key in ("old_path", "new_path"))
-        if not new.exists() and new.is_relative_to(old) and old != self._root:
-            raise ToolFailed(f"Cannot move {command['old_path']} into itself")

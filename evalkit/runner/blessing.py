@@ -52,7 +52,12 @@ def prepare_blessing(project: Project, folder: Path) -> Blessing:
                 f"needs {LEAST_ROUNDS}: evalkit run --trials {LEAST_ROUNDS}, then evalkit bless."
             )
             raise UsageError(msg)
-        _refuse_other_source(reader, settings)
+        then, now = reader.header.source, describe_source(settings.via, settings.platform)
+        if then != now:  # before they are paid for
+            raise UsageError(
+                f"run {reader.header.run_id} got its replies from another source ({then.name}) than its missing rounds "
+                f"would ({now.name}); a baseline is made from one kind of trials: evalkit run --trials {LEAST_ROUNDS}."
+            )
         # The same plan for some more rounds, with draws of their own.
         more = replace(
             settings, trials=missing, compare=False, against=None, against_prompt=None, draw=settings.draw + 1
@@ -108,16 +113,6 @@ def _refuse_changes(project: Project, reader: RunReader) -> None:
             what = "is new" if key not in cases else "has changed"
             msg = f"{key[0]}: case {key[1]!r} {what} since run {reader.header.run_id}; play it again: evalkit run."
             raise UsageError(msg)
-
-
-def _refuse_other_source(reader: RunReader, settings: RunSettings) -> None:
-    """Refuse to play the missing rounds somewhere else, before they are paid for."""
-    then, now = reader.header.source, describe_source(settings.via, settings.platform)
-    if then != now:
-        raise UsageError(
-            f"run {reader.header.run_id} got its replies from another source ({then.name}) than its missing rounds "
-            f"would ({now.name}); a baseline is made from one kind of trials: evalkit run --trials {LEAST_ROUNDS}."
-        )
 
 
 def _refuse_mixed(readers: Sequence[RunReader]) -> None:

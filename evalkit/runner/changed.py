@@ -81,15 +81,16 @@ class ChangeImpact:
 
     def narrow_versions(self, targets: Sequence[str], root: Path) -> dict[str, tuple[str, ...]]:
         """Return the versions that are measured for information, each with what was asked for of its suites."""
-        if not targets:
-            return {ref: tuple(str(root / path) for path in suites) for ref, suites in self.versions.items()}
-        chosen = {}
-        for ref, suites in self.versions.items():
-            files = {(root / path).resolve() for path in suites}
-            wanted = tuple(target for target in targets if _file_of(target, root) in files)
-            if wanted:
-                chosen[ref] = wanted
-        return chosen
+        wanted = {ref: _targets_in(suites, targets, root) for ref, suites in self.versions.items()}
+        return {ref: chosen for ref, chosen in wanted.items() if chosen}
+
+
+def _targets_in(suites: Iterable[str], targets: Sequence[str], root: Path) -> tuple[str, ...]:
+    """Return the targets that mean one of the suites, or all of the suites where no target was named."""
+    if not targets:
+        return tuple(str(root / suite) for suite in suites)
+    files = {(root / suite).resolve() for suite in suites}
+    return tuple(target for target in targets if _file_of(target, root) in files)
 
 
 def _file_of(target: str, root: Path) -> Path | None:
@@ -256,9 +257,8 @@ class SuiteWatch:
 
     def rounds(self, settings: RunSettings, suites: tuple[str, ...]) -> list[RunSettings]:
         """Return what to play: first their cases that did not pass, then all that was asked for of them."""
-        targets = self._targets(settings, suites)
         failing = tuple(name for name in self.failing if name.partition("::")[0] in suites)
-        whole = replace(settings, targets=targets, last_failed=None)
+        whole = replace(settings, targets=_targets_in(suites, settings.targets, self.root), last_failed=None)
         return [replace(whole, last_failed=failing), whole] if failing else [whole]
 
     def played(self, folder: Path) -> None:
@@ -266,12 +266,6 @@ class SuiteWatch:
         for case in RunReader(folder).cases:
             self.failing.pop(f"{case.suite}::{case.case_id}", None)
         self.failing |= dict.fromkeys(failed_in(folder))
-
-    def _targets(self, settings: RunSettings, suites: tuple[str, ...]) -> tuple[str, ...]:
-        if not settings.targets:
-            return tuple(str(self.root / suite) for suite in suites)
-        files = {(self.root / suite).resolve() for suite in suites}
-        return tuple(target for target in settings.targets if _file_of(target, self.root) in files)
 
 
 def play_affected(

@@ -78,10 +78,6 @@ class RunSettings:
         via = said.pop("via", None) or usual_source(usual.get("platform", ANTHROPIC))
         return cls(**{**usual, **said, "via": via})
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the settings as a JSON object."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, obj: JsonObject) -> RunSettings:
         """Return the settings that a run's header holds."""
@@ -269,7 +265,7 @@ def _with_trials(case: Case, trials: int | None) -> Case:
     record = case.record
     if trials is None or trials == record.trials:
         return case
-    share = -(-record.min_pass * trials // record.trials)
+    share = -(-record.min_pass * trials // record.trials)  # rounded up without floats: 0.1 * 3 is more than 0.3
     return replace(case, record=replace(record, trials=trials, min_pass=trials if record.critical else share))
 
 

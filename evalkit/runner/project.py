@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -82,17 +82,18 @@ def new_run(project: Project, invocation: Invocation, source: Source, plan: Plan
         msg = f"{folder} holds a run already; choose another folder for --out, or resume it with --resume."
         raise UsageError(msg)
     writer = RunWriter(folder)
-    commit, dirty = _git_state(project.root)
+    commit = _git(project.root, "rev-parse", "HEAD") or None
+    changed = _git(project.root, "status", "--porcelain", "--", "prompts", "suites", "pyproject.toml") if commit else ""
     writer.append(
         RunHeader(
             run_id=run_id,
             started=utc_now(),
             source=source,
             command=invocation.command,
-            settings=invocation.settings.to_json(),
+            settings=asdict(invocation.settings),
             versions=installed_versions(),
             git_commit=commit,
-            git_dirty=dirty,
+            git_dirty=bool(changed),
             prices=project.prices,
         )
     )
@@ -114,14 +115,6 @@ def write_plan(writer: RunWriter, plan: Plan, old: OldVersions, known: RunReader
     lines.extend(case.record for _, case in plan.cases if (case.record.suite, case.record.case_id) not in seen)
     for line in lines:
         writer.append(line)
-
-
-def _git_state(root: Path) -> tuple[str | None, bool]:
-    """Return the commit and whether files differ from it; None where there is no git repository."""
-    commit = _git(root, "rev-parse", "HEAD")
-    if not commit:
-        return None, False
-    return commit, bool(_git(root, "status", "--porcelain", "--", "prompts", "suites", "pyproject.toml"))
 
 
 def _git(root: Path, *args: str) -> str:

@@ -112,6 +112,7 @@ class Runner:
                 task.uncancel()  # the wish is granted: what follows only writes down how far the run came
             return "interrupted"
         except BaseExceptionGroup as group_error:
+            # The group cancels the other workers when one fails, so the first is the cause.
             raise group_error.exceptions[0] from group_error
         return "fail_fast" if self._failed_fast else "finished"
 

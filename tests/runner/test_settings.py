@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import orjson
 
 from evalkit.engine import Limits, RetryPolicy
@@ -17,11 +19,11 @@ def test_settings_survive_the_header_of_a_run() -> None:
         limits=Limits(idle_s=5.0, turn_s=None, trial_s=60.0),
     )
 
-    assert RunSettings.from_json(orjson.loads(orjson.dumps(settings.to_json()))) == settings
+    assert RunSettings.from_json(orjson.loads(orjson.dumps(asdict(settings)))) == settings
 
 
 def test_a_header_that_knows_nothing_of_patience_gets_the_default() -> None:
     """Runs recorded before these settings existed can still be resumed."""
-    old = {name: value for name, value in RunSettings().to_json().items() if name not in {"retry", "limits"}}
+    old = {name: value for name, value in asdict(RunSettings()).items() if name not in {"retry", "limits"}}
 
     assert RunSettings.from_json(old) == RunSettings()
