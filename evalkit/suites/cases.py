@@ -206,18 +206,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
     script = _script(compiler, file.stand_in, (*path, "stand_in"))
     user = file.simulate
     simulation = Simulation(user.goal, user.persona, user.max_turns, user.model, tuple(user.stand_in)) if user else None
-    if context.suite.voice is None and not assertions and not file.skip:
-        message = f"case {file.id!r} expects nothing: no expect, no budget, no voice. It can't fail."
-        compiler.problem((*path, "id"), message, "warning")
-    elif (
-        not file.gate
-        and not file.skip
-        and not any(
-            expect and expect.model_fields_set for expect in (file.expect, *(turn.expect for turn in file.turns or ()))
-        )
-    ):
-        message = f"case {file.id!r} is only watched and expects nothing of its own yet; write its `expect`."
-        compiler.problem((*path, "id"), message, "warning")
+    _warn_of_no_demand(context, file, path, demands=bool(assertions))
     cases = []
     for case_id, at, turns in _conversations(file, path):
         # Without places and names: a baseline's trials are of this case for as long as this is the same.
@@ -254,6 +243,20 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
         )
         cases.append(Case(record, requirements, fixtures, history, script, file.from_ or "", simulation))
     return cases
+
+
+def _warn_of_no_demand(context: CaseContext, file: CaseFile, path: ValuePath, *, demands: bool) -> None:
+    """Warn of a case that can't fail, and of one that is only watched and demands nothing of its own."""
+    own = (file.expect, *(turn.expect for turn in file.turns or ()))
+    if file.skip:
+        return
+    if context.suite.voice is None and not demands:
+        message = f"case {file.id!r} expects nothing: no expect, no budget, no voice. It can't fail."
+    elif not file.gate and not any(expect and expect.model_fields_set for expect in own):
+        message = f"case {file.id!r} is only watched and expects nothing of its own yet; write its `expect`."
+    else:
+        return
+    context.compiler.problem((*path, "id"), message, "warning")
 
 
 def _conversations(file: CaseFile, path: ValuePath) -> list[tuple[str, ValuePath, tuple[str, ...]]]:
