@@ -16,7 +16,7 @@ from evalkit.errors import FileProblems, NothingSelected, UsageError
 from evalkit.prompts import find_prompt, load_prompt, render_prompt
 from evalkit.records import JsonObject, Problem, PromptVersion, ScriptGap, SuiteRecord, TrialKey
 from evalkit.source import LIVE, STAND_IN, usual_source
-from evalkit.standin.script import Script, load_script
+from evalkit.standin.script import Script, Stuck, load_script
 from evalkit.suites import Case, Suite, check_against_prompt, find_suites, load_suites
 
 BASELINE = "baseline"
@@ -220,10 +220,10 @@ def _script_gap(
         declared = source.header.inputs if source.header else {}
         inputs = {**suite.inputs, **dict(settings.inputs)}
         live = render_prompt(source, {name: value for name, value in inputs.items() if name in declared})
-    except (FileProblems, UsageError):
-        # Nothing is played with the live version here, so what is wrong with it is for `evalkit check` to say.
+        entries = script.missing_in(prompt.text, beside=live.text)
+    except (FileProblems, UsageError, Stuck):
+        # `evalkit check` says what is wrong with the live version, and each trial where a pattern takes too long.
         return None
-    entries = script.missing_in(prompt.text, beside=live.text)
     return ScriptGap(live.ref, entries) if entries else None
 
 

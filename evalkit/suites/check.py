@@ -17,7 +17,7 @@ from evalkit.records import JsonObject, Place, Problem, PromptVersion
 from evalkit.standin.script import Script, Stuck, check_script, script_path
 from evalkit.standin.script.conversation import read_conversation
 from evalkit.standin.script.play import MOST_CALLS, Pass
-from evalkit.standin.script.rules import Rule
+from evalkit.standin.script.script import Rule
 from evalkit.suites.against_prompt import check_against_prompt, check_inputs
 from evalkit.suites.fixtures import NO_FIXTURE, FixtureTools, outcome_of
 from evalkit.suites.load import find_suites, find_voices, is_voice_file, read_suite, relative_name
@@ -227,8 +227,12 @@ def check_against_script(
     if script is None:
         return problems
     source = parse_yaml(text)
+    try:
+        held = {sentence for version in versions.values() for sentence in script.sentences_in(version.text)}
+    except Stuck as stuck:
+        return [*problems, Problem(stuck.place, f"{stuck.reason}.")]
     for sentence in script.prompt if versions else ():
-        if not any(sentence in script.sentences_in(version.text) for version in versions.values()):
+        if sentence not in held:
             message = f"no version of {name} holds {sentence!r}; what rests on it is never kept. Mend the pattern."
             problems.append(source.problem(("prompt", sentence), message, "warning"))
     for case, version in played:
@@ -251,8 +255,8 @@ def slips_on_the_way(script: Script, case: Case, prompt: PromptVersion) -> list[
             request = {"system": list(prompt.system), "tools": list(prompt.tools), "messages": messages}
             conversation = read_conversation(request)
             # Each slip that could have happened is noted, whether chance let it or not.
-            one = Pass(script, conversation, 0, slips=lambda slip: met.setdefault(id(slip), slip))
             try:
+                one = Pass(script, conversation, 0, slips=lambda slip: met.setdefault(id(slip), slip))
                 answer = one.answer("rules")
             except Stuck:
                 answer = None

@@ -7,7 +7,7 @@ not known here either.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -38,9 +38,9 @@ class Call:
         """Whether the call has a result that is no error."""
         return self.answered and self.error is None
 
-    def is_like(self, tool: str, given: JsonObject) -> bool:
-        """Tell whether it asks a tool for the same thing."""
-        return self.tool == tool and self.input == given
+    def is_like(self, other: Call) -> bool:
+        """Tell whether both ask a tool for the same thing."""
+        return self.tool == other.tool and self.input == other.input
 
 
 @dataclass
@@ -76,17 +76,21 @@ class Conversation:
     def failed(self) -> Call | None:
         """The newest call of the turn that failed and has not succeeded since."""
         for call in reversed(self.turn_calls):
-            if call.error is not None and not any(self.done(call.tool, call.input)):
+            if call.error is not None and not self.has_result(call):
                 return call
         return None
 
     def failures(self, call: Call) -> int:
         """Return how often the same call has failed in this turn."""
-        return sum(other.error is not None and other.is_like(call.tool, call.input) for other in self.turn_calls)
+        return sum(other.error is not None and other.is_like(call) for other in self.turn_calls)
 
-    def done(self, tool: str, given: JsonObject) -> Iterator[Call]:
-        """Yield the successful calls of the conversation that asked the same."""
-        return (call for call in reversed(self.calls) if call.succeeded and call.is_like(tool, given))
+    def has_result(self, call: Call) -> bool:
+        """Tell whether a call that asked the same has succeeded in the conversation."""
+        return any(other.succeeded and other.is_like(call) for other in self.calls)
+
+    def result_of(self, call: Call) -> Any:
+        """Return the newest result of a call that `has_result`."""
+        return next(other.result for other in reversed(self.calls) if other.succeeded and other.is_like(call))
 
     @cached_property
     def seed(self) -> bytes:

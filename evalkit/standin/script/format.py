@@ -170,9 +170,3 @@ class ScriptFile(FileModel):
         description="Rules for a simulated user, when its case has no `stand_in`.",
         examples=[[{"user": "order number", "say": "TN-20418"}]],
     )
-
-
-AnswerFile.model_rebuild()
-SlipFile.model_rebuild()
-RuleFile.model_rebuild()
-ScriptFile.model_rebuild()

@@ -8,6 +8,7 @@ words of the script and binds them. Case does not count, and ’ is '. No langua
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -29,6 +30,14 @@ class PatternFault(ValueError):
 
 class TooSlow(Exception):
     """A pattern took longer than `TIMEOUT_S`."""
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as exc:
+        raise TooSlow(f"the pattern takes longer than {TIMEOUT_S:g} s on this text") from exc
 
 
 @dataclass(frozen=True)
@@ -76,18 +85,14 @@ class Pattern:
 
     def all(self, text: str) -> Iterator[Match]:
         """Yield every match in a text."""
-        try:
+        with _in_time():
             for match in self._compiled.finditer(text, timeout=TIMEOUT_S):
                 yield self._match(match)
-        except TimeoutError as exc:
-            raise TooSlow(f"the pattern takes longer than {TIMEOUT_S:g} s on this text") from exc
 
     def replaced(self, text: str, by: str) -> str:
         """Return the text with every match replaced, word for word."""
-        try:
+        with _in_time():
             return str(self._compiled.sub(lambda _: by, text, timeout=TIMEOUT_S))
-        except TimeoutError as exc:
-            raise TooSlow(f"the pattern takes longer than {TIMEOUT_S:g} s on this text") from exc
 
     def _match(self, match: regex.Match[str]) -> Match:
         bound = {name: value.strip() for name, value in match.groupdict().items() if value is not None}

@@ -2,23 +2,26 @@
 
 A rule fits when all its conditions hold; the first that fits and has something to do makes the reply. A `call` is made
 unless the conversation holds its result; then the rule goes on with `then`, and with its own `say`.
+
+Where nobody wrote a reply, a placeholder says so in the form that the request asks for, so that any client can read it;
+that it is one travels beside the message (`Reply.no_script`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain
 from typing import Any
 
 import orjson
 
 from evalkit.records import Place
-from evalkit.standin.reply import JsonObject, Part, Reply
+from evalkit.standin.reply import Answer, Cue, JsonObject, NoScript, Part, Reply
 from evalkit.standin.script.conversation import Call, Conversation, read_conversation, sentences
 from evalkit.standin.script.patterns import Pattern, TooSlow
-from evalkit.standin.script.rules import Conditions, Rule, Script
+from evalkit.standin.script.script import Conditions, Rule, Script, Stuck
 from evalkit.standin.script.templates import ERRORS, Value
 
 MOST_CALLS = 20
@@ -29,19 +32,16 @@ MOST_REPEATS = 5
 
 _MOST_NESTED = 10
 _HINTS = 4
-
-
-class Stuck(Exception):
-    """A rule fits and can't be carried out: why, and where it stands."""
-
-    def __init__(self, reason: str, place: Place) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.place = place
+_DEPTH = 8
+_EMPTY: Mapping[str, Any] = {"string": "stand-in", "boolean": False, "integer": 0, "number": 0, "array": []}
+_NOTHING = (
+    "this prompt has no script; set a key, name a local model in ANTHROPIC_BASE_URL, write prompts/NAME/stand-in.yaml, "
+    "or score kept replies again (--via RUN)"
+)
 
 
 @dataclass(frozen=True)
-class Answer:
+class Act:
     """What a rule comes to: tool calls, or texts to say as one, or an output or a refusal."""
 
     calls: tuple[Call, ...] = ()
@@ -67,14 +67,10 @@ class Pass:
 
     def __post_init__(self) -> None:
         conversation, script = self.conversation, self.script
-        self.script.templates.begin()
+        script.templates.begin()
         self.prompt = script.sentences_in(conversation.system)
-        told = [_facts_in(script, line) for line in conversation.told]
-        notes = (
-            line.removeprefix("- ")
-            for line, facts in zip(conversation.told[: conversation.before], told, strict=False)
-            if facts
-        )
+        told = {line: script.facts_in(line) for line in conversation.told}
+        notes = (line.removeprefix("- ") for line in conversation.told[: conversation.before] if told[line])
         by_tool: dict[str, list[JsonObject]] = {}
         for call in conversation.turn_calls:
             by_tool.setdefault(call.tool, []).append(call.input)
@@ -83,9 +79,9 @@ class Pass:
             failure = {"tool": failed.tool, "error": failed.error, "times": conversation.failures(failed)}
         self.scope: dict[str, Any] = {
             "prompt": self.prompt,
-            "facts": {name: value for facts in told for name, value in facts.items()},
-            "found": _Lazily(script.words, self._found),
-            "text": _Lazily(script.texts, self._text),
+            "facts": {name: value for line in conversation.told for name, value in told[line].items()},
+            "found": _Lazily({name: partial(self._found, name) for name in script.words}),
+            "text": _Lazily({name: partial(self._text, name) for name in script.texts}),
             "told": "\n".join(f"- {line}" for line in dict.fromkeys(notes)),
             "user": conversation.user,
             "reply": conversation.reply,
@@ -96,7 +92,7 @@ class Pass:
         }
         self._bound = self.scope
 
-    def answer(self, part: Part) -> Answer | None:
+    def answer(self, part: Part) -> Act | None:
         """Return what the rules of a part come to; None where none fits, Stuck where one can't be carried out."""
         if len(self.conversation.turn_calls) > MOST_CALLS:
             last = self.conversation.turn_calls[-1]
@@ -117,10 +113,10 @@ class Pass:
                 text = _shortened(text, int(self._render(step.max_words, scope, step.place)))
         return text
 
-    def _first(self, rules: Sequence[Rule], scope: Mapping[str, Any]) -> Answer | None:
+    def _first(self, rules: Sequence[Rule], scope: Mapping[str, Any]) -> Act | None:
         return next((found for rule in rules if (found := self._try(rule, scope)) is not None), None)
 
-    def _try(self, rule: Rule, scope: Mapping[str, Any]) -> Answer | None:
+    def _try(self, rule: Rule, scope: Mapping[str, Any]) -> Act | None:
         """Return what a rule comes to, or None where it does not fit or has nothing to do."""
         bound = self._bind(rule.when, scope, rule.place)
         if bound is None:
@@ -133,11 +129,11 @@ class Pass:
         if not answers:
             return None
         if calls := tuple(call for answer in answers for call in answer.calls):
-            return Answer(calls=calls)
+            return Act(calls=calls)
         said = chain.from_iterable(sentences(text) for answer in answers for text in answer.said)
-        return Answer(said=tuple(dict.fromkeys(said)), styled=rule.styled, stop=rule.stop)
+        return Act(said=tuple(dict.fromkeys(said)), styled=rule.styled, stop=rule.stop)
 
-    def _do(self, rule: Rule, scope: Mapping[str, Any]) -> Answer | None:
+    def _do(self, rule: Rule, scope: Mapping[str, Any]) -> Act | None:
         if rule.slip is not None:
             if self._bind(rule.slip.when, scope, rule.slip.place, drawn=False) is not None:
                 self.slips(rule.slip)
@@ -148,41 +144,34 @@ class Pass:
         if rule.calls:
             if not rule.calls.keys() <= self.conversation.tools:
                 return None
-            if due := self._due(rule, scope):
-                return Answer(calls=due)
-            done = {tool: next(self.conversation.done(tool, given)) for tool, given in self._inputs(rule, scope)}
-            scope = {**scope, **{tool: call.result for tool, call in done.items()}}
+            asked = [Call(tool, self._render(given, scope, rule.place)) for tool, given in rule.calls.items()]
+            if due := self._due(asked, rule.place):
+                return Act(calls=due)
+            scope = {**scope, **{call.tool: self.conversation.result_of(call) for call in asked}}
         if (found := self._first(rule.then, scope)) is not None:
             return found
         if rule.output is not None:
-            return Answer(output=self._render(rule.output, scope, rule.place))
+            return Act(output=self._render(rule.output, scope, rule.place))
         if rule.say is None and not rule.refuse:
             return None
         said = () if rule.say is None else (str(self._render(rule.say, scope, rule.place)),)
-        return Answer(said=said, styled=rule.styled, stop=rule.stop, refuse=rule.refuse)
+        return Act(said=said, styled=rule.styled, stop=rule.stop, refuse=rule.refuse)
 
-    def _due(self, rule: Rule, scope: Mapping[str, Any]) -> tuple[Call, ...]:
-        """Return the calls of a rule that have no result yet; Stuck when one of them has failed in this turn."""
-        due = []
-        for tool, given in self._inputs(rule, scope):
-            if next(self.conversation.done(tool, given), None) is not None:
-                continue
-            call = Call(tool, given)
+    def _due(self, asked: Sequence[Call], place: Place) -> tuple[Call, ...]:
+        """Return the calls that have no result yet; Stuck when one of them has failed in this turn."""
+        due = tuple(call for call in asked if not self.conversation.has_result(call))
+        for call in due:
             if self.conversation.failures(call):
-                raise Stuck(f"{tool} has failed, and no rule above says what then (if: failed.tool)", rule.place)
-            due.append(call)
-        return tuple(due)
+                raise Stuck(f"{call.tool} has failed, and no rule above says what then (if: failed.tool)", place)
+        return due
 
-    def _inputs(self, rule: Rule, scope: Mapping[str, Any]) -> list[tuple[str, JsonObject]]:
-        return [(tool, self._render(given, scope, rule.place)) for tool, given in rule.calls.items()]
-
-    def _repeat(self, rule: Rule) -> Answer | None:
+    def _repeat(self, rule: Rule) -> Act | None:
         failed = self.conversation.failed
         if failed is None:
             return None
         if self.conversation.failures(failed) >= MOST_REPEATS:
             raise Stuck(f"{failed.tool} has failed {MOST_REPEATS} times with the same input", rule.place)
-        return Answer(calls=(Call(failed.tool, failed.input),))
+        return Act(calls=(Call(failed.tool, failed.input),))
 
     def _bind(
         self, when: Conditions, scope: Mapping[str, Any], place: Place, *, drawn: bool = True
@@ -236,26 +225,11 @@ class Pass:
             raise Stuck(str(error) or type(error).__name__, place) from error
 
 
-class _Lazily(Mapping[str, Any]):
-    """A mapping whose values are made when a template asks for them."""
-
-    def __init__(self, names: Mapping[str, Any], make: Callable[[str], Any]) -> None:
-        self._names = names
-        self._make = make
+class _Lazily(dict[str, Callable[[], Any]]):
+    """Values that are made when a template asks for them."""
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._names:
-            raise KeyError(name)
-        return self._make(name)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
+        return super().__getitem__(name)()
 
 
 def play(script: Script, request: JsonObject, trial: int, part: Part = "rules") -> Reply | None:
@@ -281,7 +255,7 @@ def known_messages(script: Script, request: JsonObject, trial: int) -> tuple[str
     return tuple(found)
 
 
-def _reply(one: Pass, answer: Answer, conversation: Conversation) -> Reply:
+def _reply(one: Pass, answer: Act, conversation: Conversation) -> Reply:
     if answer.calls:
         calls = answer.calls[:1] if conversation.choice.get("disable_parallel_tool_use") else answer.calls
         return Reply(tuple({"type": "tool_use", "name": each.tool, "input": each.input} for each in calls), "tool_use")
@@ -296,13 +270,6 @@ def _reply(one: Pass, answer: Answer, conversation: Conversation) -> Reply:
     return Reply(content, answer.stop)
 
 
-@lru_cache(maxsize=20_000)
-def _facts_in(script: Script, line: str) -> Mapping[str, str]:
-    """Return what a sentence tells; a long conversation repeats its sentences from request to request."""
-    found = {name: pattern.first(line) for name, pattern in script.facts.items()}
-    return {name: match.value for name, match in found.items() if match}
-
-
 def _shortened(text: str, most: int) -> str:
     """Return a text without its last sentences, until it has so few words; a question at the end stays."""
     parts = sentences(text)
@@ -312,3 +279,86 @@ def _shortened(text: str, most: int) -> str:
     while len(parts) > 1 and len(" ".join([*parts, *last]).split()) > most:
         parts.pop()
     return " ".join([*parts, *last])
+
+
+def player(scripts: Mapping[str, Script], default: str = "") -> Answer:
+    """Return who answers with these scripts, by their sha; `default` plays where a request names none.
+
+    The mapping may grow while the server runs.
+    """
+
+    def answer(request: JsonObject, trial: int, cue: Cue) -> Reply:
+        if cue.step:
+            return step_reply(cue.step)
+        script = scripts.get(cue.script or default)
+        if script is None:
+            return placeholder(request, NoScript(_NOTHING))
+        try:
+            reply = play(script, request, trial, cue.part)
+        except Stuck as stuck:
+            return placeholder(request, NoScript(stuck.reason, str(stuck.place)))
+        if reply is None:
+            known = known_messages(script, request, trial) if cue.part == "rules" else ()
+            return placeholder(request, NoScript("no rule fits", script.file), known)
+        if forced_tool(request) is not None and reply.stop_reason != "tool_use":
+            return placeholder(request, NoScript("no rule calls a tool, which the request demands", script.file))
+        return reply
+
+    return answer
+
+
+def step_reply(step: JsonObject) -> Reply:
+    """Return the reply of a case's own step: `say`, `call` or `calls`."""
+    if "say" in step:
+        return Reply(({"type": "text", "text": str(step["say"])},))
+    calls = [step] if "call" in step else step["calls"]
+    made = ({"type": "tool_use", "name": str(one["call"]), "input": dict(one.get("input") or {})} for one in calls)
+    return Reply(tuple(made), "tool_use")
+
+
+def placeholder(request: JsonObject, why: NoScript, known: Iterable[str] = ()) -> Reply:
+    """Return what is said where there is nothing to say, in the form that the request asks for."""
+    if (tool := forced_tool(request)) is not None:
+        call = {"type": "tool_use", "name": tool.get("name"), "input": value_for(tool.get("input_schema"))}
+        return Reply((call,), "tool_use", no_script=why)
+    wanted = (request.get("output_config") or {}).get("format") or {}
+    if wanted.get("type") == "json_schema":
+        text = orjson.dumps(value_for(wanted.get("schema"))).decode()
+    else:
+        text = f"The stand-in has no script for this: {why.reason}."
+        if listed := ", ".join(f'"{message}"' for message in known):
+            text += f" It knows, for example: {listed}."
+    return Reply(({"type": "text", "text": text},), no_script=why)
+
+
+def forced_tool(request: JsonObject) -> JsonObject | None:
+    """Return the tool that has to be called: the one that `tool_choice` names, or the first where any will do."""
+    choice = request.get("tool_choice") or {}
+    if choice.get("type") not in {"any", "tool"}:
+        return None
+    tools = [dict(tool) for tool in request.get("tools") or ()]
+    named = [tool for tool in tools if choice.get("name") in (None, tool.get("name"))]
+    return (named or [{"name": choice.get("name", "")}])[0]
+
+
+def value_for(schema: Any, definitions: Mapping[str, Any] | None = None, depth: int = 0) -> Any:
+    """Return a small value of a schema's types: first choices, required properties only. It means nothing."""
+    if not isinstance(schema, dict) or depth > _DEPTH:
+        return None
+    known = definitions or schema.get("$defs") or schema.get("definitions") or {}
+    for key in ("const", "default"):
+        if key in schema:
+            return schema[key]
+    for key in ("enum", "examples", "anyOf", "oneOf", "allOf"):
+        if isinstance(schema.get(key), list) and schema[key]:
+            first = schema[key][0]
+            return first if key in {"enum", "examples"} else value_for(first, known, depth + 1)
+    if "$ref" in schema:
+        return value_for(known.get(str(schema["$ref"]).rpartition("/")[2]), known, depth + 1)
+    kinds = schema.get("type", "object" if "properties" in schema else "string")
+    kind = kinds[0] if isinstance(kinds, list) else kinds
+    if kind != "object":
+        return _EMPTY.get(str(kind))
+    needed = schema.get("required") or ()
+    properties = (schema.get("properties") or {}).items()
+    return {key: value_for(value, known, depth + 1) for key, value in properties if key in needed} or {}

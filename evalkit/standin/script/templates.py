@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -44,7 +45,7 @@ class ScriptEnvironment(PromptEnvironment):
     def __init__(self) -> None:
         super().__init__(jinja2.DictLoader({}), Budget())
         self.undefined = Missing
-        self.filters = {**self.filters, "day": _day, "money": _money}
+        self.filters = {**self.filters, **_OWN_FILTERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return an entry of a mapping, also one that is called like a method (`items`), else an attribute."""
@@ -59,12 +60,7 @@ def _day(value: Any, months: str = _MONTHS) -> str:
     return f"{found.day} {months.split()[found.month - 1]}"
 
 
-def _money(value: Any) -> str:
-    """Return a number with two decimals."""
-    return f"{float(value):.2f}"
-
-
-_FILTERS = {*FILTERS, "day", "money"}
+_OWN_FILTERS: Mapping[str, Callable[..., str]] = {"day": _day, "money": lambda value: f"{float(value):.2f}"}
 
 
 class Templates:
@@ -89,7 +85,9 @@ class Templates:
         except jinja2.TemplateSyntaxError as error:
             yield f"is not a template: {error.message}."
             return
-        yield from (reason.replace("in a prompt", "here") for _, _, reason in refused_nodes(tree, _FILTERS))
+        yield from (
+            reason.replace("in a prompt", "here") for _, _, reason in refused_nodes(tree, {*FILTERS, *_OWN_FILTERS})
+        )
         for name in sorted(meta.find_undeclared_variables(tree) - known.keys() - self._environment.globals.keys()):
             yield f"uses {name!r}, which stands nowhere{did_you_mean(name, known)}."
         for found in tree.find_all(nodes.Getattr):
@@ -102,25 +100,14 @@ class Templates:
         """Return what renders a template to text."""
         if "{" not in text:
             return lambda _: text
-        template: list[jinja2.Template] = []  # compiled at its first use: most templates of a script are never needed
-
-        def render(scope: Scope) -> str:
-            if not template:
-                template.append(self._environment.from_string(text))
-            return self._environment.concat(template[0].generate(**scope))
-
-        return render
+        # Compiled at its first use: most templates of a script are never needed.
+        template = cache(lambda: self._environment.from_string(text))
+        return lambda scope: self._environment.concat(template().generate(**scope))
 
     def expression(self, text: str) -> Value:
         """Return what evaluates an expression."""
-        evaluate: list[Any] = []
-
-        def value(scope: Scope) -> Any:
-            if not evaluate:
-                evaluate.append(self._environment.compile_expression(text, undefined_to_none=False))
-            return evaluate[0](**scope)
-
-        return value
+        evaluate = cache(lambda: self._environment.compile_expression(text, undefined_to_none=False))
+        return lambda scope: evaluate()(**scope)
 
     def value(self, value: Any) -> Value:
         """Return what fills in the texts of a JSON value; a text that is one `{{ … }}` keeps the type of its value."""

@@ -116,6 +116,14 @@ def test_a_rule_that_can_not_be_carried_out_is_named_with_its_line() -> None:
     assert failed.reason.startswith("find_slots has failed")
 
 
+def test_a_pattern_that_takes_too_long_on_the_prompt_is_no_crash() -> None:
+    """The reply is a placeholder that says why, as where any rule can't be carried out."""
+    script = "prompt: {slow: '/(x|xx)+[0-9]/'}\nrules: [{user: hello, say: Hi.}]"
+    slow = ask("Hello", system="x" * 60, script=script).no_script
+    assert slow is not None
+    assert slow.reason == "under `prompt`, the pattern takes longer than 0.5 s on this text"
+
+
 def test_no_tool_no_call() -> None:
     """A rule whose tool is not offered does not fit; a demanded call that no rule makes is a marked placeholder."""
     assert ask("Dr Osei?", tool_choice={"type": "none"}).no_script is not None

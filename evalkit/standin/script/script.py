@@ -1,21 +1,24 @@
-"""A script file to a script: every mistake in it at once, each at its line and column.
+"""A script file to a script that is ready to be played: rules with compiled patterns and templates, each with its line.
 
-Knows which names a script may use; what the rules do is `play.py`'s business.
+Every mistake in the file is found at once, each at its line and column. Knows which names a script may use; what the
+rules do is `play.py`'s business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import orjson
 
 from evalkit.errors import FileProblems
-from evalkit.records import Problem
+from evalkit.records import Place, Problem
 from evalkit.standin.reply import Part
 from evalkit.standin.script.format import AnswerFile, ConditionsFile, RuleFile, ScriptFile, StyleFile
-from evalkit.standin.script.patterns import Pattern, PatternFault, Words, compile_pattern, compile_words
-from evalkit.standin.script.rules import Conditions, Rule, Script, StyleStep
+from evalkit.standin.script.patterns import Pattern, PatternFault, TooSlow, Words, compile_pattern, compile_words, plain
 from evalkit.standin.script.templates import Templates, Value
 from evalkit.yamlsource import (
     Source,
@@ -24,10 +27,106 @@ from evalkit.yamlsource import (
     check_schema,
     did_you_mean,
     parse_yaml,
-    raise_problems,
     read_below,
     shown,
 )
+
+
+class Stuck(Exception):
+    """A script that can't be played on: why, and where the rule to blame stands."""
+
+    def __init__(self, reason: str, place: Place) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.place = place
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What must hold. `seed` is the content of the rule that `chance` is drawn with."""
+
+    user: tuple[Pattern, ...] = ()
+    reply: tuple[Pattern, ...] = ()
+    has: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    expression: Value | None = None
+    chance: float | None = None
+    seed: bytes = b""
+
+    @property
+    def ask_nothing(self) -> bool:
+        """Whether they hold for every request."""
+        return not (self.user or self.reply or self.has or self.lacks or self.expression or self.chance)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Conditions and what is done; `again` repeats the call that failed, `hint` is a message that the rule fits."""
+
+    place: Place
+    when: Conditions
+    calls: Mapping[str, Value] = field(default_factory=dict)
+    again: bool = False
+    then: tuple[Rule, ...] = ()
+    say: Value | None = None
+    styled: bool = True
+    stop: str = "end_turn"
+    output: Value | None = None
+    refuse: str = ""
+    each: str = ""
+    slip: Rule | None = None
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class StyleStep:
+    """One change of what is said."""
+
+    place: Place
+    when: Conditions
+    start: Value | None = None
+    end: Value | None = None
+    replace: tuple[tuple[Pattern, str], ...] = ()
+    max_words: Value | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Script:
+    """What the stand-in says for one prompt; `sha` is of the file's bytes."""
+
+    file: str
+    sha: str
+    templates: Templates
+    words: Mapping[str, Words]
+    prompt: Mapping[str, Pattern]
+    facts: Mapping[str, Pattern]
+    texts: Mapping[str, Value]
+    parts: Mapping[Part, tuple[Rule, ...]]
+    style: tuple[StyleStep, ...]
+
+    def sentences_in(self, system: str) -> Mapping[str, str]:
+        """Return the entries of `prompt` that a system prompt holds, each with the text it matched; may be Stuck."""
+        return _matches(self, "prompt", system)
+
+    def missing_in(self, system: str, *, beside: str) -> tuple[str, ...]:
+        """Return the entries of `prompt` that another system prompt holds and this one does not; may be Stuck."""
+        held = self.sentences_in(system)
+        return tuple(name for name in self.sentences_in(beside) if name not in held)
+
+    def facts_in(self, sentence: str) -> Mapping[str, str]:
+        """Return the entries of `facts` that a sentence tells, each with its value; may be Stuck."""
+        return _matches(self, "facts", sentence)
+
+
+# Every request of a run brings the same system prompt, and repeats the sentences of the conversation.
+@lru_cache(maxsize=20_000)
+def _matches(script: Script, section: Literal["prompt", "facts"], text: str) -> Mapping[str, str]:
+    try:
+        found = {name: pattern.first(plain(text)) for name, pattern in getattr(script, section).items()}
+    except TooSlow as error:
+        raise Stuck(f"under `{section}`, {error}", Place(script.file)) from error
+    return {name: match.value for name, match in found.items() if match}
+
 
 FILE = "stand-in.yaml"
 PARTS: tuple[Part, ...] = ("rules", "judge", "simulate")
@@ -55,7 +154,6 @@ def load_script(root: Path, prompt: str) -> Script | None:
 def read_script(text: SourceText) -> Script:
     """Return the script that a text holds; FileProblems with everything that is wrong."""
     script, problems = check_script(text)
-    raise_problems(problems)
     if script is None:
         raise FileProblems(problems)
     return script
@@ -102,15 +200,12 @@ class _Compiler:
                 self._check_name(section, name)
         prompt = {name: self._pattern(text, ("prompt", name)) for name, text in file.prompt.items()}
         facts = {name: self._pattern(text, ("facts", name)) for name, text in file.facts.items()}
-        texts = {name: self._text(text, ("texts", name), self._anything) for name, text in file.texts.items()}
+        # A text is shared by rules that bind different names, so it may use all of them.
+        anything = frozenset(file.words)
+        texts = {name: self._value(text, ("texts", name), anything) for name, text in file.texts.items()}
         parts = {part: self._rules(getattr(file, part), (part,), frozenset()) for part in PARTS}
         style = tuple(self._style(step, ("style", index)) for index, step in enumerate(file.style))
         return Script(self._source.file, sha, self._templates, self._words, prompt, facts, texts, parts, style)
-
-    @property
-    def _anything(self) -> frozenset[str]:
-        """Every name that some rule may bind: a text is shared by rules that bind different ones."""
-        return frozenset(self._file.words)
 
     def _rules(self, rules: Sequence[RuleFile], path: ValuePath, bound: frozenset[str]) -> tuple[Rule, ...]:
         made = tuple(self._rule(rule, (*path, index), bound) for index, rule in enumerate(rules))
@@ -136,10 +231,10 @@ class _Compiler:
             calls={tool: self._value(given, (*path, "call", tool), bound) for tool, given in calls.items()},
             again=rule.call == "again",
             then=self._rules(rule.then, (*path, "then"), bound),
-            say=None if rule.say is None else self._text(rule.say, (*path, "say"), bound),
+            say=self._maybe(rule.say, (*path, "say"), bound),
             styled=rule.style,
             stop=rule.stop,
-            output=None if rule.output is None else self._value(rule.output, (*path, "output"), bound),
+            output=self._maybe(rule.output, (*path, "output"), bound),
             refuse=rule.refuse or "",
             each=rule.each or "",
             slip=self._rule(slip, (*path, "slip"), bound) if slip else None,
@@ -149,14 +244,13 @@ class _Compiler:
     def _style(self, step: StyleFile, path: ValuePath) -> StyleStep:
         when = self._conditions(step, path, frozenset())
         bound = frozenset(name for pattern in when.user + when.reply for name in pattern.names)
-        limit = step.max_words
         return StyleStep(
             place=self._source.place(path),
             when=when,
-            start=None if step.start is None else self._text(step.start, (*path, "start"), bound),
-            end=None if step.end is None else self._text(step.end, (*path, "end"), bound),
+            start=self._maybe(step.start, (*path, "start"), bound),
+            end=self._maybe(step.end, (*path, "end"), bound),
             replace=tuple((self._pattern(old, (*path, "replace", old)), new) for old, new in step.replace.items()),
-            max_words=None if limit is None else self._value(limit, (*path, "max_words"), bound),
+            max_words=self._maybe(step.max_words, (*path, "max_words"), bound),
         )
 
     def _conditions(self, given: ConditionsFile, path: ValuePath, bound: frozenset[str]) -> Conditions:
@@ -185,9 +279,8 @@ class _Compiler:
             self._report(path, f"the pattern {shown(text)} {fault}")
             return Pattern("(?!)", {})
 
-    def _text(self, text: str, path: ValuePath, bound: frozenset[str]) -> Value:
-        self._check_template(text, path, bound)
-        return self._templates.text(text)
+    def _maybe(self, value: object, path: ValuePath, bound: frozenset[str]) -> Value | None:
+        return None if value is None else self._value(value, path, bound)
 
     def _value(self, value: object, path: ValuePath, bound: frozenset[str]) -> Value:
         for inner, text in _texts_in(value, path):
@@ -197,14 +290,8 @@ class _Compiler:
     def _check_template(self, text: str, path: ValuePath, bound: frozenset[str], *, expression: bool = False) -> None:
         file = self._file
         known: dict[str, frozenset[str] | None] = dict.fromkeys((*_OWN_NAMES, *self._tools, *bound))
-        sections: dict[str, Iterable[str]] = {
-            "prompt": file.prompt,
-            "facts": file.facts,
-            "found": file.words,
-            "text": file.texts,
-        }
-        known |= {name: frozenset(entries) for name, entries in sections.items()}
-        known |= {"calls": frozenset(self._tools), "failed": _FAILED}
+        known |= {"prompt": frozenset(file.prompt), "facts": frozenset(file.facts), "found": frozenset(file.words)}
+        known |= {"text": frozenset(file.texts), "calls": self._tools, "failed": _FAILED}
         for fault in self._templates.faults(text, known, expression=expression):
             self._report(path, f"the {'expression' if expression else 'text'} {shown(text)} {fault}")
 
@@ -217,8 +304,7 @@ class _Compiler:
 
     def _known(self, name: str, entries: Mapping[str, object], section: str, path: ValuePath) -> None:
         if name not in entries:
-            message = f"{name!r} stands nowhere under `{section}`{did_you_mean(name, entries)}."
-            self._report(path, message)
+            self._report(path, f"{name!r} stands nowhere under `{section}`{did_you_mean(name, entries)}.")
 
     def _report(self, path: ValuePath, message: str, *, warn: bool = False, key: bool = False) -> None:
         self.problems.append(self._source.problem(path, message, "warning" if warn else "error", key=key))
