@@ -1,4 +1,4 @@
-"""`evalkit add`: a conversation, a failed trial or a log entry becomes a case of a suite."""
+"""`evalkit add`: a conversation, a failed trial or a log entry becomes a case of a suite, or rules of a script."""
 
 from __future__ import annotations
 
@@ -8,31 +8,51 @@ from evalkit.cli.terminal import Pair
 
 
 @click.command(
+    short_help="Turn a conversation, a failed case or a log entry into a case.",
     epilog="""\b
 Examples:
   evalkit add suites/regressions.yaml --from logs#customer-42
-  evalkit add suites/regressions.yaml --from last --failing"""
+  evalkit add suites/regressions.yaml --from last --failing
+  evalkit add --script --from last#books-a-visit""",
 )
-@click.argument("suite", metavar="SUITE")
+@click.argument("suite", metavar="[SUITE]", required=False)
 @click.option("--from", "source", required=True, metavar="FILE[#N]", help="RUN#CASE, LOG#SESSION or a transcript.")
 @click.option("--id", "case_id", default="", metavar="ID", help="The case's id.  [the first words said]")
 @click.option("--failing", is_flag=True, help="One case for each case of the run that did not pass.")
-@click.option("-p", "--prompt", "ref", metavar="REF", help="The prompt of a suite that is not there yet.")
+@click.option("--script", is_flag=True, help="Rules of the prompt's stand-in.yaml instead: what was said, offline.")
+@click.option("-p", "--prompt", "ref", metavar="REF", help="The prompt, where the suite or source names none.")
 @click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="An input of that prompt.")
 def add(
-    suite: str, source: str, case_id: str, ref: str | None, inputs: tuple[tuple[str, str], ...], *, failing: bool
+    suite: str | None,
+    source: str,
+    case_id: str,
+    ref: str | None,
+    inputs: tuple[tuple[str, str], ...],
+    *,
+    failing: bool,
+    script: bool,
 ) -> None:
-    """Turn a conversation, a failed case or a log entry into a case.
+    """Turn a conversation, a failed case or a log entry into a case, or into rules of a stand-in script.
 
     Text is added to SUITE and nothing else in it changes; a suite that is not there is begun. The new case is only
-    watched (`gate: false`) until you write what it expects.
+    watched (`gate: false`) until you write what it expects. With --script the conversation is played offline from then
+    on: its rules are written in front of those of prompts/NAME/stand-in.yaml.
     """
     from evalkit.cli.project import find_root
     from evalkit.repl.saving import AddOptions, add_cases
 
-    if failing and case_id:
+    if script:
+        from evalkit.repl.script_draft import add_rules
+
+        if suite or case_id or failing or inputs:
+            raise click.UsageError("--script takes --from and --prompt only; SUITE, --id, --failing, --set make cases.")
+        added = add_rules(find_root(), source, ref)
+    elif not suite:
+        raise click.UsageError("which suite? expected a file such as suites/regressions.yaml, or --script.")
+    elif failing and case_id:
         raise click.UsageError("--id names one case; --failing may add several. Leave one of them out.")
-    added = add_cases(AddOptions(find_root(), suite, source, case_id, ref, inputs, failing))
+    else:
+        added = add_cases(AddOptions(find_root(), suite, source, case_id, ref, inputs, failing))
     for number, line in enumerate(added.text.split("\n"), added.first):
         click.echo(f"{number:5} {line}")
     click.echo(str(added), err=True)

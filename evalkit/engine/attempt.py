@@ -299,7 +299,7 @@ class OpenAttempt:
                     if self._first_token is None:
                         self._first_token = self._clock()
                     text = event["delta"].get("text")
-                    if text:
+                    if text and not self._no_script:  # a placeholder is nobody's words; the failure's record keeps it
                         yield TextArrived(text)
                 elif kind == "message_start":
                     self._ticket.began(self.usage or Usage())

@@ -261,7 +261,7 @@ class Versus:
                 case ToolFinished():
                     columns.line(index, f"← {result_line(event.call, columns.width - 2)}")
                 case TurnFinished() if event.turn.failure is not None:
-                    columns.line(index, friendly(event.turn.failure))
+                    columns.line(index, friendly(event.turn.failure, event.turn))
                 case TurnFinished() if not self.blind:
                     voice = judge_voice(event.turn, session.setting.rules)
                     columns.line(index, "")

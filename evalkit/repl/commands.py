@@ -266,7 +266,7 @@ async def why(chat: Chat, rest: str) -> None:
         turn, rules = session.last.answer.turn, session.setting.rules
         _name_version(chat, session)
         if turn.failure is not None:
-            chat.screen.say(friendly(turn.failure))
+            chat.screen.say(friendly(turn.failure, turn))
             chat.screen.say(f"  {turn.failure.kind}: {turn.failure.message}", "dim")
         elif not rules:
             chat.screen.say("no voice file: a suite of this prompt names one as `voice: voice.yaml`")

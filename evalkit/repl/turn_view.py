@@ -167,7 +167,11 @@ class TurnView:
     def _end(self, turn: Turn) -> None:
         """Say what went wrong, or what the turn cost."""
         if turn.failure is not None:
-            self._screen.problem(f"  {friendly(turn.failure)}")
+            line = f"  {friendly(turn.failure, turn)}"
+            if turn.failure.kind == "no_script":  # no trouble, and long
+                self._screen.note(folded(line.strip(), self._screen.columns, joint=" "), "yellow")
+            else:
+                self._screen.problem(line)
             return
         if not turn.reply.strip():
             self._screen.note("  (the reply is empty. /retry asks again)", "yellow")
@@ -314,8 +318,15 @@ def miss_reason(turn: Turn) -> str:
     return next((str(one.cache_miss_reason) for one in turn.requests if one.cache_miss_reason), "")
 
 
-def friendly(failure: Failure) -> str:
-    """Return a failure as one line: what happened in a person's words, and what to do."""
+def friendly(failure: Failure, turn: Turn | None = None) -> str:
+    """Return a failure as one line: what happened in a person's words, and what to do.
+
+    Where nobody wrote a reply, the turn has the stand-in's placeholder, which says so and names messages it knows.
+    """
+    if failure.kind == "no_script":
+        blocks = turn.requests[-1].partial if turn and turn.requests else ()
+        placeholder = " ".join(str(block["text"]) for block in blocks if block.get("text"))
+        return one_line(placeholder or f"{failure.message[:1].upper()}{failure.message[1:]}.")
     if failure.kind == INTERRUPTED:
         return "stopped; what came is kept. /retry asks again" if failure.mid_stream else "stopped before a word came"
     what, then = _FRIENDLY.get(failure.kind, ("No reply came", "/retry asks again"))

@@ -251,3 +251,30 @@ def test_a_prompt_that_is_not_there_ends_the_chat_with_one_line(root: Path) -> N
     assert terminal.end() == ExitCode.WRONG_INPUT
     assert "did you mean 'support'?" in terminal.seen
     assert "Traceback" not in terminal.seen
+
+
+def test_a_message_without_a_rule_gets_no_words_of_the_bot(root: Path) -> None:
+    """What the stand-in can't say is told as such, with messages that it knows; the chat goes on."""
+    (root / "prompts/support/stand-in.yaml").write_text("rules: [{user: lamps, say: They glow.}]\n")
+    terminal = Terminal(root, "support@v2")
+    terminal.wait("/help")
+    terminal.type("Sing of moss")
+    before = terminal.wait('no script for this: no rule fits. It knows, for example: "lamps".')
+    assert "Tess" not in before
+    terminal.wait("you>")
+    terminal.type("lamps")
+    terminal.wait("They glow.")
+
+    assert terminal.leave() == ExitCode.PASSED
+
+
+def test_a_prompt_without_a_script_says_what_to_do(root: Path) -> None:
+    """The first message is answered by what one can do: a key, a local model, a script, kept replies."""
+    (root / "prompts/support/stand-in.yaml").unlink()
+    terminal = Terminal(root, "support@v2", "--via", "stand-in", columns=250)
+    terminal.wait("/help")
+    terminal.type("Where is order TN-20977?")
+    line = terminal.wait("(--via RUN).")
+    assert "set a key, name a local model in ANTHROPIC_BASE_URL, write prompts/NAME/stand-in.yaml" in line
+
+    assert terminal.leave() == ExitCode.PASSED

@@ -127,7 +127,13 @@ def literal_pattern(text: str) -> str:
     words = " ".join(plain(text).split())
     if words and not regex.search(r"[|*{}/\\]", words):
         return words
-    return f"/{regex.escape(words, literal_spaces=True).replace('/', '[/]')}/"
+    return f"/{literal_regex(words)}/"
+
+
+def literal_regex(text: str) -> str:
+    """Return what stands for a text between the slashes of a pattern; line ends and spaces are alike."""
+    escaped: str = regex.escape(plain(text), literal_spaces=True)
+    return regex.sub(r"\s+", r"\\s+", escaped.replace("/", "[/]"))
 
 
 def _regex_of(text: str, words: Mapping[str, Words]) -> str:

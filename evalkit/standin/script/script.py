@@ -130,7 +130,7 @@ def _matches(script: Script, section: Literal["prompt", "facts"], text: str) -> 
 
 FILE = "stand-in.yaml"
 PARTS: tuple[Part, ...] = ("rules", "judge", "simulate")
-_OWN_NAMES = ("prompt", "facts", "found", "text", "calls", "failed", "user", "reply", "system", "told", "match")
+RESERVED = ("prompt", "facts", "found", "text", "calls", "failed", "user", "reply", "system", "told", "match")
 _FAILED = frozenset({"tool", "error", "times"})
 
 
@@ -289,7 +289,7 @@ class _Compiler:
 
     def _check_template(self, text: str, path: ValuePath, bound: frozenset[str], *, expression: bool = False) -> None:
         file = self._file
-        known: dict[str, frozenset[str] | None] = dict.fromkeys((*_OWN_NAMES, *self._tools, *bound))
+        known: dict[str, frozenset[str] | None] = dict.fromkeys((*RESERVED, *self._tools, *bound))
         known |= {"prompt": frozenset(file.prompt), "facts": frozenset(file.facts), "found": frozenset(file.words)}
         known |= {"text": frozenset(file.texts), "calls": self._tools, "failed": _FAILED}
         for fault in self._templates.faults(text, known, expression=expression):
@@ -299,7 +299,7 @@ class _Compiler:
         if not name.isidentifier() or name != name.lower():
             message = f"{name!r} can't be a name; expected letters, digits and _, in lower case."
             self._report((section, name), message, key=True)
-        elif section == "words" and (name in _OWN_NAMES or name in self._tools):
+        elif section == "words" and (name in RESERVED or name in self._tools):
             self._report((section, name), f"{name!r} means something else in a script; choose another word.", key=True)
 
     def _known(self, name: str, entries: Mapping[str, object], section: str, path: ValuePath) -> None:

@@ -54,13 +54,13 @@ class ScriptEnvironment(PromptEnvironment):
         return super().getattr(obj, attribute)
 
 
-def _day(value: Any, months: str = _MONTHS) -> str:
+def day_words(value: Any, months: str = _MONTHS) -> str:
     """Return `2026-11-24` as `24 November`; `months` are twelve names with spaces between them."""
     found = date.fromisoformat(str(value)[:10])
     return f"{found.day} {months.split()[found.month - 1]}"
 
 
-_OWN_FILTERS: Mapping[str, Callable[..., str]] = {"day": _day, "money": lambda value: f"{float(value):.2f}"}
+_OWN_FILTERS: Mapping[str, Callable[..., str]] = {"day": day_words, "money": lambda value: f"{float(value):.2f}"}
 
 
 class Templates:
