@@ -6,11 +6,11 @@ rules do is `play.py`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import orjson
 
@@ -30,6 +30,8 @@ from evalkit.yamlsource import (
     read_below,
     shown,
 )
+
+Item = TypeVar("Item", RuleFile, StyleFile)
 
 
 class Stuck(Exception):
@@ -165,25 +167,30 @@ def check_script(text: SourceText) -> tuple[Script | None, list[Problem]]:
         source = parse_yaml(text)
     except FileProblems as error:
         return None, list(error.problems)
-    file, problems = check_schema(source, ScriptFile)
+    file, problems = check_schema(source, ScriptFile, without=(*PARTS, "style"))
     problems = [*source.problems, *problems]
-    if file is None or problems:
-        return None, problems
-    compiler = _Compiler(source, file)
-    script = compiler.script(text.sha)
-    problems = compiler.problems
+    script = None
+    if file is not None:
+        compiler = _Compiler(source, file)
+        script = compiler.script(text.sha)
+        problems += compiler.problems
+    problems.sort(key=lambda problem: (problem.place.line, problem.place.column))
     return (None if any(problem.severity == "error" for problem in problems) else script), problems
 
 
 class _Compiler:
-    """Compiles one file and gathers what is wrong with it."""
+    """Compiles one file and gathers what is wrong with it.
+
+    `file` comes without its lists: their items are read one by one, so that one malformed rule hides nothing about the
+    others.
+    """
 
     def __init__(self, source: Source, file: ScriptFile) -> None:
         self._source = source
         self._file = file
         self._templates = Templates()
         self._words: dict[str, Words] = {}
-        self._tools = _called_tools([rule for part in PARTS for rule in getattr(file, part)])
+        self._tools = frozenset(_called_tools([source.value((part,)) for part in PARTS if source.raw((part,))]))
         self.problems: list[Problem] = []
 
     def script(self, sha: str) -> Script:
@@ -203,19 +210,29 @@ class _Compiler:
         # A text is shared by rules that bind different names, so it may use all of them.
         anything = frozenset(file.words)
         texts = {name: self._value(text, ("texts", name), anything) for name, text in file.texts.items()}
-        parts = {part: self._rules(getattr(file, part), (part,), frozenset()) for part in PARTS}
-        style = tuple(self._style(step, ("style", index)) for index, step in enumerate(file.style))
+        parts = {part: self._rules(self._items(part, RuleFile), (part,), frozenset()) for part in PARTS}
+        style = tuple(self._style(step, ("style", index)) for index, step in self._items("style", StyleFile))
         return Script(self._source.file, sha, self._templates, self._words, prompt, facts, texts, parts, style)
 
-    def _rules(self, rules: Sequence[RuleFile], path: ValuePath, bound: frozenset[str]) -> tuple[Rule, ...]:
-        made = tuple(self._rule(rule, (*path, index), bound) for index, rule in enumerate(rules))
-        for index, rule in enumerate(made[:-1]):
+    def _items(self, section: str, model: type[Item]) -> list[tuple[int, Item]]:
+        """Return the well-formed items of a list, each with its index in the file."""
+        items = self._source.raw((section,))
+        found = []
+        for index in range(len(items) if isinstance(items, list) else 0):
+            item, problems = check_schema(self._source, model, (section, index))
+            self.problems += problems
+            found += [(index, item)] if item else []
+        return found
+
+    def _rules(self, rules: Iterable[tuple[int, RuleFile]], path: ValuePath, bound: frozenset[str]) -> tuple[Rule, ...]:
+        made = [(index, self._rule(rule, (*path, index), bound)) for index, rule in rules]
+        for index, rule in made[:-1]:
             if rule.when.ask_nothing and rule.slip is None and not rule.calls and not rule.each and not rule.then:
                 self._report((*path, index), "this rule has no conditions, so no rule below it is reached.", warn=True)
-        if len(path) == 1 and made and made[-1].when.ask_nothing:
+        if len(path) == 1 and made and made[-1][1].when.ask_nothing:
             message = "this rule has no conditions: it answers whatever nobody wrote a rule for, and hides that."
-            self._report((*path, len(made) - 1), message, warn=True)
-        return made
+            self._report((*path, made[-1][0]), message, warn=True)
+        return tuple(rule for _, rule in made)
 
     def _rule(self, rule: AnswerFile, path: ValuePath, bound: frozenset[str]) -> Rule:
         when = self._conditions(rule, path, bound)
@@ -230,7 +247,7 @@ class _Compiler:
             when=when,
             calls={tool: self._value(given, (*path, "call", tool), bound) for tool, given in calls.items()},
             again=rule.call == "again",
-            then=self._rules(rule.then, (*path, "then"), bound),
+            then=self._rules(enumerate(rule.then), (*path, "then"), bound),
             say=self._maybe(rule.say, (*path, "say"), bound),
             styled=rule.style,
             stop=rule.stop,
@@ -310,14 +327,14 @@ class _Compiler:
         self.problems.append(self._source.problem(path, message, "warning" if warn else "error", key=key))
 
 
-def _called_tools(rules: Sequence[AnswerFile]) -> frozenset[str]:
-    tools: set[str] = set()
-    for rule in rules:
-        tools |= set(rule.call) if isinstance(rule.call, dict) else set()
-        tools |= _called_tools(rule.then)
-        if isinstance(rule, RuleFile) and rule.slip:
-            tools |= _called_tools([rule.slip])
-    return frozenset(tools)
+def _called_tools(value: object) -> Iterator[str]:
+    """Yield the tools that rules call, as the file has them: those of malformed rules are names too."""
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, Mapping):
+            yield from item["call"] if isinstance(item.get("call"), Mapping) else ()
+            yield from _called_tools([item.get("then"), item.get("slip")])
+        elif isinstance(item, list):
+            yield from _called_tools(item)
 
 
 def _texts_in(value: object, path: ValuePath) -> list[tuple[ValuePath, str]]:

@@ -83,7 +83,7 @@ class Templates:
         try:
             tree = self._environment.parse(f"{{{{ {text} }}}}" if expression else text)
         except jinja2.TemplateSyntaxError as error:
-            yield f"is not a template: {error.message}."
+            yield f"is not a template: {(error.message or '').removesuffix('.')}."
             return
         yield from (
             reason.replace("in a prompt", "here") for _, _, reason in refused_nodes(tree, {*FILTERS, *_OWN_FILTERS})

@@ -160,6 +160,28 @@ def test_mistakes_are_found_when_a_script_is_read(script: str, message: str) -> 
     assert message in [f"{one.place.line}:{one.place.column} {one.message}"[: len(message)] for one in problems]
 
 
+def test_one_malformed_rule_hides_nothing_about_the_others() -> None:
+    """All mistakes of a file are told at once, in the order of its lines, and none that only follow from another."""
+    text = """
+prompt: {asks: /ask (first/}
+rules:
+  - {user: a, hass: asks, call: {look: {}}, say: x}
+  - {user: b}
+  - {user: c, lacks: nowhere, say: "{{ look.place }} {{ oops"}
+style: [{start: ok, word: 1}]
+"""
+    _, problems = check_script(SourceText("s.yaml", text))
+
+    assert [(problem.place.line, problem.message.split(";")[0].split(" is not")[0][:30]) for problem in problems] == [
+        (2, "the pattern '/ask (first/'"),
+        (4, "unknown key 'hass' in a rule ("),
+        (5, "this rule does nothing"),
+        (6, "'nowhere' stands nowhere under"),
+        (6, "the text '{{ look.place }} {{ "),
+        (7, "unknown key 'word' in a style "),
+    ]
+
+
 def test_a_rule_without_conditions_is_warned_of() -> None:
     """It hides what nobody wrote a rule for."""
     _, problems = check_script(SourceText("s.yaml", "rules: [{say: Anything.}]"))
