@@ -39,7 +39,7 @@ WEAKER = {
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PlannedRun:
     """One run to make: in the project with that baseline, of that version (None: the live ones), with its own draw."""
 
     root: Path
@@ -48,7 +48,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Came:
+class RunOutcome:
     """What a run came to: exit code, verdict of the comparison, whether one of its tests was red, and what it asked."""
 
     prompt: str | None
@@ -80,7 +80,7 @@ def make_baseline(root: Path, draw: int) -> None:
             raise SystemExit("the baseline could not be blessed")
 
 
-def play(drawn: Drawn) -> Came:
+def play(drawn: PlannedRun) -> RunOutcome:
     """Make one run and return what it came to."""
     version = ("-p", drawn.prompt, *WEAKER[drawn.prompt]) if drawn.prompt else ()
     with chdir(drawn.root):
@@ -91,7 +91,7 @@ def play(drawn: Drawn) -> Came:
         shutil.rmtree(folder)
     compared = told["comparison"]
     by_test = any(look["red"] for look in compared["decision"]["looks"])
-    return Came(drawn.prompt, code, compared["verdict"], by_test, int(told["requests"]), trials)
+    return RunOutcome(drawn.prompt, code, compared["verdict"], by_test, int(told["requests"]), trials)
 
 
 def ask_fixed(root: Path, suites: Sequence[str]) -> tuple[int, int]:
@@ -103,7 +103,7 @@ def ask_fixed(root: Path, suites: Sequence[str]) -> tuple[int, int]:
     return 2 * int(told["requests"]), 2 * int(told["trials_recorded"])
 
 
-def print_row(name: str, came: Sequence[Came], fixed: tuple[int, int]) -> None:
+def print_row(name: str, came: Sequence[RunOutcome], fixed: tuple[int, int]) -> None:
     """Print what the runs of one version came to; a critical case that failed is red without any test."""
     red = sum(one.code == 1 for one in came)
     low, high = wilson_interval(red, len(came)) or (0.0, 1.0)
@@ -125,7 +125,7 @@ def main() -> None:
             pool.starmap(make_baseline, [(root, number) for number, root in enumerate(roots)])
             versions: Iterable[str | None] = [None] * LIVE_RUNS + [one for one in WEAKER for _ in range(WEAKER_RUNS)]
             asked = [
-                Drawn(roots[number % BASELINES], version, 1000 + number) for number, version in enumerate(versions)
+                PlannedRun(roots[number % BASELINES], version, 1000 + number) for number, version in enumerate(versions)
             ]
             came = list(pool.imap_unordered(play, asked))
             sizes = [(), *dict.fromkeys(WEAKER.values())]
