@@ -40,10 +40,8 @@ def _incomplete(transcript: Transcript, crash: str | None) -> str:
 
 
 def _described(failure: Failure) -> str:
-    status = f"status {failure.status}" if failure.status is not None else ""
-    request = f"request {failure.request_id}" if failure.request_id else ""
-    facts = ", ".join(fact for fact in (status, request) if fact)
-    return f"{failure.kind}{f' ({facts})' if facts else ''}: {failure.message}"
+    status = f" (status {failure.status})" if failure.status is not None else ""
+    return f"{failure.kind}{status}: {failure.message}"
 
 
 def _undecided(scores: Sequence[Score]) -> str:

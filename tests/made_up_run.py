@@ -112,7 +112,8 @@ def request(n: int = 1, turn: int = 1, text: str = "Yes, it is in stock.", **cha
 
 def failed_request(n: int = 1, turn: int = 1, **changes: Any) -> Request:
     """A request that got no complete reply."""
-    failure = Failure("overloaded_error", "Overloaded", status=529, request_id="req_down")
+    name = changes.pop("request_id", "req_down")
+    failure = Failure("overloaded_error", "Overloaded", status=529, request_id=name)
     empty: dict[str, Any] = {
         "content": (),
         "usage": None,
@@ -120,7 +121,7 @@ def failed_request(n: int = 1, turn: int = 1, **changes: Any) -> Request:
         "stop_reason": None,
         "first_token_ms": None,
         "total_ms": None,
-        "request_id": "req_down",
+        "request_id": name,
     }
     return request(n, turn, **{"failure": failure, **empty, **changes})
 
@@ -157,8 +158,8 @@ def verdict_of(scores: Sequence[Score]) -> TrialVerdict:
 def down(case_id: str, n: int, suite: str = SUITE) -> Trial:
     """A trial that got no reply."""
     key = TrialKey(suite, case_id, REF, n)
-    transcript = Transcript(key.session_id, SHA, (Turn(1, "Is the lamp in stock?", (failed_request(),)),))
-    return Trial(key, transcript, TrialScore(NOT_MEASURED, (), f"overloaded_error (529), req_down{n}"))
+    transcript = Transcript(key.session_id, SHA, (Turn(1, "Is the lamp in stock?", (failed_request(request_id=f"req_down{n}"),)),))
+    return Trial(key, transcript, TrialScore(NOT_MEASURED, (), "turn 1: overloaded_error (status 529): Overloaded"))
 
 
 def trials(case_id: str, marks: str, suite: str = SUITE) -> list[Trial]:

@@ -115,7 +115,7 @@ def test_why_names_what_broke_most_often() -> None:
 
 def test_reason_for_not_measured_is_told() -> None:
     """A case without a reply says what the API said."""
-    assert summarise(run_of({"a": "nnn"})).cases[0].why == "overloaded_error (529), req_down1"
+    assert summarise(run_of({"a": "nnn"})).cases[0].why == "turn 1: overloaded_error (status 529): Overloaded"
 
 
 def test_run_without_suites_still_shows_its_conversations() -> None:
@@ -224,7 +224,7 @@ def test_failures_by_kind() -> None:
     played = [trial("a", 1, score(PASSED), turns=[retried]), down("a", 2), down("a", 3)]
     failures = summarise(MadeUpRun([case("a")], played)).failures
     assert [(f.kind, f.retried, f.final) for f in failures] == [("overloaded_error", 0, 2), ("rate_limit_error", 2, 0)]
-    assert (failures[0].message, failures[0].status, failures[0].request_id) == ("Overloaded", 529, "req_down")
+    assert (failures[0].message, failures[0].status, failures[0].request_id) == ("Overloaded", 529, "req_down2")
 
 
 def test_turns_add_up_to_the_tokens_of_the_run() -> None:

@@ -28,10 +28,10 @@ def test_one_broken_error_level_assertion_fails_the_trial() -> None:
 
 
 def test_an_incomplete_conversation_is_not_measured() -> None:
-    """The reason names the turn, the kind of failure, the status and the request."""
+    """The reason names the turn, the kind of failure and the status, and no request: one outage reads the same."""
     score = score_trial(broken_off(said("fine")), [HOLDS, requirement("says", {"says": ["never said"]})])
     assert score.verdict is NOT_MEASURED
-    assert score.reason == "turn 2: overloaded_error (status 529, request req_1): Overloaded"
+    assert score.reason == "turn 2: overloaded_error (status 529): Overloaded"
 
 
 def test_a_proven_failure_stays_a_failure_in_an_incomplete_conversation() -> None:

@@ -236,4 +236,6 @@ def outcome_of(trial: Trial) -> TrialOutcome:
         return TrialOutcome(trial.key.trial, TrialVerdict.NOT_MEASURED, trial.crash or "not graded")
     broken = next((score.assertion.label for score in trial.score.scores if score.fails_trial), "")
     reason = broken or trial.score.reason or trial.crash or ""
-    return TrialOutcome(trial.key.trial, trial.score.verdict, reason)
+    unmeasured = trial.score.verdict is TrialVerdict.NOT_MEASURED
+    failure = trial.transcript.failure if unmeasured else None
+    return TrialOutcome(trial.key.trial, trial.score.verdict, reason, request_id=failure.request_id if failure else None)

@@ -22,13 +22,15 @@ TokenKind = Literal["input", "cache write", "cache read", "output"]
 class TrialOutcome:
     """The verdict of one trial; `reason` names the first broken assertion, or why nothing was measured.
 
-    `recorded` is False for a trial that was planned but never finished.
+    `recorded` is False for a trial that was planned but never finished. `request_id` is the API's name of the request
+    that failed, which its support will ask for; no part of the reason, so that one outage reads the same everywhere.
     """
 
     trial: int
     verdict: TrialVerdict
     reason: str = ""
     recorded: bool = True
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,11 @@ class CaseSummary:
     def not_measured(self) -> Annotated[int, Key("Trials that were planned and came to no verdict.", 0)]:
         """Trials that were planned and came to no verdict."""
         return self._count(TrialVerdict.NOT_MEASURED)
+
+    @property
+    def failed_request_id(self) -> str | None:
+        """The API's name of the first request whose failure kept a trial from being measured; None without one."""
+        return next((outcome.request_id for outcome in self.trials if outcome.request_id), None)
 
     def _count(self, verdict: TrialVerdict) -> int:
         return sum(outcome.verdict is verdict for outcome in self.trials)

@@ -25,7 +25,6 @@ from evalkit.records import (
     Trial,
 )
 
-_REQUEST_ID = re.compile(r"\breq_\w+")
 _SAME_QUESTION = frozenset({"-p", "--prompt", "--via", "--set"})
 
 
@@ -85,7 +84,7 @@ def list_broken(cases: Iterable[CaseSummary]) -> list[Entry]:
     entries: list[Entry] = []
     by_reason: dict[tuple[bool, bool, str], int] = {}
     for case in sorted(run, key=_badness):
-        reason = (case.gated, case.critical, _REQUEST_ID.sub("", case.why))
+        reason = (case.gated, case.critical, case.why)
         if case.verdict is CaseVerdict.NOT_MEASURED and reason in by_reason:
             at = by_reason[reason]
             entries[at] = Entry(entries[at].case, (*entries[at].others, case))

@@ -214,7 +214,8 @@ def _entry(summary: Summary, entry: Entry, trial: Trial | None, width: int) -> I
         if len(scores) > CHECKS_SHOWN:
             yield Text(f"{INDENT}… and {len(scores) - CHECKS_SHOWN} more in this trial", style="dim")
     else:
-        yield Text(f"{INDENT}{one_line(str(case.place))}   {one_line(case.why)}")
+        request = f" (request {case.failed_request_id})" if case.failed_request_id else ""
+        yield Text(f"{INDENT}{one_line(str(case.place))}   {one_line(case.why + request)}")
     yield Text(INDENT + one_line(rerun_command(summary, case)), style="cyan")
     yield Text()
 

@@ -164,7 +164,7 @@ def test_nothing_broke_still_teaches(tmp_path: Path) -> None:
     ("run", "said"),
     [
         (MadeUpRun([], [], suites=()), "No case was selected"),
-        (run_of({"a": "nnn", "b": "nnn"}), "overloaded_error (529): Overloaded req_down"),
+        (run_of({"a": "nnn", "b": "nnn"}), "overloaded_error (529): Overloaded req_down1"),
         (run_of({"a": "ppp", "b": "..."}, end=RunEnd("max_cost", "2026-11-22T07:15:00Z", 9.0)), "3 of 6 trials ran"),
         (run_of({"a": "ppp"}, end=None), "never ended"),
         (run_of({"a": "ppp"}, source=Source("replayed", "reports/old")), "replayed from reports/old"),

@@ -99,9 +99,9 @@ def test_failures_are_capped() -> None:
 
 
 def test_api_down_is_told_once() -> None:
-    """When no case got a reply for one reason, the reason is told once for all of them."""
+    """When no case got a reply for one reason, the reason is told once for all, with a request that support can find."""
     text = text_of(run_of({f"c{n}": "nnn" for n in range(9)}))
-    assert text.count("overloaded_error (529)") == 1
+    assert text.count("overloaded_error (status 529): Overloaded (request req_down1)") == 1
     assert "NOT MEASURED  c0 and 8 other cases" in text
 
 
