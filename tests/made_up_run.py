@@ -158,7 +158,9 @@ def verdict_of(scores: Sequence[Score]) -> TrialVerdict:
 def down(case_id: str, n: int, suite: str = SUITE) -> Trial:
     """A trial that got no reply."""
     key = TrialKey(suite, case_id, REF, n)
-    transcript = Transcript(key.session_id, SHA, (Turn(1, "Is the lamp in stock?", (failed_request(request_id=f"req_down{n}"),)),))
+    transcript = Transcript(
+        key.session_id, SHA, (Turn(1, "Is the lamp in stock?", (failed_request(request_id=f"req_down{n}"),)),)
+    )
     return Trial(key, transcript, TrialScore(NOT_MEASURED, (), "turn 1: overloaded_error (status 529): Overloaded"))
 
 

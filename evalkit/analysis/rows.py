@@ -238,4 +238,6 @@ def outcome_of(trial: Trial) -> TrialOutcome:
     reason = broken or trial.score.reason or trial.crash or ""
     unmeasured = trial.score.verdict is TrialVerdict.NOT_MEASURED
     failure = trial.transcript.failure if unmeasured else None
-    return TrialOutcome(trial.key.trial, trial.score.verdict, reason, request_id=failure.request_id if failure else None)
+    return TrialOutcome(
+        trial.key.trial, trial.score.verdict, reason, request_id=failure.request_id if failure else None
+    )

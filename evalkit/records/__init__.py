@@ -30,6 +30,7 @@ from evalkit.records.comparison import (
     RunComparison,
     StageTrials,
     SuiteComparison,
+    Unlike,
     Verdict,
 )
 from evalkit.records.project import CaseKey, Place, Problem, PromptVersion
@@ -195,6 +196,7 @@ __all__ = [
     "Turn",
     "TurnStart",
     "TurnSummary",
+    "Unlike",
     "Usage",
     "Verdict",
 ]

@@ -7,13 +7,14 @@ nothing is known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from evalkit.records.baseline import Arm, BaselineRecord, Counts, Stage
+from evalkit.records.baseline import Arm, BaselineRecord, Counts, SourceKind, Stage
 from evalkit.records.project import CaseKey
 from evalkit.records.published import FLAT, Key
+from evalkit.records.run import Source
 
 
 class Verdict(StrEnum):
@@ -335,6 +336,18 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Unlike:
+    """What two finished runs do not have in common beside the prompt, so that a difference may come from there.
+
+    `sources` are those of the replies, baseline first, where they differ; `suites` are only in one of the runs.
+    """
+
+    sources: tuple[SourceKind, SourceKind] | None = None
+    judges: bool = False
+    suites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Contrast:
     """What a comparison shows beside its verdict.
 
@@ -344,7 +357,7 @@ class Contrast:
 
     baseline_name: str
     candidate_name: str
-    source: str
+    source: Source
     prompts: tuple[PromptChange, ...]
     flips: Flips
     differences: tuple[FirstDifference, ...]
@@ -353,4 +366,4 @@ class Contrast:
     cached: Pair
     first_token_ms: Pair
     total_ms: Pair
-    cautions: tuple[str, ...] = ()
+    unlike: Unlike = field(default_factory=Unlike)

@@ -112,6 +112,24 @@ def size_in_words(report: CompareReport) -> str:
     return f"{plural(len(report.decision.cases), 'case')}{played}"
 
 
+def source_in_words(report: CompareReport) -> str:
+    """Return where the replies of both sides came from, with what that means for the stand-in."""
+    source = report.contrast.source
+    return "stand-in model, which says nothing about Claude" if source.kind == "stand-in" else source.name
+
+
+def cautions_in_words(report: CompareReport) -> list[str]:
+    """Return a line for each thing but the prompt that the two runs do not have in common."""
+    unlike, lines = report.contrast.unlike, []
+    if unlike.sources:
+        lines.append(f"different sources: {' and '.join(unlike.sources)}; the difference may be theirs")
+    if unlike.judges:
+        lines.append("different judges or wordings; the difference may be theirs")
+    if unlike.suites:
+        lines.append(f"only in one of the runs: {', '.join(unlike.suites)}")
+    return lines
+
+
 def _pair(pair: Pair, form: object) -> str:
     if pair.baseline is None and pair.candidate is None:
         return ""

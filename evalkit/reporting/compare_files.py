@@ -11,9 +11,11 @@ from evalkit.reporting.compare import (
     CASES_SHOWN,
     CompareReport,
     case_in_words,
+    cautions_in_words,
     flips_in_words,
     rule_lines,
     size_in_words,
+    source_in_words,
     use_lines,
 )
 from evalkit.reporting.safe_text import one_line, visible
@@ -45,9 +47,9 @@ def render_compare_markdown(report: CompareReport) -> str:
         "",
         f"**{_safe(report.sentence)}**",
         "",
-        f"{size_in_words(report)} · {_safe(contrast.source)}",
+        f"{size_in_words(report)} · {_safe(source_in_words(report))}",
         "",
-        *(f"> {_safe(caution)}" for caution in contrast.cautions),
+        *(f"> {_safe(caution)}" for caution in cautions_in_words(report)),
         *(f"- {_safe(remark)}" for remark in report.remarks),
         "",
         f"Flips: {flips_in_words(report)}",

@@ -11,9 +11,11 @@ from evalkit.reporting.compare import (
     CASES_SHOWN,
     CompareReport,
     case_in_words,
+    cautions_in_words,
     flips_in_words,
     rule_lines,
     size_in_words,
+    source_in_words,
     use_lines,
 )
 from evalkit.reporting.safe_text import one_line, shorten_middle, visible
@@ -46,9 +48,9 @@ def render_compare(report: CompareReport, *, words: bool = False, screen: Screen
 def _lines(report: CompareReport, *, words: bool, width: int) -> Iterator[Text]:
     contrast = report.contrast
     names = f"{one_line(contrast.baseline_name)} → {one_line(contrast.candidate_name)}"
-    yield Text.assemble((names, "bold"), f"   {size_in_words(report)}   ", (contrast.source, "dim"))
+    yield Text.assemble((names, "bold"), f"   {size_in_words(report)}   ", (source_in_words(report), "dim"))
     yield Text()
-    for caution in contrast.cautions:
+    for caution in cautions_in_words(report):
         yield Text(f"! {one_line(caution)}", style="yellow")
     yield from _prompt(report, words=words)
     yield from _section("Flips", [("", flips_in_words(report))])

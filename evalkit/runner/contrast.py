@@ -22,7 +22,7 @@ from evalkit.analysis import (
 )
 from evalkit.errors import UsageError
 from evalkit.gate import Compared, Opponents, compare_finished, compare_run
-from evalkit.records import Arm, BaselineRecord, Contrast, Decision, FirstDifference, PromptVersion, Trial
+from evalkit.records import Arm, BaselineRecord, Contrast, Decision, FirstDifference, PromptVersion, Trial, Unlike
 from evalkit.runner.opponents import source_of_replies
 from evalkit.runner.plan import RunSettings
 from evalkit.runner.project import Invocation, Project
@@ -66,7 +66,7 @@ def compare_prompts(project: Project, settings: RunSettings, command: tuple[str,
 
 
 def compare_runs(baseline: Path, candidate: Path) -> SideBySide:
-    """Compare two finished runs without calls; what makes them less comparable is said in `cautions`."""
+    """Compare two finished runs without calls; what makes them less comparable is in `unlike`."""
     before, after = RunReader(baseline), RunReader(candidate)
     arms = collect_two_runs(before.trials(), after.trials())
     records = _match(before, after)
@@ -86,7 +86,7 @@ def compare_runs(baseline: Path, candidate: Path) -> SideBySide:
         baseline_name=before.folder.name,
         candidate_name=after.folder.name,
         differences=_differences(decision, own),
-        cautions=_cautions(before, after),
+        unlike=_unlike(before, after),
     )
     return SideBySide(contrast, Compared(decision, records))
 
@@ -120,19 +120,12 @@ def _match(before: RunReader, after: RunReader) -> tuple[BaselineRecord, ...]:
     return tuple(records)
 
 
-def _cautions(before: RunReader, after: RunReader) -> tuple[str, ...]:
-    """Name what the two runs do not have in common beside the prompt."""
-    cautions = []
-    sources = [source_of_replies(run) for run in (before, after)]
-    if sources[0] != sources[1]:
-        cautions.append(f"different sources: {sources[0].kind} and {sources[1].kind}; the difference may be theirs")
+def _unlike(before: RunReader, after: RunReader) -> Unlike:
+    """Return what the two runs do not have in common beside the prompt."""
+    sources = source_of_replies(before).kind, source_of_replies(after).kind
     judges = [{str(dict(suite.judge)) for suite in run.suites} for run in (before, after)]
-    if judges[0] != judges[1]:
-        cautions.append("different judges or wordings; the difference may be theirs")
     suites = {suite.path for suite in before.suites} ^ {suite.path for suite in after.suites}
-    if suites:
-        cautions.append(f"only in one of the runs: {', '.join(sorted(suites))}")
-    return tuple(cautions)
+    return Unlike(sources if sources[0] != sources[1] else None, judges[0] != judges[1], tuple(sorted(suites)))
 
 
 def _known_pairs(shas: Collection[tuple[str, str]], before: RunReader, after: RunReader) -> Prompts:
@@ -144,12 +137,12 @@ def _known_pairs(shas: Collection[tuple[str, str]], before: RunReader, after: Ru
 
 def _contrast(reader: RunReader, arms: ArmTrials, prompts: Prompts, decision: Decision | None) -> Contrast:
     """Return the contrast without its differences, which are looked for in the conversations."""
-    uses, source = uses_of(arms), reader.header.source
+    uses = uses_of(arms)
     names = [", ".join(dict.fromkeys(pair[side].ref for pair in prompts)) for side in (0, 1)]
     return Contrast(
         baseline_name=names[0] or "before",
         candidate_name=names[1] or "now",
-        source="stand-in model, which says nothing about Claude" if source.kind == STAND_IN else source.name,
+        source=reader.header.source,
         prompts=tuple(change_of(a, b) for a, b in prompts),
         flips=flips_of(reader.cases, arms, {case.key for case in decision.cases} if decision else ()),
         differences=(),

@@ -99,7 +99,7 @@ def test_failures_are_capped() -> None:
 
 
 def test_api_down_is_told_once() -> None:
-    """When no case got a reply for one reason, the reason is told once for all, with a request that support can find."""
+    """When no case got a reply for one reason, it is told once for all, with a request for the support."""
     text = text_of(run_of({f"c{n}": "nnn" for n in range(9)}))
     assert text.count("overloaded_error (status 529): Overloaded (request req_down1)") == 1
     assert "NOT MEASURED  c0 and 8 other cases" in text
