@@ -129,8 +129,8 @@ class Chat:
         session, screen = self.session, self.screen
         session.begin_with(start.opening, start.exchanges, start.origin)
         session.case = start.case
-        if start.fixtures is not None:
-            session.tools.use(start.fixtures)
+        if start.staged is not None:
+            session.tools.use(start.staged)
         session.tools.replay(start.calls)
         screen.note(f"{start.origin}: {start.what}")
         for exchange in session.exchanges:

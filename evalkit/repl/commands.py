@@ -221,7 +221,7 @@ def start_versus(chat: Chat, ref: str, *, blind: bool) -> None:
     """Send every message to a second version from here on; it begins with the conversation as it is."""
     main = chat.session
     setting = main.setting.with_prompt(ref)
-    tools = ChatTools(setting.fixtures, partial(chat.ask_result, other=True))
+    tools = ChatTools(setting, partial(chat.ask_result, other=True))
     tools.typed = main.tools.typed
     other = Session(setting, main.connection, tools, main.record, OTHER_SIDE)
     other.begin_with(main.opening, main.exchanges, main.origin)

@@ -18,10 +18,11 @@ from evalkit.importing.importer import read_conversations
 from evalkit.records import JsonObject, Problem, PromptVersion, ToolCall, Transcript, Trial, TrialVerdict, Turn
 from evalkit.repl.record import CASE, FOLDER
 from evalkit.repl.session import Answer, Exchange
-from evalkit.repl.setting import Fixtures, find_suite_file
+from evalkit.repl.setting import find_suite_file
 from evalkit.repl.sources import CaseSteps
 from evalkit.store import RUN_FILE, RunReader, find_record, read_session
 from evalkit.suites import load_suite
+from evalkit.suites.fixtures import Staged
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class StartingPoint:
 
     `waiting` is the message that has no reply yet, `first` are messages of a case to be played before it. `calls` are
     the recorded tool calls, whose results are given again. `left_out` is the recorded reply, `reasons` why it failed.
-    `suite` is the suite it belongs to, `prompt` the version it was held with.
+    `suite` is the suite it belongs to, `prompt` the version it was held with,
+    `staged` the case whose tools answer.
     """
 
     origin: str
@@ -45,7 +47,7 @@ class StartingPoint:
     prompt: PromptVersion | None = None
     ref: str | None = None
     suite: str | None = None
-    fixtures: Fixtures | None = None
+    staged: Staged | None = None
     case: CaseSteps = field(default_factory=CaseSteps)
 
 
@@ -240,7 +242,7 @@ def _case(name: str, root: Path) -> StartingPoint:
         first=tuple(first),
         ref=suite.prompt_ref,
         suite=suite.path,
-        fixtures=case.fixtures,
+        staged=case,
         case=CaseSteps(case.script, replies),
     )
 

@@ -66,7 +66,7 @@ def connect(setup: ChatSetup, screen: Screen, ask_line: AskLine | None) -> Chat:
     connection = Connection(setup.via, options.config.get("platform", "anthropic"), price_with(prices))
     folder = setup.earlier.folder if setup.earlier else None
     record = ChatRecord(options.root, connection.source, options.command, price_table(prices), folder)
-    tools = ChatTools(setting.fixtures)
+    tools = ChatTools(setting)
     session = Session(setting, connection, tools, record)
     chat = Chat(session, Terminal(screen, Interrupts(), ask_line), PromptFiles(setting.prompt, options.root))
     tools.ask = chat.ask_result

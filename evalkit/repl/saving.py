@@ -18,11 +18,11 @@ import orjson
 from evalkit.errors import NothingSelected, UsageError
 from evalkit.records import JsonObject, ToolCall, Transcript, TrialVerdict, Turn
 from evalkit.repl.loading import all_trials, find_conversation, without_system
-from evalkit.repl.setting import Setting, find_suite_file, load_setting, suite_fixtures
+from evalkit.repl.setting import Setting, find_suite_file, load_setting
 from evalkit.repl.sources import BROKEN
 from evalkit.store import find_run
 from evalkit.suites import Suite, load_suite
-from evalkit.suites.fixtures import NO_FIXTURE, FixtureTools, outcome_of
+from evalkit.suites.fixtures import NO_FIXTURE, CaseTools, tools_of
 from evalkit.suites.writing import Addition, NewCase, NewFixture, NewTurn, append_cases, case_id_of, new_suite_text
 
 NOT_A_RESULT = frozenset({"invalid input", NO_FIXTURE})
@@ -127,15 +127,15 @@ def save_cases(setting: Setting, drafts: Sequence[CaseDraft], suite_name: str) -
 
 def _needed(calls: Iterable[ToolCall], suite: Suite | None) -> Iterable[NewFixture]:
     """Yield a fixture for every result that the suite would not give to the same calls."""
-    fixtures = FixtureTools(suite_fixtures(suite) if suite else {})
+    tools = tools_of(suite) if suite else CaseTools({})
     results: dict[tuple[str, bytes], list[ToolCall]] = {}
     for call in calls:
         if call.origin not in NOT_A_RESULT:
             results.setdefault((call.name, orjson.dumps(call.input, option=orjson.OPT_SORT_KEYS)), []).append(call)
     for same in results.values():
-        given = [fixtures.take(call.name, call.input) for call in same]
+        given = [tools.answer(call.name, call.input) for call in same]
         if all(
-            one and (outcome_of(one).output, outcome_of(one).is_error) == (call.output, call.is_error)
+            one and (one.output, one.is_error) == (call.output, call.is_error)
             for one, call in zip(given, same, strict=True)
         ):
             continue

@@ -149,7 +149,7 @@ class Session:
         self.exchanges = list(exchanges)
         self.origin = origin
         self.case = CaseSteps()
-        self.tools.use(self.setting.fixtures)
+        self.tools.use(self.setting)
         self.tools.replay(())
 
     def change(self, setting: Setting) -> None:
@@ -162,7 +162,7 @@ class Session:
             after = replace(last.answer.after, messages=without_thinking(last.answer.after.messages))
             self.exchanges[-1] = replace(last, answers=(*last.answers[:-1], replace(last.answer, after=after)))
         if setting.suites != before.suites:
-            self.tools.use(setting.fixtures)
+            self.tools.use(setting)
 
     def end(self) -> None:
         """End the stretch that is being recorded; the record itself stays open."""

@@ -124,20 +124,9 @@ def merged_fixtures(suites: Iterable[Suite]) -> dict[str, tuple[Fixture, ...]]:
     """
     by_tool: dict[str, list[Fixture]] = {}
     for suite in suites:
-        for tool, fixtures in suite_fixtures(suite).items():
+        for tool, fixtures in suite.fixtures.items():
             by_tool.setdefault(tool, []).extend(fixtures)
     return {tool: tuple(sorted(found, key=lambda one: not one.when)) for tool, found in by_tool.items()}
-
-
-def suite_fixtures(suite: Suite) -> dict[str, tuple[Fixture, ...]]:
-    """Return the fixtures of a suite itself, without those of its cases."""
-    source = suite.source
-    tools = source.value(("tools",)) if source else None
-    if source is None or not tools or not suite.cases:
-        return {}
-    places = {source.place(("tools", tool, index)) for tool, entries in tools.items() for index in range(len(entries))}
-    every = suite.cases[0].fixtures  # a case's fixtures are its own and then the suite's
-    return {tool: tuple(one for one in every.get(tool, ()) if one.place in places) for tool in tools}
 
 
 def _render(ref: str, suites: Sequence[Suite], given: Iterable[tuple[str, str]], root: Path) -> PromptVersion:

@@ -19,7 +19,7 @@ from evalkit.engine.platforms import ANTHROPIC
 from evalkit.engine.tools import run_in_thread
 from evalkit.errors import UsageError
 from evalkit.records import JsonObject, ToolCall
-from evalkit.repl.setting import Fixtures, Setting
+from evalkit.repl.setting import Setting
 from evalkit.source import (
     LIVE,
     STAND_IN,
@@ -33,7 +33,7 @@ from evalkit.source import (
 )
 from evalkit.standin.reply import Cue
 from evalkit.standin.script import Script, load_script
-from evalkit.suites.fixtures import NO_FIXTURE, FixtureTools, outcome_of
+from evalkit.suites.fixtures import NO_FIXTURE, Staged, tools_of
 
 LIMITS = Limits(turn_s=300.0)  # a person is waiting
 
@@ -120,9 +120,9 @@ class KnownResult:
 class ChatTools:
     """A source of tool results, first match wins: broken, recorded (each once), typed, fixtures, the person."""
 
-    def __init__(self, fixtures: Fixtures, ask: AskPerson | None = None) -> None:
+    def __init__(self, staged: Staged, ask: AskPerson | None = None) -> None:
         self.ask = ask
-        self._fixtures = FixtureTools(fixtures)
+        self._suite = tools_of(staged)
         self._broken: set[str] = set()
         self._recorded: list[KnownResult] = []
         self.typed: list[KnownResult] = []
@@ -138,10 +138,9 @@ class ChatTools:
         known = recorded[0].outcome if recorded else self.typed_result(name, tool_input)
         if known is not None:
             return known
-        fixture = self._fixtures.take(name, tool_input)
-        if fixture is not None:
-            await asyncio.sleep(fixture.delay_ms / 1000)
-            return outcome_of(fixture)
+        answered = await self._suite.known(name, tool_input)
+        if answered is not None:
+            return answered
         outcome = await self.ask(name, tool_input) if self.ask else None
         if outcome is None:
             return ToolOutcome(f"{name} is not available at the moment.", is_error=True, origin=NO_FIXTURE)
@@ -158,16 +157,16 @@ class ChatTools:
             KnownResult(call.name, call.input, ToolOutcome(call.output, call.is_error, RECORDED)) for call in calls
         ]
 
-    def use(self, fixtures: Fixtures) -> None:
-        """Answer from other fixtures, none of them used up."""
-        self._fixtures = FixtureTools(fixtures)
+    def use(self, staged: Staged) -> None:
+        """Answer as another suite or case says, from its beginning."""
+        self._suite = tools_of(staged)
 
     def rewind(self, calls: Iterable[ToolCall]) -> None:
         """Stand where these calls, and no others, were made: fixtures for a number of calls may run out."""
-        self._fixtures.forget()
+        self._suite.forget()
         for call in calls:
             if call.origin not in {BROKEN, TYPED, RECORDED}:
-                self._fixtures.take(call.name, call.input)
+                self._suite.answer(call.name, call.input)
 
     def typed_result(self, name: str, tool_input: JsonObject) -> ToolOutcome | None:
         """Return what the person typed for the same call before, if they did."""

@@ -58,7 +58,7 @@ from evalkit.source import stand_in_headers
 from evalkit.standin.reply import Cue, Part
 from evalkit.standin.script import Script
 from evalkit.store import OpenSession, ResponseCache, RunWriter, cache_key
-from evalkit.suites.fixtures import FixtureTools
+from evalkit.suites.fixtures import tools_of
 
 _DRAWS = {
     (arm, stage): 3 * place + {Stage.CONFIRM: 1, Stage.DRIFT: 2, Stage.MUST_PASS: 6}.get(stage, 0)
@@ -189,7 +189,7 @@ class _OpenTrial:
         headers = stand_in_headers(self.run.source, self._draw, self._cue("rules"), steps, replies_before)
         asking = self.run.replies(self._asker, headers)
         replies = StoredReplies(self.stored.requests if self.stored else (), asking)
-        bot = Chatbot(self.planned.prompt, replies, FixtureTools(self.planned.case.fixtures))
+        bot = Chatbot(self.planned.prompt, replies, tools_of(self.planned.case))
         user = self._user()
         conversation = Conversation(messages=tuple(history))
         while (said := await user.says(self.turns)) is not None:

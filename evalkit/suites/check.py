@@ -19,7 +19,7 @@ from evalkit.standin.script.conversation import read_conversation
 from evalkit.standin.script.play import MOST_CALLS, Pass
 from evalkit.standin.script.script import Rule
 from evalkit.suites.against_prompt import check_against_prompt, check_inputs
-from evalkit.suites.fixtures import NO_FIXTURE, FixtureTools, outcome_of
+from evalkit.suites.fixtures import NO_FIXTURE, CaseTools, tools_of
 from evalkit.suites.load import find_suites, find_voices, is_voice_file, read_suite, relative_name
 from evalkit.suites.values import Case, Suite
 from evalkit.suites.voice import check_examples, load_voice, unused_rules
@@ -245,7 +245,7 @@ def check_against_script(
 def slips_on_the_way(script: Script, case: Case, prompt: PromptVersion) -> list[Rule]:
     """Play a case with a version of its prompt and return the slips that could have happened, in their order."""
     met: dict[int, Rule] = {}
-    tools = FixtureTools(case.fixtures)
+    tools = tools_of(case)
     messages: list[JsonObject] = list(case.history)
     if case.script:
         return []
@@ -269,14 +269,13 @@ def slips_on_the_way(script: Script, case: Case, prompt: PromptVersion) -> list[
     return list(met.values())
 
 
-def _answered(calls: Sequence[Any], tools: FixtureTools, number: int) -> list[JsonObject]:
-    """Return the assistant's calls and the message with what the fixtures answer."""
+def _answered(calls: Sequence[Any], tools: CaseTools, number: int) -> list[JsonObject]:
+    """Return the assistant's calls and the message with what its tools answer."""
     asked, results = [], []
     for index, call in enumerate(calls):
         call_id = f"call_{number}_{index}"
         asked.append({"type": "tool_use", "id": call_id, "name": call.tool, "input": call.input})
-        fixture = tools.take(call.tool, call.input)
-        outcome = outcome_of(fixture) if fixture else None
+        outcome = tools.answer(call.tool, call.input)
         results.append(
             {
                 "type": "tool_result",

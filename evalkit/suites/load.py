@@ -105,7 +105,8 @@ class _Loader:
         if head is None:
             return None, self._problems
         voice, voice_file = self._voice(head.voice)
-        cases = self._cases(head, files, voice)
+        context = self._context(head, voice)
+        cases = self._cases(context, files)
         self._problems += check_enforced(source, self._root, judge, cases)
         gate = head.gate or GateFile.model_validate({})
         self._check_max_trials(gate.max_trials, cases)
@@ -126,6 +127,7 @@ class _Loader:
             cases=tuple(cases),
             files={source.file: source.text.sha} | ({voice_file: voice.source.text.sha} if voice else {}),
             place=source.place(),
+            fixtures=context.fixtures,
             rules=voice.described() if voice else {},
             mentions=tuple(self._compiler.mentions),
             judge=judge if criteria_of(cases) else None,
@@ -166,7 +168,7 @@ class _Loader:
         self._problems += problems
         return voice, file
 
-    def _cases(self, head: SuiteFile, files: Sequence[tuple[int, CaseFile]], voice: Voice | None) -> list[Case]:
+    def _context(self, head: SuiteFile, voice: Voice | None) -> CaseContext:
         compiler = self._compiler
         if head.min_pass is not None and head.min_pass > head.trials:
             message = f"min_pass {head.min_pass} is more than trials {head.trials}; no case could pass."
@@ -174,7 +176,9 @@ class _Loader:
         if voice is not None:
             voice = voice.put_to(compiler.judge)
         context = CaseContext(compiler, head, compile_fixtures(compiler, head.tools, ("tools",)), (), voice)
-        context = replace(context, expect=context.expected(head.expect, ("expect",)))
+        return replace(context, expect=context.expected(head.expect, ("expect",)))
+
+    def _cases(self, context: CaseContext, files: Sequence[tuple[int, CaseFile]]) -> list[Case]:
         first: dict[str, int] = {}
         cases: list[Case] = []
         for index, file in files:
@@ -182,7 +186,9 @@ class _Loader:
                 case_id = case.record.case_id
                 if first.setdefault(case_id, index) != index:
                     line = self._source.place(("cases", first[case_id], "id")).line
-                    compiler.problem(("cases", index, "id"), f"case id {case_id!r} is already used on line {line}")
+                    self._compiler.problem(
+                        ("cases", index, "id"), f"case id {case_id!r} is already used on line {line}"
+                    )
                 cases.append(case)
         return cases
 

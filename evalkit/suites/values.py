@@ -106,7 +106,7 @@ class Suite:
     `path` is relative to the project's root, `sha` is over the bytes of the suite file, `files` maps every file that
     was read to the SHA-256 of its bytes. `trials` is the suite's own number; each case's is in its record. `rules`
     describes each brand-voice rule by id. `judge` is None when no criterion needs one. `mentions` lists every place
-    that names a tool, for `check_against_prompt`.
+    that names a tool, for `check_against_prompt`. `fixtures` are the suite's own, without those of its cases.
     """
 
     path: str
@@ -119,6 +119,7 @@ class Suite:
     cases: tuple[Case, ...]
     files: Mapping[str, str]
     place: Place
+    fixtures: Mapping[str, tuple[Fixture, ...]] = field(default_factory=dict)
     rules: Mapping[str, JsonObject] = field(default_factory=dict)
     mentions: tuple[ToolMention, ...] = ()
     judge: JudgeSettings | None = None
