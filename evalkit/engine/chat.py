@@ -77,6 +77,11 @@ class _TurnState:
         """The number of the next request in the session."""
         return self.before + len(self.requests) + 1
 
+    @property
+    def replied(self) -> bool:
+        """Whether the model has answered in this turn before."""
+        return any(request.purpose == "reply" for request in self.requests)
+
 
 class Chatbot:
     """A prompt version talking through a source of replies, with tools answered by a tool source.
@@ -155,7 +160,13 @@ class Chatbot:
     def _ask(
         self, state: _TurnState, messages: Sequence[JsonObject], purpose: str, fields: JsonObject | None = None
     ) -> Ask:
-        body = build_body(self._prompt, messages, state.message_id, {**self._memory.fields, **(fields or {})})
+        if purpose != "reply":
+            prompt = replace(self._prompt, params=_params_aside(self._prompt.params))
+        elif state.replied:
+            prompt = replace(self._prompt, params=_params_unforced(self._prompt.params))
+        else:
+            prompt = self._prompt
+        body = build_body(prompt, messages, state.message_id, {**self._memory.fields, **(fields or {})})
         return Ask(state.next_n, state.n, body, purpose, self._memory.headers)
 
     async def _request(self, state: _TurnState) -> AsyncGenerator[EngineEvent]:
@@ -200,6 +211,24 @@ class Chatbot:
             characters_per_token=measured,
         )
         return TurnFinished(turn, after)
+
+
+def _params_unforced(params: JsonObject) -> JsonObject:
+    """Return a prompt's params as they are once the model has called what `tool_choice` forces it to.
+
+    A choice that went on forcing calls would never let it answer.
+    """
+    choice: JsonObject = params.get("tool_choice") or {}
+    if choice.get("type") not in {"any", "tool"}:
+        return params
+    return {**params, "tool_choice": {**{key: choice[key] for key in choice if key != "name"}, "type": "auto"}}
+
+
+def _params_aside(params: JsonObject) -> JsonObject:
+    """Return a prompt's params for a request of the engine's own: it wants words, whole, whatever replies must be."""
+    kept = {key: value for key, value in _params_unforced(params).items() if key != "stop_sequences"}
+    config = {key: value for key, value in kept.pop("output_config", {}).items() if key != "format"}
+    return {**kept, "output_config": config} if config else kept
 
 
 def _calls_to_run(state: _TurnState) -> tuple[JsonObject, ...]:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import to_json
 
 from evalkit.engine.tools import ToolFailed, ToolOutcome, ToolSource, run_in_thread
-from evalkit.prompts.tools import limit_problem, recursive_definitions, refused_keywords
+from evalkit.prompts.schemas import limit_problem, recursive_definitions, refused_keywords
 from evalkit.records import JsonObject
 
 ToolFunction = Callable[..., Any]

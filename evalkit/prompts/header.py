@@ -29,6 +29,7 @@ from evalkit.yamlsource import (
     decode,
     parse_yaml,
     refusal,
+    unwrapped,
 )
 
 _INSTRUCTIONS = 16_384  # the API's own limit for instructions of a compaction
@@ -134,6 +135,69 @@ class Thinking(FileModel):
     )
 
 
+class ToolChoice(FileModel):
+    """Whether the model calls tools; `any` and `tool` hold for the first request of a turn, then it chooses itself."""
+
+    called: ClassVar[str] = "tool_choice"
+    refused: ClassVar[dict[str, str]] = {"name": "'name' is not a key here: force one tool with `tool: NAME`."}
+    type: Literal["auto", "any", "none"] = Field(
+        "auto",
+        description="auto: the model decides; any: it calls some tool first; none: it calls none.",
+        examples=["any"],
+    )
+    tool: Text | None = Field(None, min_length=1, description="It calls this tool first.", examples=["lookup_order"])
+    disable_parallel_tool_use: Flag = Field(
+        False, description="One call at a time; with `any` or `tool`, exactly one.", examples=[True]
+    )
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> ToolChoice:
+        if self.tool and "type" in self.model_fields_set:
+            raise refusal("`tool` names the tool to call and says it all; remove `type`.", "type")
+        if self.type == "none" and self.disable_parallel_tool_use:
+            raise refusal("no tool is called with `none`; remove `disable_parallel_tool_use`.")
+        return self
+
+    def to_json(self) -> JsonObject:
+        """Return the API's own object."""
+        choice: JsonObject = {"type": "tool", "name": self.tool} if self.tool else {"type": self.type}
+        return {**choice, "disable_parallel_tool_use": True} if self.disable_parallel_tool_use else choice
+
+
+AnyToolChoice = Annotated[
+    ToolChoice,
+    BeforeValidator(
+        lambda value: {"type": value} if isinstance(value, str) else value,
+        json_schema_input_type=Literal["auto", "any", "none"] | ToolChoice,
+    ),
+]
+
+
+def _schema_or_file(value: Any) -> Any:
+    value = unwrapped(value)
+    if not isinstance(value, dict | str) or not value:
+        raise refusal("'schema' is a JSON Schema, or the name of a file with one below the prompt's folder.")
+    return value
+
+
+class OutputKey(FileModel):
+    """What a reply must be: JSON of a schema. The API holds the model to it; what does not fit is asked for again."""
+
+    called: ClassVar[str] = "output"
+    schema_: Annotated[Any, BeforeValidator(_schema_or_file, json_schema_input_type=dict[str, Any] | str)] = Field(
+        alias="schema",
+        description="A JSON Schema as strict tools have it, or a file with one, relative to the prompt's folder.",
+        examples=[
+            {
+                "type": "object",
+                "properties": {"urgent": {"type": "boolean"}},
+                "required": ["urgent"],
+                "additionalProperties": False,
+            }
+        ],
+    )
+
+
 AnyThinking = Annotated[
     Thinking,
     BeforeValidator(
@@ -166,6 +230,10 @@ AnyInput = Annotated[
 ]
 
 
+StopSequence = Annotated[Text, Field(pattern=r"\S")]
+"""The API refuses one of nothing but white space."""
+
+
 class Header(FileModel):
     """Front matter of `prompts/<name>/<version>.md`; the text below it is the system prompt, a Jinja template."""
 
@@ -177,7 +245,6 @@ class Header(FileModel):
         "fallbacks": "not built yet: 'fallbacks'. Remove it.",
         "mcp_servers": "not built yet: 'mcp_servers'. Remove it.",
         "context_management": "not built yet: 'context_management'. Remove it.",
-        "stop_sequences": "not built yet: 'stop_sequences'. Remove it.",
     }
 
     description: Text = Field(
@@ -194,6 +261,19 @@ class Header(FileModel):
     )
     thinking: AnyThinking | None = Field(
         None, description="A kind of thinking, or the API's `thinking` object.", examples=["adaptive"]
+    )
+    output: OutputKey | None = Field(
+        None,
+        description="Every reply is JSON of a schema instead of text.",
+        examples=[{"schema": {"type": "object", "properties": {}, "additionalProperties": False}}],
+    )
+    tool_choice: AnyToolChoice | None = Field(
+        None,
+        description="Whether tools are called: auto (as without it), any, none, or {tool: NAME}.",
+        examples=[{"disable_parallel_tool_use": True}],
+    )
+    stop_sequences: Annotated[list[StopSequence], Field(min_length=1)] | None = Field(
+        None, description="A reply ends before the first of these.", examples=[["###"]]
     )
     cache: Literal["off", "5m", "1h"] = Field(
         "5m",

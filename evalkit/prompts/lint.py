@@ -18,8 +18,8 @@ from evalkit.prompts.header import (
     known_models,
     retirement_of,
 )
+from evalkit.prompts.schemas import Schema, limit_problem, strict_problems
 from evalkit.prompts.source import PromptSource, input_problems, render_prompt, undefined_names
-from evalkit.prompts.tools import limit_problem, strict_problems
 from evalkit.records import Problem
 from evalkit.yamlsource import Source, did_you_mean
 
@@ -37,7 +37,8 @@ def lint_prompt(source: PromptSource, inputs: Mapping[str, str] | None = None) -
         problems += _input_lints(source, header, yaml)
         problems += _model_lints(header, yaml)
         problems += _cache_lints(source, header)
-    problems += _tool_lints(source)
+        problems += _choice_lints(source, header, yaml)
+    problems += _schema_lints(source)
     if header and not any(problem.severity == "error" for problem in problems):
         problems += _rendered_lints(source, header, inputs or {})
     return sorted(dict.fromkeys(problems), key=lambda problem: problem.place)
@@ -119,17 +120,31 @@ def _cache_lints(source: PromptSource, header: Header) -> Iterator[Problem]:
             yield texts[use.place.file].problem(use.place, message, "warning")
 
 
-def _tool_lints(source: PromptSource) -> Iterator[Problem]:
+def _schema_lints(source: PromptSource) -> Iterator[Problem]:
     for tool in source.tools:
         schema = tool.json["input_schema"]
         if not str(tool.json.get("description", "")).strip():
             message = f"tool {tool.json['name']!r} has no description; the model chooses tools by it."
             yield tool.source.problem(("name",), message, "warning")
         if tool.json.get("strict"):
-            yield from strict_problems(tool.source, schema)
+            yield from strict_problems(Schema(schema, tool.source, ("input_schema",)), "strict mode")
+    output = source.output
+    if output:
+        yield from strict_problems(output, "structured output")
     strict = [tool.json["input_schema"] for tool in source.tools if tool.json.get("strict")]
-    if source.header_source and (message := limit_problem(strict)):
-        yield source.header_source.problem(("tools",), message)
+    if source.header_source and (message := limit_problem(strict, output.json if output else None)):
+        yield source.header_source.problem(("output", "schema") if output else ("tools",), message)
+
+
+def _choice_lints(source: PromptSource, header: Header, yaml: Source) -> Iterator[Problem]:
+    choice, tools = header.tool_choice, [str(tool.json["name"]) for tool in source.tools]
+    if choice is None:
+        return
+    if not header.tools:
+        yield yaml.problem(("tool_choice",), "`tool_choice` says nothing without `tools`; the API refuses it.")
+    elif choice.tool and choice.tool not in tools:
+        hint = did_you_mean(choice.tool, tools) or f"; it has {', '.join(tools) or 'none'}"
+        yield yaml.problem(("tool_choice", "tool"), f"the prompt has no tool {choice.tool!r}{hint}")
 
 
 def _rendered_lints(source: PromptSource, header: Header, inputs: Mapping[str, str]) -> Sequence[Problem]:

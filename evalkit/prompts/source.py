@@ -16,6 +16,7 @@ from typing import Any
 from evalkit.errors import EvalkitError, FileProblems
 from evalkit.prompts.header import Header, read_header, split_header
 from evalkit.prompts.refs import FOLDER, PromptFile, is_inside, list_prompts, locate, revisions_of
+from evalkit.prompts.schemas import Schema, schema_problems
 from evalkit.prompts.template import CACHE_POINT, Template, includes_of, parse_template, render_template
 from evalkit.prompts.tools import read_tool
 from evalkit.records import JsonObject, Problem, PromptVersion
@@ -36,7 +37,8 @@ class Tool:
 class PromptSource:
     """A prompt version as files. `files` maps each path (relative to the project) to its text; `ref` is its full name.
 
-    `header` is None when the front matter is wrong. `problems` are those of reading and parsing, in no order.
+    `header` is None when the front matter is wrong, `output` when replies are text. `problems` are those of reading and
+    parsing, in no order.
     """
 
     ref: str
@@ -47,6 +49,7 @@ class PromptSource:
     header_source: Source | None
     template: Template
     tools: tuple[Tool, ...] = ()
+    output: Schema | None = None
     problems: tuple[Problem, ...] = field(default=())
 
 
@@ -82,6 +85,7 @@ class _Reader:
         template = parse_template(PurePosixPath(main).name, texts)
         self._problems += template.problems
         tools = self._tools(header, header_source) if header_source else []
+        output = self._output(header, header_source) if header and header_source else None
         return PromptSource(
             ref=self._prompt.ref,
             name=self._prompt.name,
@@ -91,6 +95,7 @@ class _Reader:
             header_source=header_source,
             template=template,
             tools=tuple(tools),
+            output=output,
             problems=tuple(dict.fromkeys(self._problems)),
         )
 
@@ -133,6 +138,29 @@ class _Reader:
                 tools.append(Tool(tool, parsed))
         return tools
 
+    def _output(self, header: Header, source: Source) -> Schema | None:
+        """Return the schema of replies, from the front matter or from the file that it names."""
+        if header.output is None:
+            return None
+        found = Schema(header.output.schema_, source, ("output", "schema"))
+        if isinstance(header.output.schema_, str):
+            text = self._read(header.output.schema_, source.problem(found.at, ""))
+            if text is None:
+                return None
+            try:
+                file = parse_yaml(text)
+            except FileProblems as error:
+                self._problems += error.problems
+                return None
+            self._problems += file.problems
+            value = file.value()
+            if not isinstance(value, Mapping):
+                self._problems.append(file.problem((), "the file is no JSON Schema; expected a mapping, `type: ...`."))
+                return None
+            found = Schema(value, file)
+        self._problems += schema_problems(found)
+        return found
+
     def _read(self, name: str, at: Problem) -> SourceText | None:
         """Read a file named in the prompt; a problem about its name is put where the name stands."""
         path = str(self._folder / name)
@@ -168,10 +196,17 @@ def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVers
     values = {name: spec.default for name, spec in header.inputs.items() if spec.default is not None} | dict(inputs)
     system = _system(source, header, render_template(source.template, values))
     params: dict[str, Any] = {"max_tokens": header.max_tokens}
-    if header.effort:
-        params["output_config"] = {"effort": header.effort}
+    config: dict[str, Any] = {"effort": header.effort} if header.effort else {}
+    if source.output:
+        config["format"] = {"type": "json_schema", "schema": source.output.json}
+    if config:
+        params["output_config"] = config
     if header.thinking:
         params["thinking"] = header.thinking.model_dump(exclude_none=True)
+    if header.tool_choice:
+        params["tool_choice"] = header.tool_choice.to_json()
+    if header.stop_sequences:
+        params["stop_sequences"] = header.stop_sequences
     if header.cache != "off":
         params["cache_control"] = _cache_control(header.cache)
     version = PromptVersion(

@@ -7,7 +7,7 @@ from posixpath import normpath
 from typing import Annotated, Literal
 
 from evalkit.records.published import Key
-from evalkit.records.transcript import JsonObject
+from evalkit.records.transcript import JsonObject, output_schema
 
 CaseKey = tuple[str, str]
 """Suite path and case id, which name a case within a run."""
@@ -72,3 +72,8 @@ class PromptVersion:
     def name(self) -> str:
         """The prompt's name, whatever version this is."""
         return self.ref.partition("@")[0]
+
+    @property
+    def output_schema(self) -> JsonObject | None:
+        """The JSON Schema that replies are held to; None where they are text."""
+        return output_schema(self.params)

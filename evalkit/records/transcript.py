@@ -16,6 +16,13 @@ JsonObject = Mapping[str, Any]
 """A JSON object as the Messages API sends or takes it."""
 
 
+def output_schema(body: JsonObject) -> JsonObject | None:
+    """Return the JSON Schema of the reply, by a request's body or a prompt's `params`; None where it is text."""
+    asked: JsonObject = (body.get("output_config") or {}).get("format") or {}
+    schema: JsonObject | None = asked.get("schema")
+    return schema
+
+
 @dataclass(frozen=True)
 class Usage:
     """Tokens of one request, with the API's field names.
@@ -106,6 +113,11 @@ class Request:
     purpose: str = "reply"
     from_cache: bool = False
     cost_as_first_usd: float | None = None
+
+    @property
+    def output_schema(self) -> JsonObject | None:
+        """The JSON Schema that the reply is held to; None where it is text."""
+        return output_schema(self.body)
 
 
 @dataclass(frozen=True)

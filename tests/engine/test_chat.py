@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -46,9 +47,11 @@ class Echo:
 async def play(
     responses: Sequence[bytes],
     users: Sequence[str] = ("Hi",),
+    *,
     limits: Limits | None = None,
     retries: int = 2,
     hold: bool = False,
+    prompt: PromptVersion = PROMPT,
 ) -> tuple[list[EngineEvent], list[dict[str, Any]]]:
     """Play a conversation against scripted responses; give all events and the bodies that were sent."""
     events: list[EngineEvent] = []
@@ -58,7 +61,7 @@ async def play(
         replies = ApiReplies(
             door, lambda _, usage: usage.output_tokens / 1e6, policy=policy, limits=limits, random=Random(1)
         )
-        bot, conversation = Chatbot(PROMPT, replies, Echo()), Conversation()
+        bot, conversation = Chatbot(prompt, replies, Echo()), Conversation()
         for user in users:
             async for event in bot.send(conversation, user):
                 events.append(event)
@@ -127,6 +130,18 @@ def test_parallel_calls_are_answered_in_one_user_message() -> None:
     assert "There is no tool named 'nothing'. The tools are: lookup." in results[3]["content"]
     assert results[4]["content"] == '{"INVALID_JSON":"{\\"id\\": \\"cut"}'
     assert len([event for event in events if isinstance(event, ToolStarted)]) == len(turn.tool_calls) == 5
+
+
+def test_a_tool_is_forced_in_the_first_request_of_a_turn_only() -> None:
+    """Once it has called a tool the model may answer; the next turn begins with the force again."""
+    choice = {"type": "tool", "name": "lookup", "disable_parallel_tool_use": True}
+    prompt = replace(PROMPT, params={**PROMPT.params, "tool_choice": choice})
+    call = http(sse(start(), *tool_block(0, "lookup", '{"id": "a"}'), *end("tool_use")))
+
+    _, seen, _ = run([call, HELLO, call, HELLO], ["Hi", "Again"], prompt=prompt)
+
+    free = {"type": "auto", "disable_parallel_tool_use": True}
+    assert [body["tool_choice"] for body in seen] == [choice, free, choice, free]
 
 
 @pytest.mark.parametrize("stop_reason", ["max_tokens", "refusal", "end_turn", "model_context_window_exceeded"])

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 
 from evalkit.engine import Apology, Chatbot, Conversation, EngineEvent, MemoryFolded, NoTools, TextArrived, TurnFinished
-from evalkit.records import JsonObject, Turn
+from evalkit.records import JsonObject, PromptVersion, Turn
 from tests.engine.talk import PROMPT, MadeUpReplies
 
 SUMMARY: JsonObject = {"summary": {"above_tokens": 600, "keep_turns": 2, "tokens": 64, "instructions": ""}}
 
 
-def converse(memory: JsonObject, replies: MadeUpReplies, count: int = 20) -> tuple[list[Turn], list[EngineEvent]]:
+def converse(
+    memory: JsonObject, replies: MadeUpReplies, count: int = 20, prompt: PromptVersion = PROMPT
+) -> tuple[list[Turn], list[EngineEvent]]:
     """Play a conversation of `count` turns; give its turns and all events."""
 
     async def play() -> tuple[list[Turn], list[EngineEvent]]:
-        bot, conversation = Chatbot(replace(PROMPT, memory=memory), replies, NoTools()), Conversation()
+        bot, conversation = Chatbot(replace(prompt, memory=memory), replies, NoTools()), Conversation()
         turns, events = [], []
         for number in range(count):
             async for event in bot.send(conversation, f"question {number}"):
@@ -70,6 +72,19 @@ def test_a_summary_is_a_request_of_its_own_and_no_reply() -> None:
     assert not any(isinstance(event, TextArrived) for event in events)
     numbers = [request.n for turn in turns for request in turn.requests]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_summary_is_free_of_what_replies_are_held_to() -> None:
+    """No schema, no stop sequence and no forced tool: a summary is words, and whole."""
+    config = {"effort": "low", "format": {"type": "json_schema", "schema": {"type": "string"}}}
+    settings = {"output_config": config, "stop_sequences": ["answer"], "tool_choice": {"type": "any"}}
+    replies = MadeUpReplies()
+    converse(SUMMARY, replies, prompt=replace(PROMPT, params={**PROMPT.params, **settings}))
+
+    body = next(ask.body for ask in replies.asked if ask.purpose == "summary")
+    assert body["output_config"] == {"effort": "low"}
+    assert body["tool_choice"] == {"type": "auto"}
+    assert "stop_sequences" not in body
 
 
 def test_after_a_fold_the_memory_block_leads_the_kept_turns() -> None:

@@ -201,6 +201,78 @@ def test_strict_tools_are_counted_together(tmp_path: Path) -> None:
     assert only == "v2.md:5:8 error: 28 optional inputs in strict tools; the API takes at most 24 in a request."
 
 
+OUTPUT = "output: {schema: {type: object, properties: {urgent: {type: boolean}}, additionalProperties: false}}"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (OUTPUT, []),
+        ("output: {}", ["v2.md:4:9 error: key 'schema' is missing in output"]),
+        ("output: {schema: 7}", ["v2.md:4:18 error: 'schema' is a JSON Schema, or the name of a file"]),
+        ("output: {schema: ../x.yaml}", ["v2.md:4:18 error: '../x.yaml' is not below prompts/support"]),
+        ("output: {schema: gone.json}", ["v2.md:4:18 error: there is no file prompts/support/gone.json"]),
+        (OUTPUT.replace("boolean", "bool"), ["v2.md:4:61 error: not a JSON Schema: 'bool' is not valid"]),
+        (OUTPUT.replace("type: boolean", "minimum: 1"), ["v2.md:4:55 error: 'minimum': structured output does not"]),
+        (
+            OUTPUT.replace(", additionalProperties: false", ""),
+            ["v2.md:4:18 error: structured output needs `additionalProperties: false` on every object."],
+        ),
+        (OUTPUT.replace("type: boolean", "$ref: 'http://x/y'"), ["v2.md:4:61 error: '$ref' to 'http://x/y'; only"]),
+        ("tool_choice: none", []),
+        ("tool_choice: {disable_parallel_tool_use: true}", []),
+        (
+            "tool_choice: some",
+            ["v2.md:4:14 error: 'tool_choice' is the text 'some'; expected 'auto', 'any' or 'none'."],
+        ),
+        ("tool_choice: {tool: lookup}", ["v2.md:4:21 error: the prompt has no tool 'lookup' (did you mean"]),
+        ("tool_choice: {type: any, tool: x}", ["v2.md:4:21 error: `tool` names the tool to call and says it all"]),
+        ("tool_choice: {type: none, disable_parallel_tool_use: true}", ["v2.md:4:14 error: no tool is called with"]),
+        ("tool_choice: {name: x}", ["v2.md:4:15 error: 'name' is not a key here: force one tool with `tool: NAME`."]),
+        ("stop_sequences: ['###']", []),
+        ("stop_sequences: []", ["v2.md:4:17 error: 'stop_sequences' is an empty list; expected at least 1 entry."]),
+        ("stop_sequences: ['  ']", ["v2.md:4:18 error: entry 1 of 'stop_sequences' is the text '  '; expected text"]),
+    ],
+)
+def test_settings_of_the_reply_are_checked(tmp_path: Path, header: str, expected: list[str]) -> None:
+    """Output, tool choice and stop sequences: what the API would refuse is an error where it stands."""
+    lines = lint(tmp_path, PROMPT.replace("effort: medium", header))
+
+    assert len(lines) == len(expected), lines
+    assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True)), lines
+
+
+def test_a_schema_in_a_file_is_checked_there(tmp_path: Path) -> None:
+    """The file may be JSON or YAML; what the API refuses is found at its line."""
+    text = PROMPT.replace("effort: medium", "output: {schema: reply.json}")
+    write_files(tmp_path, {"prompts/support/reply.json": '{\n  "type": "array",\n  "maxItems": 3\n}\n'})
+
+    assert lint(tmp_path, text) == [
+        "reply.json:3:3 error: 'maxItems': structured output does not take it. Say it in the description."
+    ]
+    write_files(tmp_path, {"prompts/support/reply.json": "[]"})
+    assert lint(tmp_path, text) == [
+        "reply.json:1:1 error: the file is no JSON Schema; expected a mapping, `type: ...`."
+    ]
+
+
+def test_tool_choice_needs_tools(tmp_path: Path) -> None:
+    """Without tools there is nothing to choose."""
+    text = PROMPT.replace("effort: medium", "tool_choice: auto").replace("tools: [tools/lookup_order.yaml]\n", "")
+
+    assert lint(tmp_path, text) == ["v2.md:4:14 error: `tool_choice` says nothing without `tools`; the API refuses it."]
+
+
+def test_optional_fields_of_the_output_count_with_those_of_strict_tools(tmp_path: Path) -> None:
+    """The API adds up the optional parts of all schemas of a request."""
+    fields = ", ".join(f"f{n}: {{type: string}}" for n in range(24))
+    header = f"output: {{schema: {{type: object, properties: {{{fields}}}, additionalProperties: false}}}}"
+
+    (only,) = lint(tmp_path, PROMPT.replace("effort: medium", header), tool=LOOKUP + "strict: true\n")
+
+    assert only.endswith("25 optional fields in strict tools and the output; the API takes at most 24 in a request.")
+
+
 def test_several_mistakes_are_listed_in_order(tmp_path: Path) -> None:
     """Front matter, text, partial and tool: everything is found in one go."""
     text = PROMPT.replace("model:", "modl:").replace("{{ shop }}", "{{ shop | uper }}")

@@ -15,7 +15,7 @@ from evalkit.prompts import find_prompt, load_prompt, render_prompt
 from evalkit.prompts.template import Template, parse_template, render_template
 from evalkit.records import PromptVersion
 from evalkit.yamlsource import SourceText
-from tests.project_files import LOOKUP, PROMPT, write_project
+from tests.project_files import LOOKUP, PROMPT, write_files, write_project
 
 TODAY = {"today": "2026-11-22"}
 
@@ -46,6 +46,32 @@ def test_a_version_holds_the_body_of_a_request_but_its_messages(tmp_path: Path) 
     assert [tool["name"] for tool in made.tools] == ["lookup_order"]
     assert made.text == "You are Tess of Tandle.\nBe brief at Tandle.\n\n\nToday is 2026-11-22."
     assert made.inputs == {"shop": "Tandle", "today": "2026-11-22"}
+
+
+def test_settings_of_the_reply_are_sent_under_the_names_of_the_api(tmp_path: Path) -> None:
+    """Output stands beside effort, a tool's name makes the API's object, and the schema is a fact of the version."""
+    schema = "{type: object, properties: {day: {type: string}}, required: [day], additionalProperties: false}"
+    keys = ["tool_choice: {tool: lookup_order, disable_parallel_tool_use: true}", "stop_sequences: ['###', END]"]
+    made = version(tmp_path, PROMPT.replace("effort: medium", "\n".join(["effort: low", "output: {schema: S}", *keys])
+                                            .replace("S}", schema + "}", 1)))  # fmt: skip
+
+    config = made.params["output_config"]
+    assert config["effort"] == "low"
+    assert config["format"] == {"type": "json_schema", "schema": made.output_schema}
+    assert made.output_schema is not None
+    assert made.output_schema["properties"] == {"day": {"type": "string"}}
+    assert made.params["tool_choice"] == {"type": "tool", "name": "lookup_order", "disable_parallel_tool_use": True}
+    assert made.params["stop_sequences"] == ["###", "END"]
+
+
+def test_a_schema_in_a_file_is_one_of_the_prompts_files(tmp_path: Path) -> None:
+    """A file with the schema is sent as it is, and is among the files whose hashes a version keeps."""
+    text = PROMPT.replace("effort: medium", "output: {schema: reply.yaml}")
+    write_files(tmp_path, {"prompts/support/reply.yaml": "type: object\nadditionalProperties: false\n"})
+    made = version(tmp_path, text)
+
+    assert made.output_schema == {"type": "object", "additionalProperties": False}
+    assert "prompts/support/reply.yaml" in made.files
 
 
 def test_the_hash_is_over_the_body_as_it_is_sent(tmp_path: Path) -> None:
