@@ -1,35 +1,70 @@
-"""evalkit as a library: the chatbot engine for a product and its production log. Names load when they are used."""
+"""evalkit as a library: the chatbot engine for a product and its production log. Names load when they are used.
+
+`docs/library.md` explains every name here, and says which will stay as they are.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evalkit.engine import Chatbot, Conversation, events
-    from evalkit.engine.functions import tools_from
+    from evalkit.engine import Chatbot, Conversation, Limits, RetryPolicy, ToolFailed, ToolOutcome, ToolSource, events
+    from evalkit.engine.functions import Context, Toolset, join_tools, tools_from
+    from evalkit.engine.memory_tool import memory_tool
     from evalkit.engine.recorder import ProductionLog
-    from evalkit.engine.tools import ToolFailed
-    from evalkit.library import open_chatbot
+    from evalkit.errors import EvalkitError, FileProblems, UsageError
+    from evalkit.library import Options, Service, Session, open_chatbot
     from evalkit.prompts import load_prompt
+    from evalkit.records import PromptVersion
 
 __all__ = [
     "Chatbot",
+    "Context",
     "Conversation",
+    "EvalkitError",
+    "FileProblems",
+    "Limits",
+    "Options",
     "ProductionLog",
+    "PromptVersion",
+    "RetryPolicy",
+    "Service",
+    "Session",
     "ToolFailed",
+    "ToolOutcome",
+    "ToolSource",
+    "Toolset",
+    "UsageError",
     "events",
+    "join_tools",
     "load_prompt",
+    "memory_tool",
     "open_chatbot",
     "tools_from",
 ]
 
 _HOMES = {
     "Chatbot": "evalkit.engine",
+    "Context": "evalkit.engine.functions",
     "Conversation": "evalkit.engine",
+    "EvalkitError": "evalkit.errors",
+    "FileProblems": "evalkit.errors",
+    "Limits": "evalkit.engine",
+    "Options": "evalkit.library",
     "ProductionLog": "evalkit.engine.recorder",
-    "ToolFailed": "evalkit.engine.tools",
+    "PromptVersion": "evalkit.records",
+    "RetryPolicy": "evalkit.engine",
+    "Service": "evalkit.library",
+    "Session": "evalkit.library",
+    "ToolFailed": "evalkit.engine",
+    "ToolOutcome": "evalkit.engine",
+    "ToolSource": "evalkit.engine",
+    "Toolset": "evalkit.engine.functions",
+    "UsageError": "evalkit.errors",
     "events": "evalkit.engine",
+    "join_tools": "evalkit.engine.functions",
     "load_prompt": "evalkit.prompts",
+    "memory_tool": "evalkit.engine.memory_tool",
     "open_chatbot": "evalkit.library",
     "tools_from": "evalkit.engine.functions",
 }

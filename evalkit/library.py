@@ -29,7 +29,7 @@ from evalkit.engine import (
     TurnFinished,
 )
 from evalkit.engine.chat import APOLOGY
-from evalkit.engine.functions import ToolFunction, Toolset, tools_from
+from evalkit.engine.functions import JoinedTools, ToolFunction, Toolset, toolset_of
 from evalkit.engine.platforms import ANTHROPIC, check_platform
 from evalkit.engine.recorder import ProductionLog
 from evalkit.engine.telemetry import SessionTrace, open_tracer
@@ -82,9 +82,14 @@ class Service:
         scripts = {"": script} if script else {}  # one server for one prompt: its script plays for every request
         self.connection = open_door(options.via, options.platform, options.tracer_provider, scripts)
 
-    def session(self, session_id: str, conversation: Conversation | None = None) -> Session:
-        """Return a session; with the conversation it ended with last time, it goes on from there."""
-        return Session(self, session_id, conversation or Conversation())
+    def session(
+        self, session_id: str, conversation: Conversation | None = None, *, deps: object | None = None
+    ) -> Session:
+        """Return a session; with the conversation it ended with last time, it goes on from there.
+
+        `deps` is what its tools receive as `Context.deps`; UsageError when that is not what they need.
+        """
+        return Session(self, session_id, conversation or Conversation(), deps)
 
     async def close(self) -> None:
         """Close connections and log."""
@@ -99,7 +104,7 @@ class Session:
     One message at a time; use `async with`, or close it, so that its trace ends.
     """
 
-    def __init__(self, service: Service, session_id: str, conversation: Conversation) -> None:
+    def __init__(self, service: Service, session_id: str, conversation: Conversation, deps: object | None) -> None:
         self.conversation = conversation
         options, prompt = service.options, service.prompt
         self._trace = SessionTrace(service.tracer, session_id, prompt)
@@ -110,7 +115,7 @@ class Session:
         self._bot = Chatbot(
             prompt,
             replies,
-            self._trace.tools(service.tools),
+            self._trace.tools(_tools_in_session(service.tools, deps, session_id)),
             apology=options.apology,
             tool_timeout_s=options.tool_timeout_s,
         )
@@ -144,7 +149,7 @@ class Session:
 def open_chatbot(
     prompt: str | PromptVersion,
     *,
-    tools: Iterable[ToolFunction] | Toolset = (),
+    tools: Iterable[ToolFunction | Toolset] | Toolset = (),
     inputs: Mapping[str, str] | None = None,
     log: ProductionLog | None = None,
     options: Options | None = None,
@@ -152,18 +157,21 @@ def open_chatbot(
     """Return a chatbot for a prompt (`support@v4`, or one that is loaded) whose tools are these functions.
 
     A tool that the prompt declares keeps the definition that its suites measured; a function that it does not declare
-    is added. UsageError when a declared tool has no function, or when platform or key are not set up.
+    is added. Toolsets, such as that of `memory_tool`, may stand among the functions. UsageError when a declared tool
+    has no function, or when platform or key are not set up; TypeError when something in `tools` can't be a tool.
     """
     options = options or Options()
     version = load_prompt(prompt, inputs or {}, options.root) if isinstance(prompt, str) else prompt
-    return Service(*_fit(version, _toolset(tools)), log, options)
+    return Service(*_fit(version, toolset_of(tools)), log, options)
 
 
-def _toolset(tools: Iterable[ToolFunction] | Toolset) -> Toolset:
-    """Return functions as a toolset; one that was put together already stays what it is."""
-    if isinstance(tools, tuple) and len(tools) == 2 and isinstance(tools[0], tuple):
+def _tools_in_session(tools: ToolSource, deps: object | None, session_id: str) -> ToolSource:
+    if not isinstance(tools, JoinedTools):
         return tools
-    return tools_from(tool for tool in tools if callable(tool))
+    try:
+        return tools.in_session(deps, session_id)
+    except TypeError as exc:
+        raise UsageError(str(exc)) from exc
 
 
 def _fit(prompt: PromptVersion, toolset: Toolset) -> tuple[PromptVersion, ToolSource]:

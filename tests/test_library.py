@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +22,7 @@ import pytest
 import uvicorn
 
 import evalkit
-from evalkit import Conversation, ProductionLog, events, open_chatbot, tools_from
+from evalkit import Context, Conversation, ProductionLog, events, memory_tool, open_chatbot, tools_from
 from evalkit.errors import UsageError
 from evalkit.library import Options, Service
 from evalkit.records import Request
@@ -250,6 +251,68 @@ def test_a_declared_tool_without_a_function_is_refused_at_the_start(shop: Path) 
         open_chatbot("declared", options=Options(via="stand-in"))
 
 
+def test_what_breaks_in_a_tool_is_for_people_only(
+    shop: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model reads that the tool can't be had; the log of the product holds the traceback, without its secrets."""
+    monkeypatch.setenv("SHOP_DB_PASSWORD", "correct-horse-battery")
+
+    def lookup(id: str) -> str:  # noqa: A002
+        """Look up an order."""
+        raise RuntimeError(f"no connection for user shop, password correct-horse-battery, order {id}")
+
+    service = open_chatbot("declared", tools=[lookup], log=ProductionLog("logs"), options=Options(via="stand-in"))
+    heard = say(service, "Where is A-1?")
+
+    sent = json.dumps([event.request.body for event in heard if isinstance(event, events.RequestFinished)])
+    assert "lookup is not available at the moment." in sent
+    assert "no connection" not in sent
+    assert "RuntimeError: no connection" in caplog.text
+    [call] = read_session("logs#one", shop).transcript.turns[0].tool_calls
+    assert "RuntimeError: no connection for user shop, password [secret removed], order A-1" in call.trace
+
+
+def test_the_memory_tool_stands_beside_functions(shop: Path) -> None:
+    """Both are offered and both answer."""
+    service = open_chatbot("shop", tools=[lookup, memory_tool("notes")], options=Options(via="stand-in"))
+    asyncio.run(service.close())
+
+    assert [tool["name"] for tool in service.prompt.tools] == ["lookup", "memory"]
+    assert asyncio.run(service.tools.call("lookup", {"id": "A-1"})).output == '{"id":"A-1","status":"sent"}'
+    assert "/memories" in asyncio.run(service.tools.call("memory", {"command": "view", "path": "/memories"})).output
+
+
+def test_tools_receive_what_their_session_was_opened_with(shop: Path) -> None:
+    """One chatbot, two customers at once: each session's calls see their own object, and one without is refused."""
+
+    @dataclass
+    class Customer:
+        name: str
+
+    async def lookup(id: str, ctx: Context[Customer]) -> dict[str, str]:  # noqa: A002
+        """Look up an order."""
+        return {"id": id, "status": f"sent to {ctx.deps.name}"}
+
+    # the annotations of a local function are texts here, as in any module with `from __future__ import annotations`
+    lookup.__annotations__["ctx"] = Context[Customer]
+    service = open_chatbot("declared", tools=[lookup], options=Options(via="stand-in"))
+
+    async def ask(name: str) -> str:
+        async with service.session(name, deps=Customer(name)) as session:
+            heard = [event async for event in session.send("Where is A-1?")]
+        assert isinstance(heard[-1], events.TurnFinished)
+        return heard[-1].turn.reply
+
+    async def both() -> list[str]:
+        replies = await asyncio.gather(ask("Ada"), ask("Bo"))
+        await service.close()
+        return replies
+
+    with pytest.raises(UsageError, match="needs the session's Customer, and nothing was given"):
+        service.session("nobody")
+    assert asyncio.run(both()) == ["Order A-1 was sent to Ada.", "Order A-1 was sent to Bo."]
+
+
 def test_a_missing_key_is_one_line_at_the_start(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A product without a key does not start either."""
     for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE"):
@@ -307,8 +370,7 @@ def test_importing_evalkit_is_instant() -> None:
 
 @pytest.mark.parametrize("name", evalkit.__all__)
 def test_every_public_name_exists(name: str) -> None:
-    """Under ten names, each of which can be imported."""
-    assert len(evalkit.__all__) < 10
+    """Each name of `__all__` can be imported."""
     assert getattr(evalkit, name) is not None
 
 

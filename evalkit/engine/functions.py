@@ -1,7 +1,8 @@
 """Python functions as tools: the definition from signature and docstring, the calls in bounded time, several at once.
 
 pydantic makes the schema from the annotations and checks what comes in, docstring_parser finds the texts. A function is
-any callable with named, annotated parameters, sync (then it runs in a thread of its own) or async.
+any callable with named, annotated parameters, sync (then it runs in a thread of its own) or async. A parameter that is
+annotated as `Context[...]` is not the model's business: it receives what the session was opened with.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, get_type_hints
+from dataclasses import dataclass, replace
+from types import UnionType
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import docstring_parser
 import orjson
@@ -22,8 +24,23 @@ from evalkit.prompts.schemas import limit_problem, recursive_definitions, refuse
 from evalkit.records import JsonObject
 
 ToolFunction = Callable[..., Any]
-Toolset = tuple[tuple[JsonObject, ...], ToolSource]
-"""Definitions as the API takes them, and what answers their calls."""
+Deps = TypeVar("Deps")
+
+
+class Toolset(NamedTuple):
+    """Definitions as the API takes them, and what answers their calls."""
+
+    definitions: tuple[JsonObject, ...]
+    source: ToolSource
+
+
+@dataclass(frozen=True)
+class Context(Generic[Deps]):
+    """What a tool learns of the session it is called in: `deps` is the object that the session was opened with."""
+
+    deps: Deps
+    session_id: str
+
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 
@@ -43,7 +60,25 @@ def tools_from(functions: Iterable[ToolFunction], *, strict: bool = True) -> Too
                 raise TypeError(f"{tool.name} can't be strict: {reason}. Change its parameters, or use strict=False.")
         if problem := limit_problem([strict_schema(tool.schema) for tool in tools]):
             raise TypeError(f"{problem} Split the tools, or use strict=False.")
-    return join_tools(*(((tool.definition(strict=strict),), tool) for tool in tools))
+    return join_tools(*(Toolset((tool.definition(strict=strict),), tool) for tool in tools))
+
+
+def toolset_of(tools: Iterable[ToolFunction | Toolset] | Toolset) -> Toolset:
+    """Return functions and toolsets as one toolset; TypeError for anything else, and where `tools_from` has one."""
+    if isinstance(tools, Toolset):
+        return tools
+    try:
+        given = list(tools)
+    except TypeError as exc:
+        raise TypeError(f"tools: {tools!r} is no list; expected functions and toolsets, as in [lookup_order].") from exc
+    for tool in given:
+        if isinstance(tool, type) or not (callable(tool) or isinstance(tool, Toolset)):
+            raise TypeError(
+                f"tools: {tool!r} is neither a function nor a toolset; expected functions, or what tools_from, "
+                "memory_tool and join_tools return."
+            )
+    functions = tools_from(tool for tool in given if not isinstance(tool, Toolset))
+    return join_tools(functions, *(tool for tool in given if isinstance(tool, Toolset)))
 
 
 def join_tools(*toolsets: Toolset) -> Toolset:
@@ -54,7 +89,7 @@ def join_tools(*toolsets: Toolset) -> Toolset:
             if definition["name"] in owners:
                 raise TypeError(f"two tools are named {definition['name']!r}; names must differ.")
             owners[definition["name"]] = source
-    return tuple(each for definitions, _ in toolsets for each in definitions), JoinedTools(owners)
+    return Toolset(tuple(each for definitions, _ in toolsets for each in definitions), JoinedTools(owners))
 
 
 class JoinedTools:
@@ -62,6 +97,15 @@ class JoinedTools:
 
     def __init__(self, owners: Mapping[str, ToolSource]) -> None:
         self._owners = owners
+
+    def in_session(self, deps: Any, session_id: str) -> JoinedTools:
+        """Return the tools for one session; TypeError when `deps` is not what one of them needs."""
+        return JoinedTools(
+            {
+                name: owner.in_session(deps, session_id) if isinstance(owner, JoinedTools | FunctionTool) else owner
+                for name, owner in self._owners.items()
+            }
+        )
 
     async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
         """Answer one call; ToolFailed when nobody can."""
@@ -72,13 +116,18 @@ class JoinedTools:
 
 @dataclass(frozen=True)
 class FunctionTool:
-    """Answers the calls of one function. A field of `arguments` has the parameter's name as its alias."""
+    """Answers the calls of one function. A field of `arguments` has the parameter's name as its alias.
+
+    `needs` maps the parameters that receive the session's context to the annotation of their `deps`.
+    """
 
     name: str
     description: str
     function: ToolFunction
     arguments: type[BaseModel]
+    needs: Mapping[str, Any]
     origin: str
+    context: Context[Any] | None = None
 
     @classmethod
     def of(cls, function: ToolFunction) -> FunctionTool:
@@ -92,7 +141,17 @@ class FunctionTool:
             raise TypeError(f"{name} has no docstring; the model chooses tools by it.")
         texts = {param.arg_name: param.description or "" for param in doc.params}
         origin = f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', name)}"
-        return cls(name, description, function, _arguments(name, function, texts), origin)
+        arguments, needs = _parameters(name, function, texts)
+        return cls(name, description, function, arguments, needs, origin)
+
+    def in_session(self, deps: Any, session_id: str) -> FunctionTool:
+        """Return the tool for one session; TypeError when `deps` is not what it needs."""
+        for parameter, wanted in self.needs.items():
+            if not _is_a(deps, wanted):
+                given = "nothing was given" if deps is None else f"got {type(deps).__name__}"
+                kind = getattr(wanted, "__name__", wanted)
+                raise TypeError(f"{self.name}: {parameter!r} needs the session's {kind}, and {given}; pass deps=….")
+        return replace(self, context=Context(deps, session_id))
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -117,6 +176,7 @@ class FunctionTool:
             raise ToolFailed(msg) from exc
         fields = type(read).model_fields
         values = {str(field.alias): getattr(read, key) for key, field in fields.items() if key in read.model_fields_set}
+        values |= dict.fromkeys(self.needs, self.context)
         if inspect.iscoroutinefunction(self.function):
             answer = await self.function(**values)
         else:
@@ -125,21 +185,40 @@ class FunctionTool:
         return ToolOutcome(answer if isinstance(answer, str) else to_json(answer).decode(), origin=self.origin)
 
 
-def _arguments(name: str, function: ToolFunction, texts: Mapping[str, str]) -> type[BaseModel]:
-    """Make the model of a function's parameters."""
+def _is_a(value: Any, annotation: Any) -> bool:
+    """Tell whether a value is of an annotated type, as far as that can be asked at run time."""
+    origin = get_origin(annotation)
+    try:
+        return isinstance(value, origin if isinstance(origin, type) and origin is not UnionType else annotation)
+    except TypeError:  # Any, or a protocol that can't be asked
+        return True
+
+
+def _parameters(
+    name: str, function: ToolFunction, texts: Mapping[str, str]
+) -> tuple[type[BaseModel], Mapping[str, Any]]:
+    """Return the model of a function's arguments, and the parameters that receive the session's context."""
     target = function if inspect.isroutine(function) else type(function).__call__
-    hints = get_type_hints(target, include_extras=True)
+    try:
+        hints = get_type_hints(target, include_extras=True)
+    except NameError as exc:
+        raise TypeError(f"{name}: its annotations can't be read: {exc}. Import that where the program runs.") from exc
     fields: dict[str, Any] = {}
+    needs: dict[str, Any] = {}
     for number, parameter in enumerate(inspect.signature(function).parameters.values()):
         place = f"{name}: parameter {parameter.name!r}"
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise TypeError(f"{place} can't be given by name; a tool's parameters are all named.")
         if parameter.name not in hints:
             raise TypeError(f"{place} has no annotation; the model is told its type by it.")
+        hint = hints[parameter.name]
+        if Context in (hint, get_origin(hint)):
+            needs[parameter.name] = (*get_args(hint), Any)[0]
+            continue
         default = ... if parameter.default is parameter.empty else parameter.default
         text = texts.get(parameter.name)
-        fields[f"field_{number}"] = (hints[parameter.name], Field(default, alias=parameter.name, description=text))
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+        fields[f"field_{number}"] = (hint, Field(default, alias=parameter.name, description=text))
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields), needs
 
 
 _MAPS = ("properties", "$defs", "definitions")

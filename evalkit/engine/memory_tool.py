@@ -22,10 +22,11 @@ _PATHS = ("path", "old_path", "new_path")
 _TEXTS = ("file_text", "new_str", "insert_text")
 
 
-def memory_tool(folder: Path) -> Toolset:
+def memory_tool(folder: str | Path) -> Toolset:
     """Return the memory tool on a folder, which is made when it is missing, readable by its owner only."""
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return (DEFINITION,), MemoryFolder(folder)
+    return Toolset((DEFINITION,), MemoryFolder(folder))
 
 
 class MemoryFolder:

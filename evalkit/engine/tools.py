@@ -1,13 +1,17 @@
 """Runs the tool call of a reply: input validated against the schema, in bounded time, every failure a result.
 
-A result never raises: what went wrong becomes an `is_error` text that tells the model what to do differently.
+What a tool says by `ToolFailed`, and what is wrong with the call, the model reads as it is. What breaks inside a tool
+concerns the product only: the model reads a neutral sentence, the traceback goes to the logger `evalkit` and into the
+record.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,15 +25,23 @@ from evalkit.records import JsonObject, ToolCall
 
 TIMEOUT_S = 60.0
 LONGEST = 500  # characters of an explanation: it quotes the model's own input, which may be long
+LONGEST_TRACE = 8_000
+"""Characters of a traceback in the record; what is cut off is its beginning."""
+
+_log = logging.getLogger("evalkit")
 
 
 @dataclass(frozen=True)
 class ToolOutcome:
-    """What a tool answered: text for the model, whether it is an error, and where it came from (for people)."""
+    """What a tool answered: text for the model, whether it is an error, and, for people, where it came from.
+
+    `trace` is the traceback of a tool that broke.
+    """
 
     output: str
     is_error: bool = False
     origin: str = ""
+    trace: str = ""
 
 
 class ToolFailed(Exception):
@@ -52,7 +64,10 @@ async def run_tool(
     *,
     timeout_s: float = TIMEOUT_S,
 ) -> ToolCall:
-    """Run the call that a `tool_use` block asks for; only a cancellation from outside is raised."""
+    """Run the call that a `tool_use` block asks for.
+
+    Only a cancellation from outside is raised, and what is meant for the whole program: KeyboardInterrupt, SystemExit.
+    """
     began = time.perf_counter()
     name, tool_input = str(block["name"]), block.get("input", {})
     if not isinstance(tool_input, Mapping):
@@ -62,7 +77,22 @@ async def run_tool(
     if outcome is None:
         outcome = await _answer(name, tool_input, source, timeout_s)
     ms = round((time.perf_counter() - began) * 1000, 3)
-    return ToolCall(str(block["id"]), name, tool_input, outcome.output, outcome.is_error, ms, request_n, outcome.origin)
+    return ToolCall(
+        str(block["id"]),
+        name,
+        tool_input,
+        outcome.output,
+        outcome.is_error,
+        ms,
+        request_n,
+        outcome.origin,
+        outcome.trace,
+    )
+
+
+def not_available(name: str, origin: str, trace: str = "") -> ToolOutcome:
+    """Return what the model reads of a tool that can't answer, for whatever reason."""
+    return ToolOutcome(f"{name} is not available at the moment.", is_error=True, origin=origin, trace=trace)
 
 
 def result_block(call: ToolCall) -> JsonObject:
@@ -75,21 +105,27 @@ async def _answer(name: str, tool_input: JsonObject, source: ToolSource, timeout
     limit = asyncio.timeout(timeout_s)
     try:
         async with limit:
-            return await source.call(name, tool_input)
+            outcome = await source.call(name, tool_input)
+        outcome.output.encode()  # a text that is no Unicode can't be sent
     except ToolFailed as exc:
         return ToolOutcome(str(exc) or f"{name} failed.", is_error=True, origin="tool failed")
     except asyncio.CancelledError as exc:
         if _is_cancelled():
             raise
         return _broken(name, exc)  # the tool gave up something of its own, nobody gave up the call
-    except Exception as exc:  # noqa: BLE001 - a tool is foreign code; whatever it raises, the model must hear of it
+    except Exception as exc:  # noqa: BLE001 - a tool is foreign code; whatever it raises, the chat must go on
         if limit.expired() and isinstance(exc, TimeoutError):
-            return ToolOutcome(f"{name} did not answer within {timeout_s:g} seconds.", is_error=True, origin="timeout")
+            _log.error("the tool %s did not answer within %g seconds", name, timeout_s)
+            said = f"{name} did not answer in time; whether it has done something is not known."
+            return ToolOutcome(said, is_error=True, origin="timeout")
         return _broken(name, exc)
+    return outcome
 
 
 def _broken(name: str, exc: BaseException) -> ToolOutcome:
-    return ToolOutcome(f"{name} failed: {type(exc).__name__}: {exc}", is_error=True, origin="exception")
+    """Tell people what broke in a tool, and the model that it can't be had: what an exception says is not for it."""
+    _log.error("the tool %s raised %s", name, type(exc).__name__, exc_info=exc)
+    return not_available(name, "exception", "".join(traceback.format_exception(exc))[-LONGEST_TRACE:])
 
 
 def _is_cancelled() -> bool:
@@ -126,7 +162,7 @@ class NoTools:
 
     async def call(self, name: str, tool_input: Mapping[str, Any]) -> ToolOutcome:
         """Say that there is none."""
-        return ToolOutcome(f"{name} is not available ({len(tool_input)} arguments were given).", is_error=True)
+        return not_available(name, "no tools")
 
 
 T = TypeVar("T")
@@ -144,7 +180,9 @@ async def run_in_thread(work: Callable[[], T]) -> T:
         if error is None:
             outcome.set_result(result)  # type: ignore[arg-type]
         elif isinstance(error, StopIteration):  # a future refuses to carry one
-            outcome.set_exception(RuntimeError(f"StopIteration: {error}"))
+            refused = RuntimeError("a tool raised StopIteration")
+            refused.__cause__ = error
+            outcome.set_exception(refused)
         else:
             outcome.set_exception(error)
 

@@ -124,7 +124,8 @@ class Request:
 class ToolCall:
     """One tool call of the assistant with its result; `request_n` is the request whose reply asked for it.
 
-    `origin` says where the result came from, for people: `suites/returns.yaml:31`, `invalid input`, ...
+    `origin` says where the result came from, for people: `suites/returns.yaml:31`, `invalid input`, ... `trace` is the
+    traceback of a function that broke; the model never reads it.
     """
 
     id: str
@@ -135,6 +136,7 @@ class ToolCall:
     ms: float
     request_n: int
     origin: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True)

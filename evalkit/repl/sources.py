@@ -16,7 +16,7 @@ import orjson
 
 from evalkit.engine import ApiReplies, Limits, Price, RateLimiter, Replies, ToolOutcome
 from evalkit.engine.platforms import ANTHROPIC
-from evalkit.engine.tools import run_in_thread
+from evalkit.engine.tools import not_available, run_in_thread
 from evalkit.errors import UsageError
 from evalkit.records import JsonObject, ToolCall
 from evalkit.repl.setting import Setting
@@ -143,7 +143,7 @@ class ChatTools:
             return answered
         outcome = await self.ask(name, tool_input) if self.ask else None
         if outcome is None:
-            return ToolOutcome(f"{name} is not available at the moment.", is_error=True, origin=NO_FIXTURE)
+            return not_available(name, NO_FIXTURE)
         self.typed.append(KnownResult(name, tool_input, outcome))
         return outcome
 

@@ -86,7 +86,7 @@ class Hasher:
             case ToolLine():
                 call = line.call
                 hidden, output = self._hide(call.input, whole=True), self._text(call.output)
-                return replace(line, call=replace(call, input=hidden, output=output))
+                return replace(line, call=replace(call, input=hidden, output=output, trace=self._text(call.trace)))
             case TrialEnd():
                 return replace(line, crash=line.crash and self._text(line.crash))
         return line

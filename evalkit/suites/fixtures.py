@@ -13,7 +13,7 @@ from typing import Protocol
 import orjson
 
 from evalkit.engine import ToolOutcome
-from evalkit.engine.tools import ToolSource
+from evalkit.engine.tools import ToolSource, not_available
 from evalkit.graders.matching import matches_value
 from evalkit.records import JsonObject
 from evalkit.suites.values import Fixture
@@ -51,7 +51,7 @@ class CaseTools:
             return outcome
         if self._functions is not None:
             return await self._functions.call(name, tool_input)
-        return ToolOutcome(f"{name} is not available at the moment.", is_error=True, origin=NO_FIXTURE)
+        return not_available(name, NO_FIXTURE)
 
     async def known(self, name: str, tool_input: JsonObject) -> ToolOutcome | None:
         """Answer one call from the suite, in the time that it takes there; None when nothing there answers it."""

@@ -125,7 +125,7 @@ def test_parallel_calls_are_answered_in_one_user_message() -> None:
     assert [item["tool_use_id"] for item in results] == [f"toolu_{n}" for n in range(5)]
     assert results[0] == {"type": "tool_result", "tool_use_id": "toolu_0", "content": "lookup:a"}
     assert [item.get("is_error", False) for item in results] == [False, True, True, True, True]
-    assert results[1]["content"] == "lookup failed: RuntimeError: no luck"
+    assert results[1]["content"] == "lookup is not available at the moment."
     assert "not valid at 'id'" in results[2]["content"]
     assert "There is no tool named 'nothing'. The tools are: lookup." in results[3]["content"]
     assert results[4]["content"] == '{"INVALID_JSON":"{\\"id\\": \\"cut"}'

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from evalkit.engine import ToolFailed
-from evalkit.engine.functions import ToolFunction, join_tools, tools_from
+from evalkit.engine.functions import Context, JoinedTools, ToolFunction, join_tools, tools_from, toolset_of
 from evalkit.engine.tools import run_tool
 from evalkit.records import JsonObject, ToolCall
 from evalkit.standin.protocol.tools import check_tools
@@ -118,7 +118,7 @@ def test_input_that_does_not_fit_never_reaches_the_function(tool_input: JsonObje
 
 
 def test_a_tool_fails_in_its_own_words() -> None:
-    """ToolFailed is an error result with exactly its message; any other exception names itself."""
+    """ToolFailed is an error result with exactly its message."""
     assert call(refund, {"amount": 1.5}).output == "1.5 refunded"
     failed = call(refund, {"amount": 500.0})
     assert (failed.output, failed.is_error) == ("At most 100 pounds; ask a colleague for more.", True)
@@ -127,8 +127,8 @@ def test_a_tool_fails_in_its_own_words() -> None:
 @pytest.mark.parametrize(
     "error", [KeyError("gone"), TimeoutError("upstream"), asyncio.CancelledError(), StopIteration()]
 )
-def test_whatever_a_function_raises_is_a_result(error: BaseException) -> None:
-    """No exception of a tool ends the turn, and a tool's own time-out is not called ours."""
+def test_whatever_a_function_raises_is_a_result(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    """No exception of a tool ends the turn, and nothing of it reaches the model; people read the traceback."""
 
     def broken() -> str:
         """Break."""
@@ -139,9 +139,35 @@ def test_whatever_a_function_raises_is_a_result(error: BaseException) -> None:
         raise error
 
     for function in (broken, broken_too):
+        caplog.clear()
         done = call(function, {})
-        assert done.is_error
-        assert "did not answer within" not in done.output
+        name = function.__name__
+        assert (done.output, done.is_error) == (f"{name} is not available at the moment.", True)
+        assert done.origin == "exception"
+        assert f"in {name}\n" in done.trace
+        assert f"in {name}\n" in caplog.text
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_what_is_meant_for_the_whole_program_is_no_reply(error: BaseException) -> None:
+    """A tool that ends the program ends it; the model is not told that the tool is down."""
+
+    async def leave() -> str:
+        """Leave."""
+        raise error
+
+    with pytest.raises(type(error)):
+        call(leave, {})
+
+
+def test_a_text_that_is_no_unicode_is_a_broken_tool() -> None:
+    """It could not be sent; the turn goes on without it."""
+
+    def half() -> str:
+        """Give half a character."""
+        return "caf\udce9"
+
+    assert (call(half, {}).output, call(half, {}).origin) == ("half is not available at the moment.", "exception")
 
 
 def test_a_function_that_hangs_is_left_and_keeps_nobody_waiting() -> None:
@@ -155,6 +181,7 @@ def test_a_function_that_hangs_is_left_and_keeps_nobody_waiting() -> None:
     done = call(hang, {}, timeout_s=0.05)
 
     assert (done.is_error, done.origin) == (True, "timeout")
+    assert done.output == "hang did not answer in time; whether it has done something is not known."
     never.set()
 
 
@@ -276,3 +303,62 @@ def test_joined_toolsets_answer_each_with_their_own() -> None:
     block = {"id": "t", "name": "find_order", "input": {"order_id": "A-1"}}
     assert [definition["name"] for definition in definitions] == ["refund", "find_order"]
     assert '"order":"A-1"' in asyncio.run(run_tool(block, 1, definitions, source)).output
+
+
+@dataclass
+class Newsdesk:
+    """What the tools of an editor's session work on."""
+
+    editor: str
+
+
+def sign(article: str, ctx: Context[Newsdesk], style: str = "plain") -> str:
+    """Sign an article.
+
+    Args:
+        article: The article's slug.
+    """
+    return f"{article}, {ctx.deps.editor}, {ctx.session_id}, {style}"
+
+
+def signed(deps: object) -> ToolCall:
+    """Call `sign` in a session."""
+    definitions, source = tools_from([sign])
+    assert isinstance(source, JoinedTools)
+    block = {"id": "t", "name": "sign", "input": {"article": "floods"}}
+    return asyncio.run(run_tool(block, 1, definitions, source.in_session(deps, "s1")))
+
+
+def test_a_context_is_no_part_of_the_schema_and_reaches_the_function() -> None:
+    """The model is not told of it; each session's calls receive their own object."""
+    (definition,), _ = tools_from([sign])
+
+    assert list(definition["input_schema"]["properties"]) == ["article", "style"]
+    assert signed(Newsdesk("Ada")).output == "floods, Ada, s1, plain"
+    assert signed(Newsdesk("Bo")).output == "floods, Bo, s1, plain"
+
+
+def test_a_context_that_the_model_sends_is_refused() -> None:
+    """Nobody can pass for another session by an argument of that name."""
+    done = call(sign, {"article": "floods", "ctx": {"deps": {"editor": "Eve"}}})
+
+    assert done.is_error
+    assert "'ctx' was unexpected" in done.output
+
+
+@pytest.mark.parametrize(("deps", "said"), [(None, "nothing was given"), ("Ada", "got str")])
+def test_a_session_without_what_its_tools_need_does_not_begin(deps: object, said: str) -> None:
+    """Before the first message, with the parameter and the type."""
+    with pytest.raises(TypeError, match=f"sign: 'ctx' needs the session's Newsdesk, and {said}; pass deps="):
+        signed(deps)
+
+
+def test_functions_and_toolsets_are_joined_and_anything_else_is_refused() -> None:
+    """What is neither would be a tool that the model misses in silence."""
+    joined = toolset_of([find_order, tools_from([refund], strict=False)])
+
+    assert [definition["name"] for definition in joined.definitions] == ["find_order", "refund"]
+    assert toolset_of(joined) is joined
+    for wrong in (["find_order"], [find_order, Newsdesk("Ada")], [Newsdesk], "find_order", find_order):
+        with pytest.raises(TypeError, match=r"^tools: "):
+            toolset_of(wrong)  # type: ignore[arg-type]
