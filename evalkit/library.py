@@ -15,6 +15,7 @@ from typing import Literal, Self
 
 from opentelemetry.trace import TracerProvider
 
+from evalkit.content import UserContent
 from evalkit.engine import (
     ApiReplies,
     Chatbot,
@@ -120,8 +121,11 @@ class Session:
             tool_timeout_s=options.tool_timeout_s,
         )
 
-    async def send(self, user: str) -> AsyncGenerator[EngineEvent]:
-        """Play one turn and yield its events; the last is TurnFinished. Each is in the log before it is yielded."""
+    async def send(self, user: UserContent) -> AsyncGenerator[EngineEvent]:
+        """Play one turn and yield its events; the last is TurnFinished. Each is in the log before it is yielded.
+
+        `user` is a text, or content blocks of the Messages API: text, pictures, documents.
+        """
         number = self.conversation.turns + 1
         if self._log is not None:
             self._log.turn(self.conversation, user)

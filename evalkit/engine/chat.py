@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from evalkit.content import UserContent, kept_of, sendable
 from evalkit.engine.events import (
     Apology,
     Conversation,
@@ -63,7 +64,7 @@ class _TurnState:
     """What one turn has gathered so far."""
 
     n: int
-    user: str
+    user: UserContent
     messages: list[JsonObject]
     message_id: str | None
     gauge: Gauge
@@ -106,15 +107,18 @@ class Chatbot:
         self._memory = memory_named(prompt.memory)
         self._gauge = gauge_of(prompt)
 
-    async def send(self, conversation: Conversation, user: str) -> AsyncGenerator[EngineEvent]:
-        """Play one turn; the last event is TurnFinished. Nothing but a cancellation is raised."""
+    async def send(self, conversation: Conversation, user: UserContent) -> AsyncGenerator[EngineEvent]:
+        """Play one turn; the last event is TurnFinished. Nothing but a cancellation is raised.
+
+        `user` is a text, or content blocks: text, pictures, documents (`evalkit.content.make_block`).
+        """
         gauge = self._gauge
         if conversation.characters_per_token is not None:
             gauge = replace(gauge, per_token=conversation.characters_per_token)
         state = _TurnState(
             n=conversation.turns + 1,
             user=user,
-            messages=[*conversation.messages, {"role": "user", "content": user}],
+            messages=[*conversation.messages, {"role": "user", "content": sendable(user)}],
             message_id=conversation.message_id,
             gauge=gauge,
             before=conversation.requests,
@@ -201,7 +205,8 @@ class Chatbot:
             yield ToolFinished(call)
 
     def _finished(self, state: _TurnState) -> TurnFinished:
-        turn = Turn(state.n, state.user, tuple(state.requests), tuple(state.calls))
+        text, content = kept_of(state.user)
+        turn = Turn(state.n, text, tuple(state.requests), tuple(state.calls), content)
         measured = None if isinstance(self._memory, WholeMemory) else state.gauge.after(turn.replies[-1]).per_token
         after = Conversation(
             messages=tuple(state.messages),

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from evalkit.content import Weight, weigh
 from evalkit.errors import UsageError
 from evalkit.prompts.header import facts_of
 from evalkit.records import JsonObject, PromptVersion, Request
@@ -87,7 +86,7 @@ class Gauge:
 
     def tokens(self, messages: Sequence[JsonObject]) -> int:
         """Return the estimated tokens of a request with these messages, system and tools included."""
-        return round((self.fixed + _length(messages)) / self.per_token)
+        return (Weight(self.fixed) + weigh(messages)).tokens_at(self.per_token)
 
     def fits(self, messages: Sequence[JsonObject]) -> bool:
         """Tell whether a request with these messages and a reply to it fit the model's window."""
@@ -98,8 +97,10 @@ class Gauge:
         tokens = request.usage.prompt_tokens if request.usage else 0
         if not tokens:
             return self
-        length = self.fixed + _length(request.body.get("messages", ()))
-        return Gauge(self.fixed, max(1.0, length / tokens), self.room)
+        sent = weigh(request.body.get("messages", ()))
+        # What files weigh is an estimate of its own; what is left of the prompt is text.
+        text_tokens = max(1, tokens - sent.tokens)
+        return Gauge(self.fixed, max(1.0, (self.fixed + sent.characters) / text_tokens), self.room)
 
 
 def gauge_of(prompt: PromptVersion) -> Gauge:
@@ -107,12 +108,8 @@ def gauge_of(prompt: PromptVersion) -> Gauge:
     facts = facts_of(prompt.model)
     window = facts.context if facts else SMALLEST_WINDOW
     room = int((window - int(prompt.params.get("max_tokens", 0))) * MARGIN)
-    fixed = _length(prompt.system) + _length(prompt.tools)
+    fixed = weigh(prompt.system).characters + weigh(prompt.tools).characters
     return Gauge(fixed, facts.characters if facts else CHARACTERS_PER_TOKEN, max(room, 1))
-
-
-def _length(objects: Sequence[JsonObject]) -> int:
-    return sum(len(orjson.dumps(each).decode()) for each in objects)
 
 
 Messages = tuple[JsonObject, ...]

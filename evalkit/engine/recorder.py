@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from evalkit.content import UserContent, kept_of
 from evalkit.distribution import installed_versions
 from evalkit.engine.events import Conversation, EngineEvent, RequestFinished, ToolFinished
 from evalkit.pricing import price_table
@@ -66,10 +67,11 @@ class SessionRecorder:
         self._requests = requests
         self._calls = calls
 
-    def turn(self, number: int, user: str) -> None:
+    def turn(self, number: int, user: UserContent) -> None:
         """Record that a user message is sent."""
         if number not in self._turns:
-            self._writer.append(TurnStart(self._id, number, user, self._now()))
+            text, content = kept_of(user)
+            self._writer.append(TurnStart(self._id, number, text, self._now(), content))
 
     def take(self, event: EngineEvent, turn: int) -> None:
         """Record what an event says, if it says something for the record."""
@@ -152,7 +154,7 @@ class SessionLog:
         self._prompt = prompt
         self._recorder = SessionRecorder(writer, session_id, log.now)
 
-    def turn(self, conversation: Conversation, user: str) -> None:
+    def turn(self, conversation: Conversation, user: UserContent) -> None:
         """Record that a user message is sent in this conversation."""
         key = TrialKey("", self._id, self._prompt.ref, 1)
         start = TrialStart(key, self._id, self._prompt.sha, conversation.messages, self._log.now())

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import orjson
 
+from evalkit.content import weigh
 from evalkit.engine.attempt import Deadlines, Limits, OpenAttempt, RetryPolicy, wait_before_retry
 from evalkit.engine.door import Door, DoorError
 from evalkit.engine.events import RequestEvent, RequestFinished, Retrying
@@ -26,6 +27,10 @@ from evalkit.records import Attempt, Failure, JsonObject, Request, SideRequest, 
 
 Price = Callable[[str, Usage], float | None]
 """Model and usage to US dollars; None when the model's price is unknown."""
+
+
+FILE_BYTES_PER_TOKEN = 3.5
+"""How many bytes of text a token of a picture or PDF counts as where a request's size tells how much it asks for."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,8 @@ class ApiReplies:
 
     async def _admit(self, ask: Ask, tries: _Tries, deadlines: Deadlines) -> Ticket:
         """Wait for leave to send; the wait is recorded, and counts neither as latency nor against a deadline."""
-        size = len(orjson.dumps(ask.body))
+        sent = weigh((*ask.body.get("messages", ()), {**ask.body, "messages": ()}))
+        size = sent.characters + round(sent.tokens * FILE_BYTES_PER_TOKEN)
         ticket = await self._limiter.admit(str(ask.body["model"]), size, again=bool(tries.failed))
         tries.wait(ticket.waited_s)
         deadlines.excuse(ticket.waited_s)

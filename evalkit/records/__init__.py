@@ -36,6 +36,7 @@ from evalkit.records.comparison import (
 from evalkit.records.project import CaseKey, Place, Problem, PromptVersion
 from evalkit.records.run import (
     SCHEMA_VERSION,
+    BlobLine,
     CaseRecord,
     EndReason,
     JudgementLine,
@@ -112,6 +113,7 @@ __all__ = [
     "BaselineCase",
     "BaselineRecord",
     "BaselineUse",
+    "BlobLine",
     "CacheSummary",
     "CaseChange",
     "CaseKey",

@@ -157,12 +157,24 @@ class TrialStart:
 
 @dataclass(frozen=True)
 class TurnStart:
-    """A user message, written when it is sent."""
+    """A user message, written when it is sent; `content` holds its blocks where it holds more than text."""
 
     session_id: str
     turn: int
     user: str
     ts: str = ""
+    content: tuple[JsonObject, ...] = ()
+
+
+@dataclass(frozen=True)
+class BlobLine:
+    """What the `data` of a picture or document in later lines is: `{"blob": sha}` stands there for `data`.
+
+    Each is written once to a file. `sha` is the SHA-256 of what was sent: base64, or the text of a plain document.
+    """
+
+    sha: str
+    data: str
 
 
 @dataclass(frozen=True)
@@ -243,6 +255,7 @@ RunLine = (
     | BaselineRecord
     | PromptVersion
     | CaseRecord
+    | BlobLine
     | TrialStart
     | TurnStart
     | RequestLine
@@ -261,6 +274,7 @@ KINDS: dict[str, type[RunLine]] = {
     "baseline": BaselineRecord,
     "prompt": PromptVersion,
     "case": CaseRecord,
+    "blob": BlobLine,
     "session": TrialStart,
     "turn": TurnStart,
     "request": RequestLine,

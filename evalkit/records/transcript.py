@@ -143,13 +143,20 @@ class ToolCall:
 class Turn:
     """One user message and everything until the assistant waits for the user.
 
-    `n` counts from 1. A turn without `failure` is complete.
+    `n` counts from 1. A turn without `failure` is complete. `user` is the text of the message; where it held more than
+    text, `content` holds its blocks (see `evalkit/content`).
     """
 
     n: int
     user: str
     requests: tuple[Request, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
+    content: tuple[JsonObject, ...] = ()
+
+    @property
+    def said(self) -> str | tuple[JsonObject, ...]:
+        """What the user said: the blocks of the message where it held more than text, else its text."""
+        return self.content or self.user
 
     @property
     def reply(self) -> str:

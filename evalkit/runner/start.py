@@ -122,6 +122,7 @@ def prepare_resume(reader: RunReader, plan: Plan, writer: RunWriter) -> RunState
         _refuse_changes(reader, plan)
     for prompt in reader.prompts.values():
         writer.know_prompt(prompt)
+    writer.know_blobs(reader.blobs)
     cases = {(case.record.suite, case.record.case_id): case for suite in plan.suites for case in suite.cases}
     for trial in ungraded:
         case = cases[trial.key.suite, trial.key.case_id]

@@ -17,9 +17,11 @@ from typing import Any
 
 import orjson
 
+from evalkit.content import UserContent, kept_of
 from evalkit.errors import NoVerdict, UsageError
 from evalkit.records import SCHEMA_VERSION, JsonObject, PromptVersion, Request, RequestLine, RunLine, ToolCall, Turn
 from evalkit.records.run import from_json
+from evalkit.store.blobs import put_back
 
 RUN_FILE = "run.jsonl"
 REPORTS = "reports"
@@ -153,12 +155,20 @@ def read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, decode_line(file, number, raw)
 
 
-def parse_line(file: Path, number: int, obj: dict[str, Any], bodies: SessionBodies | None = None) -> RunLine:
+def parse_line(
+    file: Path,
+    number: int,
+    obj: dict[str, Any],
+    bodies: SessionBodies | None = None,
+    blobs: Mapping[str, str] | None = None,
+) -> RunLine:
     """Return the value a line stands for; NoVerdict when it can't be read.
 
-    A request's body is put together again where the `bodies` of its session are given.
+    A request's body is put together again where the `bodies` of its session are given, and pictures and documents are
+    put back where the `blobs` of the file are.
     """
     try:
+        obj = obj if blobs is None else put_back(obj, blobs)
         packed = obj["request"]["body"] if obj.get("line") == "request" else {}
         line = from_json(obj)
         if bodies is None or not isinstance(line, RequestLine) or not isinstance(packed.get("messages"), dict):
@@ -173,7 +183,7 @@ def _damaged(file: Path, number: int, exc: Exception) -> NoVerdict:
 
 
 def turns_of(
-    users: Mapping[int, str], requests: Sequence[Request], calls: Sequence[tuple[int, ToolCall]]
+    users: Mapping[int, UserContent], requests: Sequence[Request], calls: Sequence[tuple[int, ToolCall]]
 ) -> tuple[Turn, ...]:
     """Return the turns that a session's lines tell of: user messages by turn, requests, calls with their turn."""
     asked: dict[int, list[Request]] = {}
@@ -182,4 +192,8 @@ def turns_of(
         asked.setdefault(request.turn, []).append(request)
     for turn, call in calls:
         made.setdefault(turn, []).append(call)
-    return tuple(Turn(n, user, tuple(asked.get(n, ())), tuple(made.get(n, ()))) for n, user in sorted(users.items()))
+    turns = []
+    for n, user in sorted(users.items()):
+        text, content = kept_of(user)
+        turns.append(Turn(n, text, tuple(asked.get(n, ())), tuple(made.get(n, ())), content))
+    return tuple(turns)

@@ -14,9 +14,11 @@ from typing import Any
 
 import orjson
 
+from evalkit.content import UserContent
 from evalkit.errors import NoVerdict, UsageError
 from evalkit.records import (
     BaselineRecord,
+    BlobLine,
     CaseRecord,
     Judgement,
     JudgementLine,
@@ -39,6 +41,7 @@ from evalkit.records import (
     TrialStart,
     TurnStart,
 )
+from evalkit.store.blobs import REFERENCE, blobs_named
 from evalkit.store.files import (
     RUN_FILE,
     SessionBodies,
@@ -64,7 +67,7 @@ class OpenSession:
     """The lines of one session read so far."""
 
     start: TrialStart
-    turns: dict[int, str] = field(default_factory=dict)
+    turns: dict[int, UserContent] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     calls: list[tuple[int, ToolCall]] = field(default_factory=list)
     simulated: list[SimulatedMessage] = field(default_factory=list)
@@ -77,7 +80,7 @@ class OpenSession:
         """Take up one more line."""
         match line:
             case TurnStart():
-                self.turns[line.turn] = line.user
+                self.turns[line.turn] = line.content or line.user
             case RequestLine():
                 self.requests.append(line.request)
             case ToolLine():
@@ -114,6 +117,7 @@ class RunReader:
         self.suites: list[SuiteRecord] = []
         self.baselines: list[BaselineRecord] = []
         self.prompts: dict[str, PromptVersion] = {}
+        self.blobs: dict[str, str] = {}
         self.cases: list[CaseRecord] = []
         self.judge_tests: list[Judgement] = []
         self.end: RunEnd | None = None
@@ -130,6 +134,8 @@ class RunReader:
                     self.baselines.append(line)
                 case PromptVersion() as line:
                     self.prompts[line.sha] = line
+                case BlobLine() as line:
+                    self.blobs[line.sha] = line.data
                 case CaseRecord() as line:
                     self.cases.append(line)
                 case JudgementLine() as line:
@@ -159,7 +165,8 @@ class RunReader:
                 continue
             obj = decode_line(self._file, number, raw)
             session = sessions.get(obj.get("session_id", ""))
-            line = parse_line(self._file, number, obj, session.bodies if session else None)
+            blobs = self.blobs if REFERENCE in raw else None
+            line = parse_line(self._file, number, obj, session.bodies if session else None, blobs)
             if isinstance(line, TrialStart):
                 bodies = SessionBodies(self.prompts.get(line.prompt_sha), line.history)
                 sessions[line.session_id] = OpenSession(line, bodies=bodies)
@@ -184,13 +191,18 @@ _OF_SUITE = ("suite", "case", "baseline")
 def copy_sessions(folder: Path, suite: str) -> Iterator[bytes]:
     """Yield the lines of a run that concern one suite, byte for byte, in their order; together they are a run."""
     sessions: set[str] = set()
+    blobs: dict[str, bytes] = {}  # not copied yet: what no session of the suite shows is left out
     for _, raw in raw_lines(folder / RUN_FILE):
         obj = orjson.loads(raw)
         kind = obj["line"]
+        if kind == "blob":
+            blobs[obj["sha"]] = raw
+            continue
         if kind == "session" and obj["key"]["suite"] == suite:
             sessions.add(obj["session_id"])
         of_suite = kind in _OF_SUITE and obj.get("path", obj.get("suite")) == suite
         if kind in _OF_RUN or of_suite or obj.get("session_id") in sessions:
+            yield from (blobs.pop(sha) for sha in blobs_named(obj) if sha in blobs)
             yield raw
 
 
@@ -213,7 +225,7 @@ class _Pieces:
     session_id: str
     history: tuple[Any, ...] | None = None
     prompts: dict[str, PromptVersion] = field(default_factory=dict)
-    turns: dict[int, str] = field(default_factory=dict)
+    turns: dict[int, UserContent] = field(default_factory=dict)
     requests: dict[int, Request] = field(default_factory=dict)
     calls: dict[tuple[int, str], tuple[int, ToolCall]] = field(default_factory=dict)
     hashed: bool = False
@@ -264,12 +276,15 @@ def _resolve(wanted: str, files: tuple[Path, ...], record: str) -> str:
 def _take_up(file: Path, pieces: _Pieces) -> None:
     """Take up what one file tells of the session."""
     prompts: dict[str, PromptVersion] = {}
+    blobs: dict[str, str] = {}
     bodies: SessionBodies | None = None
     for number, obj in read_lines(file):
         kind = obj.get("line")
-        if kind not in {"run", "prompt"} and obj.get("session_id") != pieces.session_id:
+        if kind not in {"run", "prompt", "blob"} and obj.get("session_id") != pieces.session_id:
             continue
-        match parse_line(file, number, obj, bodies):
+        match parse_line(file, number, obj, bodies, blobs):
+            case BlobLine() as line:
+                blobs[line.sha] = line.data
             case RunHeader() as line:
                 pieces.hashed = pieces.hashed or line.settings.get("content") == "hashed"
             case PromptVersion() as line:
@@ -282,7 +297,7 @@ def _take_up(file: Path, pieces: _Pieces) -> None:
                     pieces.prompts.pop(line.prompt_sha, None)
                     pieces.prompts[line.prompt_sha] = prompts[line.prompt_sha]
             case TurnStart() as line:
-                pieces.turns[line.turn] = line.user
+                pieces.turns[line.turn] = line.content or line.user
             case RequestLine() as line:
                 pieces.requests[line.request.n] = line.request
             case ToolLine() as line:

@@ -80,7 +80,7 @@ class Hasher:
             case TrialStart():
                 return replace(line, history=self._blocks(line.history))
             case TurnStart():
-                return replace(line, user=self._text(line.user))
+                return replace(line, user=self._text(line.user), content=self._blocks(line.content))
             case RequestLine():
                 return replace(line, request=self._request(line.request))
             case ToolLine():

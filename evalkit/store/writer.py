@@ -13,7 +13,7 @@ import os
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -36,6 +36,7 @@ from evalkit.records import (
     TurnStart,
 )
 from evalkit.records.run import to_json
+from evalkit.store.blobs import Blobs, holds_base64
 from evalkit.store.files import RUN_FILE, SessionBodies, plain, shallow
 from evalkit.store.redaction import Hasher, Scrubber
 
@@ -52,6 +53,7 @@ class RunWriter:
         self._scrub = scrub or Scrubber()
         self._prompts: dict[str, PromptVersion] = {}
         self._sessions: dict[str, SessionBodies] = {}
+        self._blobs = Blobs()
         self._file = os.open(folder / RUN_FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -75,7 +77,7 @@ class RunWriter:
                     obj["request"]["body"] = self._sessions[line.session_id].pack(line.request)
             case TrialEnd():
                 self._sessions.pop(line.session_id, None)
-        data = self._scrub(orjson.dumps(obj, default=plain)) + b"\n"
+        data = b"".join(_encoded(each, self._scrub) for each in self._blobs.pack(obj))
         while data:  # a signal may cut a write short
             data = data[os.write(self._file, data) :]
 
@@ -90,6 +92,10 @@ class RunWriter:
         """Take a prompt's line as written already."""
         self._prompts[prompt.sha] = prompt
 
+    def know_blobs(self, shas: Iterable[str]) -> None:
+        """Take the lines of pictures and documents as written already."""
+        self._blobs.know(shas)
+
     def close(self) -> None:
         """Release the folder."""
         os.close(self._file)
@@ -99,6 +105,12 @@ class RunWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _encoded(line: dict[str, Any], scrub: Scrubber) -> bytes:
+    """Return a line as it is written, without secrets."""
+    data = orjson.dumps(line, default=plain)
+    return (data if holds_base64(line) else scrub(data)) + b"\n"
 
 
 def _drop_torn_line(file: int) -> None:
@@ -121,7 +133,7 @@ def trial_lines(key: TrialKey, session_id: str, transcript: Transcript, ts: str 
     yield TrialStart(key, session_id, transcript.prompt_sha, transcript.history, ts)
     yield from (SimulatedLine(session_id, message) for message in transcript.simulated)
     for turn in transcript.turns:
-        yield TurnStart(session_id, turn.n, turn.user)
+        yield TurnStart(session_id, turn.n, turn.user, content=turn.content)
         for request in turn.requests:
             yield RequestLine(session_id, request)
             yield from (ToolLine(session_id, turn.n, call) for call in turn.tool_calls if call.request_n == request.n)
@@ -169,6 +181,7 @@ class LogWriter:
         self._lock = threading.Lock()
         self._prompts: dict[str, PromptVersion] = {}
         self._written_prompts: set[str] = set()
+        self._blobs = Blobs()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._file: int | None = None
         self._path = Path()
@@ -269,11 +282,12 @@ class LogWriter:
             os.close(self._file)
             self._file = None
         self._written_prompts.clear()
+        self._blobs = Blobs()
         for session in self._sessions.values():
             session.written = False
 
     def _write(self, lines: list[dict[str, Any]]) -> None:
-        data = b"".join(self._scrub(orjson.dumps(line, default=plain)) + b"\n" for line in lines)
+        data = b"".join(_encoded(each, self._scrub) for line in lines for each in self._blobs.pack(line))
         try:
             while data:
                 assert self._file is not None  # noqa: S101 - opened by append
