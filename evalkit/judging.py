@@ -15,7 +15,7 @@ from evalkit.engine import Ask, Replies
 from evalkit.engine.requests import ask_aside, side_request
 from evalkit.engine.structured import NoValue, read_structured
 from evalkit.graders import Requirement, requirement_of
-from evalkit.graders.judge import SCHEMA, WORDING, Criterion, build_question, exhibit_id, exhibit_of
+from evalkit.graders.judge import JUDGE_KINDS, SCHEMA, WORDING, Criterion, build_question, exhibit_id, exhibit_of
 from evalkit.records import CaseKey, CaseRecord, Judgement, Level, Request, Score, Transcript, Trial, Turn
 
 RECOUNT_VOTES = 2
@@ -152,7 +152,7 @@ def items_to_label(trials: Iterable[Trial], cases: Mapping[CaseKey, CaseRecord])
     """Return the questions about these cases that a judge has answered, each exhibit once, shuffled by hash."""
     found: dict[tuple[str, str], LabelItem] = {}
     asked = {
-        key: [*_criteria(requirement_of(one) for one in case.assertions if one.kind in {"judge", "voice.judge"})]
+        key: [*_criteria(requirement_of(one) for one in case.assertions if one.kind in JUDGE_KINDS)]
         for key, case in cases.items()
     }
     for trial in trials:

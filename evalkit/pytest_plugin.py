@@ -21,6 +21,7 @@ STAND_IN = "stand-in"
 REPORTS = "reports/pytest"
 SOURCE = "evalkit source"
 BLESSED = "evalkit baseline"
+JUDGED = "evalkit unlabelled judge"
 
 
 class CaseFailed(Exception):
@@ -80,6 +81,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             f"evalkit: {first_of(blessed, 3)}: a baseline is there, and these items hold cases to what they "
             "state only; evalkit run compares."
         )
+    for words in sorted(words for name, words in told if name == JUDGED):
+        terminalreporter.write_line(f"evalkit: {words}.")
     if (SOURCE, STAND_IN) in told:
         terminalreporter.write_line(
             "evalkit: the stand-in model answered, which checks suites, tools and rules and says nothing about Claude; "
@@ -95,15 +98,18 @@ class SuiteFile(pytest.File):
     def collect(self) -> Iterator[CaseItem]:
         """Yield the cases; what is wrong in the file is an error of the collection."""
         from evalkit.suites import load_suite
+        from evalkit.wording import unlabelled_judges
 
         suite = load_suite(self.path, self.root)
         blessed = _is_blessed(self.root, suite.path, self.config.getoption("--evalkit-via"))
+        judged = unlabelled_judges({suite.path: suite.judge.unlabelled if suite.judge else None})
         for case in suite.cases:
             item: CaseItem = CaseItem.from_parent(self, name=case.record.case_id)
             item.case = case.record
             item.extra_keyword_matches.update(case.record.tags)
             item.user_properties.append((SOURCE, self.config.getoption("--evalkit-via")))
             item.user_properties.extend([(BLESSED, suite.path)] if blessed else [])
+            item.user_properties.extend([(JUDGED, judged)] if judged else [])
             yield item
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

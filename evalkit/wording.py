@@ -5,7 +5,7 @@ Numbers in, text out: nothing here knows of runs, cases or screens. What is unkn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 MINUS = "\N{MINUS SIGN}"
 METRIC_WORDS = {"cost_usd": "cost", "output_tokens": "tokens written", "total_ms": "time"}
@@ -50,6 +50,15 @@ def watched_part(failing: int, watched: int) -> str:
     if not watched:
         return ""
     return " (watched only)" if watched == failing else f" ({watched} watched only)"
+
+
+def unlabelled_judges(judges: Mapping[str, str | None]) -> str:
+    """Return whose no fails trials without labels, given each suite's such judge or None; nothing where none does."""
+    named = {suite: model for suite, model in judges.items() if model}
+    if not named:
+        return ""
+    models = listed([*dict.fromkeys(named.values())])
+    return f"judged without labels: a no of {models} fails trials in {first_of(named, 3)}"
 
 
 def usd(amount: float | None) -> str:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from evalkit.errors import FileProblems
 from evalkit.graders.judge import WORDING
 from evalkit.labels import Label, append_label, cohens_kappa, measure_agreement, read_labels, take_back_label
+from evalkit.records import Level
 from evalkit.suites import load_suite
+from evalkit.suites.load import read_suite
 from tests.project_files import write_files
 
 SUITE = """\
@@ -55,6 +57,24 @@ def test_a_judge_may_fail_trials_only_when_people_agree_with_it(
     with pytest.raises(FileProblems, match=refused) as caught:
         load_suite(tmp_path / "suites/a.yaml", tmp_path)
     assert [(problem.place.line, problem.place.column) for problem in caught.value.problems] == [(2, 34)]
+
+
+def test_a_suite_may_choose_to_enforce_a_judge_without_labels(tmp_path: Path) -> None:
+    """Its criteria may fail a trial then; once labels vouch for the judge, the check says that `true` will do."""
+    write_files(tmp_path, {"suites/a.yaml": SUITE.replace("true", "unlabelled")})
+
+    suite, problems = read_suite(tmp_path / "suites/a.yaml", tmp_path)
+    for label in made(50, 50):
+        append_label(tmp_path, "suites/a.labels.jsonl", label)
+    _, vouched = read_suite(tmp_path / "suites/a.yaml", tmp_path)
+
+    assert suite is not None
+    assert suite.judge is not None
+    assert (suite.judge.enforce, suite.judge.unlabelled) == ("unlabelled", "judge-1")
+    assert [one.level for one in suite.cases[0].record.assertions] == [Level.ERROR]
+    assert problems == []
+    assert [(one.severity, one.place.line) for one in vouched] == [("warning", 2)]
+    assert "write `enforce: true`" in vouched[0].message
 
 
 def test_the_last_word_on_an_answer_counts(tmp_path: Path) -> None:

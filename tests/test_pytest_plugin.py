@@ -57,6 +57,16 @@ def test_each_case_is_an_item_and_is_played_once(project: pytest.Pytester) -> No
     assert "says nothing about Claude" in result.stdout.str()
 
 
+def test_a_judge_without_labels_is_told_with_the_outcome(project: pytest.Pytester) -> None:
+    """Whatever the items came to, the last lines say whose no may have failed them."""
+    judged = {"id": "kind", "user": "Hello", "expect": {"judge": ["Is kind"]}, "stand_in": [{"say": "Good day."}]}
+    make_project(project.path, cases=[judged], judge={"enforce": "unlabelled"})
+
+    result = project.runpytest_inprocess(*PLUGIN, "suites", "-W", "error")
+
+    result.stdout.fnmatch_lines(["evalkit: judged without labels: a no of claude-haiku-5-5 fails trials in suites/a.*"])
+
+
 def test_a_failure_reads_as_in_the_terminal(project: pytest.Pytester) -> None:
     """The place of the assertion, what was seen, and the command; no traceback."""
     text = project.runpytest_inprocess(*PLUGIN, "suites/a.yaml::fails").stdout.str()

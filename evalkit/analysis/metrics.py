@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from evalkit.analysis.rows import CacheTotals, FailureCount
+from evalkit.graders.judge import JUDGE_KINDS
 from evalkit.labels import Label, measure_agreement
 from evalkit.records import (
     CacheSummary,
@@ -245,7 +246,7 @@ class CriterionCounts:
     def add(self, trial: Trial) -> None:
         """Take in the judge criteria of one trial."""
         for score in trial.score.scores if trial.score and trial.key.is_own else ():
-            if score.assertion.kind in ("judge", "voice.judge"):
+            if score.assertion.kind in JUDGE_KINDS:
                 params = score.assertion.params
                 key = trial.key.suite, str(params["criterion"]), str(params["model"])
                 self._counts.setdefault(key, Counter())[score.finding.verdict] += 1
@@ -254,7 +255,7 @@ class CriterionCounts:
         self, suites: Iterable[SuiteRecord], labels: Mapping[str, Sequence[Label]]
     ) -> tuple[CriterionSummary, ...]:
         """Return each criterion with its answers and how far people agree with its judge, by suite."""
-        wordings = {suite.path: str(suite.judge.get("wording", "")) for suite in suites}
+        judges = {suite.path: suite.judge for suite in suites}
         return tuple(
             CriterionSummary(
                 suite=suite,
@@ -263,9 +264,11 @@ class CriterionCounts:
                 yes=counts[TrialVerdict.PASSED],
                 no=counts[TrialVerdict.FAILED],
                 not_measured=counts[TrialVerdict.NOT_MEASURED],
-                agreement=measure_agreement(labels.get(suite, ()), criterion, model, wordings.get(suite, "")),
+                agreement=measure_agreement(labels.get(suite, ()), criterion, model, str(judge.get("wording", ""))),
+                enforce=judge.get("enforce", False),
             )
             for (suite, criterion, model), counts in self._counts.items()
+            for judge in [judges.get(suite, {})]
         )
 
 

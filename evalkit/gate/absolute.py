@@ -30,7 +30,7 @@ from evalkit.records import (
     Topic,
     Verdict,
 )
-from evalkit.wording import either, first_of, plural, watched_part
+from evalkit.wording import either, first_of, plural, unlabelled_judges, watched_part
 
 NOT_MEASURED_LIMIT = 0.02
 """Share of the gated trials that may stay unmeasured before the run has no verdict."""
@@ -277,7 +277,8 @@ def _sentence(summary: Summary, verdict: RunVerdict, reasons: Sequence[Statement
     told = decision_in_words(compared.decision, compared.name) if compared.decision else ""
     if any(reason.topic is Topic.COMPARISON for reason in reasons):
         told = ""
-    rest = [part for part in (_counts(summary), told, _source(summary)) if part]
+    judged = unlabelled_judges(summary.unlabelled_judges)
+    rest = [part for part in (_counts(summary), told, judged, _source(summary)) if part]
     if summary.header.settings.get("information") and verdict is not RunVerdict.INTERRUPTED:
         found = information_in_words(summary.suites, verdict, reasons)
         return f"{found} (for information); " + "; ".join(rest) + "."

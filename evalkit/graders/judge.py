@@ -274,6 +274,10 @@ class JudgeRule(VoiceRule, Criterion):
         return self.decide(transcript, turn.n)
 
 
+JUDGE_KINDS = frozenset({Judge.kind, JudgeRule.kind})
+"""What records call the assertions that a judge answers."""
+
+
 def fault(transcript: Transcript, vote: Judgement) -> str:
     """Return why a vote does not count, or an empty text: no answer, or words quoted that nobody said."""
     if vote.answer is None:

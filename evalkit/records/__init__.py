@@ -57,9 +57,11 @@ from evalkit.records.run import (
     TurnStart,
 )
 from evalkit.records.score import (
+    UNLABELLED,
     Agreement,
     Assertion,
     CaseVerdict,
+    Enforce,
     Finding,
     Level,
     Score,
@@ -105,6 +107,7 @@ from evalkit.records.verdict import GateResult, Information, RunVerdict, Stateme
 
 __all__ = [
     "SCHEMA_VERSION",
+    "UNLABELLED",
     "Agreement",
     "Arm",
     "Assertion",
@@ -128,6 +131,7 @@ __all__ = [
     "Decision",
     "Details",
     "EndReason",
+    "Enforce",
     "Failure",
     "FailureSummary",
     "Finding",

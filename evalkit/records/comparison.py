@@ -7,6 +7,7 @@ nothing is known.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -352,7 +353,8 @@ class Contrast:
     """What a comparison shows beside its verdict.
 
     `rules` counts, by name, the share of trials in which a rule broke (0 to 1). `cost_usd` is of 100 conversations,
-    `cached` the share of input read from the cache, times are medians in milliseconds.
+    `cached` the share of input read from the cache, times are medians in milliseconds. `unlabelled_judges` holds, by
+    suite, the judge that may fail trials although no labels vouch for it, or None.
     """
 
     baseline_name: str
@@ -367,3 +369,4 @@ class Contrast:
     first_token_ms: Pair
     total_ms: Pair
     unlike: Unlike = field(default_factory=Unlike)
+    unlabelled_judges: Mapping[str, str | None] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from evalkit.records.baseline import Arm, BaselineRecord, SourceKind, Stage
 from evalkit.records.project import Place, PromptVersion
 from evalkit.records.published import Key
-from evalkit.records.score import Assertion, TrialScore
+from evalkit.records.score import UNLABELLED, Assertion, TrialScore
 from evalkit.records.transcript import JsonObject, Judgement, Request, SimulatedMessage, ToolCall, Transcript
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class ScriptGap:
 class SuiteRecord:
     """A suite as it was measured: its file, hash, prompt and gate.
 
-    `judge` is empty without judge criteria, else it holds `model`, `votes`, `enforce` and `wording`. `script_gap` is
-    None on live runs, and where the script misses nothing.
+    `judge` is empty without judge criteria, else it holds `model`, `votes`, `enforce` (`Enforce`) and `wording`.
+    `script_gap` is None on live runs, and where the script misses nothing.
     """
 
     path: Annotated[str, Key("Its file in the project.", "suites/returns.yaml")]
@@ -90,6 +90,15 @@ class SuiteRecord:
             {"live_ref": "support@v4", "entries": ["asks_first"]},
         ),
     ] = None
+
+    @property
+    def unlabelled_judge(
+        self,
+    ) -> Annotated[
+        str | None, Key("The judge that may fail trials although no labels vouch for it; null without one.", None)
+    ]:
+        """The judge that may fail trials although no labels vouch for it, by its model; None without one."""
+        return str(self.judge["model"]) if self.judge.get("enforce") == UNLABELLED else None
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from evalkit.records.project import Place
 from evalkit.records.transcript import JsonObject
+
+UNLABELLED: Literal["unlabelled"] = "unlabelled"
+Enforce = bool | Literal["unlabelled"]
+"""Whether a judge's no may fail a trial: not at all, as far as labels vouch for the judge, or although none do."""
 
 
 class Level(StrEnum):

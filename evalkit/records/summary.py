@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from evalkit.records.project import CaseKey, Place, PromptVersion
 from evalkit.records.published import FLAT, Key
 from evalkit.records.run import RunEnd, RunHeader, SuiteRecord, Trial
-from evalkit.records.score import Agreement, CaseVerdict, Level, TrialVerdict
+from evalkit.records.score import Agreement, CaseVerdict, Enforce, Level, TrialVerdict
 
 TokenKind = Literal["input", "cache write", "cache read", "output"]
 
@@ -224,7 +224,7 @@ class SideMoney:
 
 @dataclass(frozen=True)
 class CriterionSummary:
-    """What a judge said about one criterion, in trials, and how far people agree with it."""
+    """What a judge said about one criterion, in trials, how far people agree with it, and what a no may do."""
 
     suite: str
     criterion: str
@@ -233,6 +233,7 @@ class CriterionSummary:
     no: int
     not_measured: int
     agreement: Agreement
+    enforce: Enforce = False
 
 
 @dataclass(frozen=True)
@@ -352,6 +353,11 @@ class Summary:
     trial_rate: Annotated[
         PassRate | None, Key("How often single trials passed.", {"passed": 25, "trials": 27, "cases": 9})
     ] = None
+
+    @property
+    def unlabelled_judges(self) -> dict[str, str | None]:
+        """By suite, the judge that may fail trials although no labels vouch for it, or None."""
+        return {suite.record.path: suite.record.unlabelled_judge for suite in self.suites}
 
     @property
     def trials_planned(self) -> Annotated[int, Key("Trials that were to be played.", 27)]:

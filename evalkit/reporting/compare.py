@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from evalkit.errors import ExitCode
 from evalkit.gate import Compared, decision_in_words, outlook_in_words, remarks
 from evalkit.records import ComparedCase, Contrast, Counts, Decision, FirstDifference, Pair, Verdict
-from evalkit.wording import duration, percent, plural, usd
+from evalkit.wording import duration, percent, plural, unlabelled_judges, usd
 
 CASES_SHOWN = 12
 RULES_SHOWN = 8
@@ -119,8 +119,10 @@ def source_in_words(report: CompareReport) -> str:
 
 
 def cautions_in_words(report: CompareReport) -> list[str]:
-    """Return a line for each thing but the prompt that the two runs do not have in common."""
-    unlike, lines = report.contrast.unlike, []
+    """Return a line for each reason to be careful: an unlabelled judge, and what but the prompt the runs differ in."""
+    unlike = report.contrast.unlike
+    judged = unlabelled_judges(report.contrast.unlabelled_judges)
+    lines = [judged] if judged else []
     if unlike.sources:
         lines.append(f"different sources: {' and '.join(unlike.sources)}; the difference may be theirs")
     if unlike.judges:

@@ -32,7 +32,7 @@ from evalkit.reporting.wording import (
     tally_in_words,
     trials_in_words,
 )
-from evalkit.wording import and_more, duration, number, percent, plural
+from evalkit.wording import and_more, duration, number, percent, plural, unlabelled_judges
 
 MARKER = "<!-- evalkit -->"
 REPORT_URL = "REPORT_URL"
@@ -150,6 +150,8 @@ def head(run: FinishedRun) -> str:
     if len(summary.suites) > SUITES_SHOWN:
         lines.append(f"… and {plural(len(summary.suites) - SUITES_SHOWN, 'more suite')}")
     lines.append(plain(source_in_words(summary), 200))
+    judged = unlabelled_judges(summary.unlabelled_judges)
+    lines += [f"⚖️ {plain(judged, 300)}"] if judged else []
     facts = [f"**{plain(tally_in_words(summary.tally))}**", plain(money_in_words(summary))]
     facts += [f"[open the report]({run.links.report})"] if run.links.report else []
     lines.append(" · ".join(facts))

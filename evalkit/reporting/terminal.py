@@ -276,7 +276,7 @@ def _judges(summary: Summary) -> Iterator[Text]:
     for side in summary.side_money:
         yield Text(one_line(side_money_in_words(side)))
     for criterion in summary.criteria[:CRITERIA_SHOWN]:
-        agreement = agreement_in_words(criterion.agreement)
+        agreement = agreement_in_words(criterion.agreement, criterion.enforce)
         yield Text(f"  {one_line(criterion.criterion)}: {answers_in_words(criterion)}; {agreement}", style="dim")
     if len(summary.criteria) > CRITERIA_SHOWN:
         yield Text(

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evalkit.records import (
+    UNLABELLED,
     Agreement,
     CaseSummary,
     CaseVerdict,
     CriterionSummary,
+    Enforce,
     Finding,
     PassRate,
     RateChange,
@@ -159,17 +161,22 @@ def answers_in_words(criterion: CriterionSummary) -> str:
     return f"{words}, {number(criterion.not_measured)} not measured" if criterion.not_measured else words
 
 
-def agreement_in_words(found: Agreement) -> str:
-    """Return how far a judge agrees with people: labels, agreement, Cohen's kappa with its interval, base rates."""
+def agreement_in_words(found: Agreement, enforce: Enforce = False) -> str:
+    """Return how far a judge agrees with people: labels, agreement, Cohen's kappa with its interval, base rates.
+
+    Last it says what the judge's no weighs.
+    """
+    weight = "may be enforced" if found.trusted else "advice only"
+    if enforce == UNLABELLED and not found.trusted:
+        weight = "enforced all the same"
     if not found.labels:
-        return "no labels yet: advice only"
+        return f"no labels yet: {weight}"
     kappa = "kappa unknown (all answers are the same)"
     if found.kappa is not None and found.kappa_interval is not None:
         low, high = found.kappa_interval
         kappa = f"kappa {found.kappa:.2f} ({low:.2f} to {high:.2f})"
     rates = f"people say yes to {percent(found.people_yes / found.labels)}"
     judge = f"the judge to {percent(found.judge_yes / found.labels)}"
-    weight = "may be enforced" if found.trusted else "advice only"
     agreement = f"agreement {found.agreed / found.labels:.2f}"
     return f"{plural(found.labels, 'label')}, {agreement}, {kappa}, {rates}, {judge}: {weight}"
 

@@ -151,6 +151,7 @@ def _contrast(reader: RunReader, arms: ArmTrials, prompts: Prompts, decision: De
         cached=uses.cached,
         first_token_ms=uses.first_token_ms,
         total_ms=uses.total_ms,
+        unlabelled_judges={suite.path: suite.unlabelled_judge for suite in reader.suites},
     )
 
 

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from evalkit.graders import Grader, Requirement
 from evalkit.graders.grader import Fault, pattern_faults
-from evalkit.graders.judge import Criterion
+from evalkit.graders.judge import JUDGE_KINDS, Criterion
 from evalkit.graders.registry import made_from
 from evalkit.graders.text import TextGrader
 from evalkit.graders.tools import NoTools
 from evalkit.reading.patterns import pattern_of
-from evalkit.records import CaseRecord, JsonObject, Place, Problem
+from evalkit.records import Assertion, CaseRecord, JsonObject, Level, Place, Problem
 from evalkit.standin.faults import FAULTS
 from evalkit.suites.format import (
     BudgetFile,
@@ -111,7 +111,7 @@ class Compiler:
 
     def _requirement(self, grader: Grader, path: ValuePath, turn: int | None) -> Requirement:
         if isinstance(grader, Criterion):
-            grader = grader.put_to(self.judge.model, self.judge.votes, enforced=self.judge.enforce)
+            grader = grader.put_to(self.judge.model, self.judge.votes, enforced=bool(self.judge.enforce))
         return Requirement.of(grader, self.source.key_place(self._as_written(path)), turn)
 
     def _as_written(self, path: ValuePath) -> ValuePath:
@@ -206,7 +206,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
     script = _script(compiler, file.stand_in, (*path, "stand_in"))
     user = file.simulate
     simulation = Simulation(user.goal, user.persona, user.max_turns, user.model, tuple(user.stand_in)) if user else None
-    _warn_of_no_demand(context, file, path, demands=bool(assertions))
+    _warn_of_no_demand(context, file, path, assertions)
     cases = []
     for case_id, at, turns in _conversations(file, path):
         # Without places and names: a baseline's trials are of this case for as long as this is the same.
@@ -245,18 +245,30 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
     return cases
 
 
-def _warn_of_no_demand(context: CaseContext, file: CaseFile, path: ValuePath, *, demands: bool) -> None:
+def _warn_of_no_demand(context: CaseContext, file: CaseFile, path: ValuePath, demanded: Sequence[Assertion]) -> None:
     """Warn of a case that can't fail, and of one that is only watched and demands nothing of its own."""
     own = (file.expect, *(turn.expect for turn in file.turns or ()))
     if file.skip:
         return
-    if context.suite.voice is None and not demands:
+    if context.suite.voice is None and not demanded:
         message = f"case {file.id!r} expects nothing: no expect, no budget, no voice. It can't fail."
     elif not file.gate and not any(expect and expect.model_fields_set for expect in own):
         message = f"case {file.id!r} is only watched and expects nothing of its own yet; write its `expect`."
+    elif file.gate and _is_advice(demanded):
+        message = (
+            f"only a judge could fail case {file.id!r}, and this suite's judge only advises, so it can't fail. Label "
+            "the judge's answers (evalkit label) and write `judge: {enforce: true}`, let it gate without labels by "
+            "`judge: {enforce: unlabelled}`, or add something that a rule can see, such as `says`."
+        )
     else:
         return
     context.compiler.problem((*path, "id"), message, "warning")
+
+
+def _is_advice(demanded: Sequence[Assertion]) -> bool:
+    """Tell whether nothing but a judge is asked what a reply must do, and the judge may fail nothing."""
+    judged = any(one.kind in JUDGE_KINDS for one in demanded)
+    return judged and not any(one.level is Level.ERROR for one in demanded)
 
 
 def _conversations(file: CaseFile, path: ValuePath) -> list[tuple[str, ValuePath, tuple[str, ...]]]:

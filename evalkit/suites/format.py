@@ -12,7 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from evalkit.graders.registry import keys_of
-from evalkit.yamlsource import Count, FileModel, Flag, Json, JsonMap, Number, Text, Texts, refusal
+from evalkit.records import UNLABELLED, Enforce
+from evalkit.yamlsource import Count, FileModel, Flag, Json, JsonMap, Number, Text, Texts, refusal, shown, unwrapped
 
 
 class ToolsExpect(keys_of("tools")):  # type: ignore[misc]
@@ -190,6 +191,13 @@ class GateFile(FileModel):
     )
 
 
+def _enforce(value: Any) -> Any:
+    plain = unwrapped(value)
+    if isinstance(plain, bool) or plain == UNLABELLED:
+        return plain
+    raise refusal(f"expected true, false or {UNLABELLED}, not {shown(str(plain))}.")
+
+
 class JudgeFile(FileModel):
     """The model that answers the suite's judge criteria."""
 
@@ -197,9 +205,11 @@ class JudgeFile(FileModel):
     model: Text = Field(
         HELPING_MODEL, min_length=1, description="The model that is asked.", examples=["claude-haiku-5-5"]
     )
-    enforce: Flag = Field(
+    enforce: Annotated[Enforce, BeforeValidator(_enforce)] = Field(
         False,
-        description="Whether a no fails a trial; takes 50 labels and agreement 0.85 on each criterion (evalkit label).",
+        description="Whether a no fails a trial. true: it may, as 50 labels and agreement 0.85 on each criterion show "
+        "that people agree with the judge (evalkit label); the way to go. unlabelled: it may although nothing shows "
+        "that, and every verdict says so.",
         examples=[True],
     )
     votes: Count = Field(

@@ -217,7 +217,10 @@ def criteria_of(cases: Iterable[Case]) -> tuple[str, ...]:
 
 
 def check_enforced(source: Source, root: Path, settings: JudgeSettings, cases: Iterable[Case]) -> list[Problem]:
-    """Return a problem for each criterion that is enforced although labels don't show that its judge can be trusted."""
+    """Return a problem for each criterion that is enforced although labels don't show that its judge can be trusted.
+
+    A suite that enforces its judge without labels has chosen to, and is only told when it no longer has to.
+    """
     if not settings.enforce:
         return []
     path = ("judge", "enforce")
@@ -225,15 +228,22 @@ def check_enforced(source: Source, root: Path, settings: JudgeSettings, cases: I
         labels = read_labels(root, labels_file(source.file))
     except FileProblems as error:
         return list(error.problems)
+    criteria = criteria_of(cases)
+    agreements = [measure_agreement(labels, one, settings.model, settings.wording) for one in criteria]
+    if settings.unlabelled:
+        if not agreements or not all(found.trusted for found in agreements):
+            return []
+        message = "labels vouch for this judge on every statement by now; write `enforce: true`."
+        return [source.problem(path, message, "warning")]
     problems = []
-    for criterion in criteria_of(cases):
-        found = measure_agreement(labels, criterion, settings.model, settings.wording)
+    for found in agreements:
         if not found.trusted:
             rate = "" if found.agreement is None else f" and agreement {found.agreement:.2f}"
             message = (
-                f"{settings.model!r} has {found.labels} labels{rate} on {criterion!r}; enforcing a judge needs "
+                f"{settings.model!r} has {found.labels} labels{rate} on {found.criterion!r}; enforcing a judge needs "
                 f"{LABELS_FLOOR} labels and agreement {AGREEMENT_FLOOR:.2f} for this model and this wording. "
-                "Label its answers with evalkit label, or leave `enforce` out."
+                "Label its answers with evalkit label; until then leave `enforce` out, or write "
+                "`enforce: unlabelled` to let it fail trials all the same; then every verdict says so."
             )
             problems.append(source.problem(path, message))
     return problems

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.graders import Requirement
-from evalkit.records import CaseRecord, JsonObject, Place
+from evalkit.records import UNLABELLED, CaseRecord, Enforce, JsonObject, Place
 from evalkit.yamlsource import Source, ValuePath
 
 
@@ -43,12 +43,20 @@ class Simulation:
 
 @dataclass(frozen=True)
 class JudgeSettings:
-    """Who answers a suite's judge criteria: the model, how many votes, whether it may fail a trial, in which words."""
+    """Who answers a suite's judge criteria: the model, how many votes, whether it may fail a trial, in which words.
+
+    `enforce` is False, True (labels vouch for the judge) or `unlabelled` (it may all the same).
+    """
 
     model: str
     votes: int
-    enforce: bool
+    enforce: Enforce
     wording: str
+
+    @property
+    def unlabelled(self) -> str | None:
+        """Its model, where it may fail a trial although no labels vouch for it."""
+        return self.model if self.enforce == UNLABELLED else None
 
 
 @dataclass(frozen=True)

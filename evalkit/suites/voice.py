@@ -156,7 +156,7 @@ class Voice:
         rules = list(self.rules)
         for n, rule in enumerate(rules):
             if isinstance(rule.grader, JudgeRule):
-                grader = rule.grader.put_to(judge.model, judge.votes, enforced=judge.enforce)
+                grader = rule.grader.put_to(judge.model, judge.votes, enforced=bool(judge.enforce))
                 rules[n] = replace(rule, grader=grader)
         return replace(self, rules=tuple(rules))
 

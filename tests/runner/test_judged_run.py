@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from evalkit.analysis import analyse, summarise
+from evalkit.cli.finish import read_finished
 from evalkit.engine.requests import body_sha
 from evalkit.errors import NoVerdict
 from evalkit.gate import judge
 from evalkit.graders.judge import WORDING, build_question, exhibit_id, exhibit_of
 from evalkit.judging import SELF_TEST_CASES, SELF_TEST_CRITERION
 from evalkit.labels import Label, append_label
-from evalkit.records import Finding, Judgement, TrialVerdict
-from evalkit.reporting import Screen, render_html, render_run, render_summary
+from evalkit.records import UNLABELLED, Enforce, Finding, Judgement, RunVerdict, TrialVerdict
+from evalkit.reporting import Screen, render_comment, render_html, render_junit, render_run, render_summary
 from evalkit.runner import Project, resume_run
 from evalkit.standin import StandIn
 from evalkit.store import RUN_FILE, RunReader
@@ -178,29 +179,35 @@ def test_a_judges_price_counts_against_the_cost_limit(tmp_path: Path, monkeypatc
     assert end.reason == "max_cost"
 
 
-def enforced(root: Path, *, critical: bool = True, votes: int = 1, **expect: Any) -> Project:
-    """Return a project whose judge may fail trials, because fifty people's labels agree with it."""
-    for number in range(50):
+def enforced(root: Path, *, critical: bool = True, votes: int = 1, enforce: Enforce = True, **expect: Any) -> Project:
+    """Return a project whose judge may fail trials: fifty labels agree with it, or the suite does without them."""
+    for number in range(50) if enforce is True else ():
         label = Label(f"e{number}", "Asks for the order number", "yes", HELPING_MODEL, WORDING, "yes")
         append_label(root, "suites/a.labels.jsonl", label)
     case = {**CASE, "critical": critical, "expect": {**CASE["expect"], **expect}}
-    return make_project(root, cases=[case], trials=1, judge={"enforce": True, "votes": votes})
+    return make_project(root, cases=[case], trials=1, judge={"enforce": enforce, "votes": votes})
 
 
 @pytest.mark.parametrize(
-    ("answers", "votes", "verdict"),
+    ("answers", "settings", "verdict"),
     [
-        ("nyy", 1, TrialVerdict.PASSED),
-        ("nyn", 1, TrialVerdict.FAILED),
-        ("nn", 1, TrialVerdict.FAILED),
-        ("y", 1, TrialVerdict.PASSED),
-        ("nnyyy", 3, TrialVerdict.PASSED),
-        ("nnn", 3, TrialVerdict.FAILED),
-        ("nynyy", 3, TrialVerdict.PASSED),
+        ("nyy", {}, TrialVerdict.PASSED),
+        ("nyn", {}, TrialVerdict.FAILED),
+        ("nn", {}, TrialVerdict.FAILED),
+        ("y", {}, TrialVerdict.PASSED),
+        ("nnyyy", {"votes": 3}, TrialVerdict.PASSED),
+        ("nnn", {"votes": 3}, TrialVerdict.FAILED),
+        ("nynyy", {"votes": 3}, TrialVerdict.PASSED),
+        ("nyy", {"enforce": UNLABELLED}, TrialVerdict.PASSED),
+        ("nyn", {"enforce": UNLABELLED}, TrialVerdict.FAILED),
     ],
 )
 def test_a_critical_trial_that_only_a_judge_fails_is_judged_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: str, votes: int, verdict: TrialVerdict
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: str,
+    settings: dict[str, Any],
+    verdict: TrialVerdict,
 ) -> None:
     """The same reply is judged twice more than usual, the majority of all decides, and a replay reads the same."""
     left = [*answers]
@@ -210,7 +217,7 @@ def test_a_critical_trial_that_only_a_judge_fails_is_judged_again(
             return "", "no"
         return strict(statement, shown) if left.pop(0) == "y" else ("", "no")
 
-    project = enforced(tmp_path, votes=votes)
+    project = enforced(tmp_path, **settings)
     with StandIn(JudgeModel(judge).answer) as server:
         use(monkeypatch, server)
         folder = run(project, via="live")
@@ -222,6 +229,28 @@ def test_a_critical_trial_that_only_a_judge_fails_is_judged_again(
     assert [one.vote for one in judgements(folder)] == list(range(1, len(answers) + 1))
     assert left == []
     assert trial.score.verdict is again.score.verdict is verdict
+
+
+def test_every_verdict_says_that_a_judge_gates_without_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terminal, page, comment, JUnit and summary.json, also of a run in which the judge failed nothing."""
+    with StandIn(JudgeModel(strict).answer) as server:
+        use(monkeypatch, server)
+        reader = RunReader(run(enforced(tmp_path, enforce=UNLABELLED), via="live"))
+    finished = read_finished(reader)
+    page = tmp_path / "page.html"
+    render_html(finished.summary, finished.gate, reader.trials(), page)
+
+    told = "udged without labels: a no of claude-haiku-5-5 fails trials in suites/a.yaml"
+    assert finished.gate.verdict is RunVerdict.PASSED
+    assert told in finished.gate.sentence
+    assert told in render_run(finished.summary, finished.gate, {}, screen=Screen(200))
+    assert told in page.read_text("utf-8").partition('class="paste"')[0]
+    assert told in render_comment(finished).replace("\\", "")
+    junit = render_junit(finished.summary, finished.gate, {}).decode()
+    assert '<property name="unlabelled_judge" value="claude-haiku-5-5"' in junit
+    assert told in junit
+    published = json.loads(render_summary(finished.summary, finished.gate))
+    assert published["suites"][0]["unlabelled_judge"] == "claude-haiku-5-5"
 
 
 @pytest.mark.parametrize("changes", [{"critical": False}, {"never_says": ["order number"]}])

@@ -34,6 +34,7 @@ from evalkit.reporting.wording import (
     tally_in_words,
 )
 from evalkit.stats import share
+from evalkit.wording import unlabelled_judges
 
 FULL_ROWS = 500
 """Up to this many cases every row is in the page itself, so that the browser's own search and print see it."""
@@ -92,6 +93,7 @@ def _pieces(run: FinishedRun, broken: list[BrokenView], packs: Packs) -> Iterato
             "money": money_in_words(summary),
             "source": source_in_words(summary),
             "end": end_in_words(summary.end),
+            "judged": unlabelled_judges(summary.unlabelled_judges),
         },
         drawn={
             "tally": charts.tally_parts(summary),
