@@ -24,7 +24,6 @@ from evalkit.engine import (
     Limits,
     NoTools,
     Price,
-    RateLimiter,
     RetryPolicy,
     ToolSource,
     TurnFinished,
@@ -75,7 +74,6 @@ class Service:
         self.log = log
         self.price = options.price or price_with()
         self.price(prompt.model, Usage())  # loads the price table now: a first customer should not wait for it
-        self.limiter = RateLimiter()
         self.tracer = open_tracer(options.tracer_provider)
         if options.via == LIVE:
             check_platform(options.platform)
@@ -110,8 +108,9 @@ class Session:
         options, prompt = service.options, service.prompt
         self._trace = SessionTrace(service.tracer, session_id, prompt)
         self._log = service.log.session(session_id, prompt, service.connection.source) if service.log else None
+        opened = service.connection
         replies = ApiReplies(
-            service.connection.door, service.price, policy=options.retry, limits=options.limits, limiter=service.limiter
+            opened.door, service.price, policy=options.retry, limits=options.limits, limiter=opened.limiter
         )
         self._bot = Chatbot(
             prompt,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from evalkit.engine import Door
+from evalkit.engine import Door, SharedLimiter
 from evalkit.engine.platforms import ANTHROPIC, check_platform, endpoint_name, is_configured
 from evalkit.errors import UsageError
 from evalkit.records import JsonObject, Source
@@ -29,10 +29,11 @@ STAND_IN = "stand-in"
 
 @dataclass(frozen=True)
 class OpenSource:
-    """A door that is open, what is behind it, and how both are closed."""
+    """A door that is open, what is behind it, who keeps its rate limits, and how all is closed."""
 
     source: Source
     door: Door
+    limiter: SharedLimiter
     close: Callable[[], Awaitable[None]]
 
 
@@ -102,7 +103,7 @@ def open_door(
     source = describe_source(via, platform)
     if via == LIVE:
         door = ClaudeDoor(platform=platform, tracer_provider=tracer_provider)
-        return OpenSource(source, door, door.close)
+        return OpenSource(source, door, SharedLimiter(door.account), door.close)
     from evalkit.standin import StandIn
     from evalkit.standin.script import player
 
@@ -113,7 +114,7 @@ def open_door(
         await door.close()
         stand_in.stop()
 
-    return OpenSource(source, door, close)
+    return OpenSource(source, door, SharedLimiter(door.account), close)
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from evalkit.errors import UsageError
 from evalkit.library import Options, Service
 from evalkit.records import Request
 from evalkit.standin import StandIn
+from evalkit.standin.protocol.ratelimits import RateLimits
 from evalkit.standin.script import player, read_script
 from evalkit.standin.server import open_listener, url_of
 from evalkit.store import read_lines, read_session, record_files
@@ -311,6 +312,31 @@ def test_tools_receive_what_their_session_was_opened_with(shop: Path) -> None:
     with pytest.raises(UsageError, match="needs the session's Customer, and nothing was given"):
         service.session("nobody")
     assert asyncio.run(both()) == ["Order A-1 was sent to Ada.", "Order A-1 was sent to Bo."]
+
+
+def test_chatbots_of_one_process_keep_the_limit_of_their_key_together(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty-one chatbots at 120 requests a minute, three messages each: nobody is refused, every turn is answered."""
+
+    async def talk(service: Service) -> list[Any]:
+        async with service.session("one") as session:
+            heard = [event for user in ("Hello", "So", "Bye") async for event in session.send(user)]
+        await service.close()
+        return heard
+
+    async def all_at_once() -> list[Any]:
+        heard = await asyncio.gather(*(talk(open_chatbot("shop")) for _ in range(41)))
+        return [event for events_of_one in heard for event in events_of_one]
+
+    scripts = player({"": read_script(SourceText("stand-in.yaml", SCRIPT))})
+    with StandIn(scripts, limits=RateLimits(requests=120)) as server:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
+        heard = asyncio.run(all_at_once())
+
+    assert sum(isinstance(event, events.TurnFinished) and not event.turn.failure for event in heard) == 123
+    assert not [event for event in heard if isinstance(event, events.Retrying | events.Apology)]
 
 
 def test_a_missing_key_is_one_line_at_the_start(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from evalkit.engine.events import (
     ToolStarted,
     TurnFinished,
 )
-from evalkit.engine.limiter import RateLimiter
+from evalkit.engine.limiter import RateLimiter, SharedLimiter
 from evalkit.engine.requests import ApiReplies, Ask, Price, Replies
 from evalkit.engine.tools import NoTools, ToolFailed, ToolOutcome, ToolSource
 
@@ -45,6 +45,7 @@ __all__ = [
     "RequestFinished",
     "RetryPolicy",
     "Retrying",
+    "SharedLimiter",
     "TextArrived",
     "ToolFailed",
     "ToolFinished",

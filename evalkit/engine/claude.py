@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
+from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
@@ -54,6 +55,11 @@ _KINDS = {
     529: "overloaded_error",
 }
 _REQUEST_IDS = ("request-id", "x-amzn-requestid", "apim-request-id", "x-request-id")
+# What the SDK's clients call the endpoint and what they sign in with.
+_ACCOUNT = (
+    *("base_url", "api_key", "auth_token", "workspace_id", "aws_profile", "aws_access_key"),
+    *("aws_region", "region", "project_id"),
+)
 _RAW = {"X-Stainless-Raw-Response": "stream"}  # what the SDK's `with_streaming_response` sets
 # The names under which the SDK's tracing knows a call of `messages.create`.
 _SPAN = {"span_name": "anthropic.messages.create", "span_route": "/v1/messages"}
@@ -86,6 +92,12 @@ class ClaudeDoor:
             self._client = make_client(max_retries=0, timeout=timeout, http_client=transport, **options)
         except (ValueError, anthropic.AnthropicError) as exc:
             raise UsageError(f"platform {platform!r}: {_one_line(exc)}") from exc
+
+    @property
+    def account(self) -> str:
+        """A hash of what the server keeps rate limits by, as far as it is known here: the endpoint and its key."""
+        known = [str(getattr(self._client, name, None)) for name in _ACCOUNT]
+        return sha256("\0".join(known).encode()).hexdigest()
 
     @asynccontextmanager
     async def stream(self, body: JsonObject, headers: Mapping[str, str]) -> AsyncIterator[OpenReply]:

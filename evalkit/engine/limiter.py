@@ -1,8 +1,9 @@
 """Holds requests back before the server has to: one queue per model class, first come first served.
 
-Share one RateLimiter among everything that uses one key. It learns the limits from response headers, keeps its own
-account of what is under way, and lets the head of a queue go when all of its limits allow. It waits in timers, never
-in loops, and a wait belongs to one request: nobody else's is longer for it than the server's limits make it.
+A RateLimiter learns the limits from response headers, keeps its own account of what is under way, and lets the head of
+a queue go when all of its limits allow. It waits in timers, never in loops, and a wait belongs to one request: nobody
+else's is longer for it than the server's limits make it. The server counts by key, whatever number of chatbots use it:
+a SharedLimiter is one limiter for all of them in this process.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from math import inf
+from threading import Lock
+from typing import Protocol
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from evalkit.engine.ratelimits import (
     INPUT,
@@ -205,8 +209,16 @@ class _Queue:
             self._pump()
 
 
+class Limiter(Protocol):
+    """Gives each request leave to be sent."""
+
+    async def admit(self, model: str, size: int, *, again: bool = False) -> Ticket:
+        """Wait until a request with a body of `size` bytes may be sent; `again` for another try of the same request."""
+        ...
+
+
 class RateLimiter:
-    """Gives each request leave to be sent; one for all users of a key, in one event loop."""
+    """The limiter of one event loop."""
 
     def __init__(self) -> None:
         self._queues: dict[str, _Queue] = {}
@@ -218,3 +230,26 @@ class RateLimiter:
         if queue is None:
             queue = self._queues[name] = _Queue()
         return await queue.enter(size, first=again)
+
+
+_LIMITERS: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, RateLimiter]] = WeakKeyDictionary()
+_LIMITERS_LOCK = Lock()  # event loops may run in several threads
+
+
+class SharedLimiter:
+    """The limiter of all who use the same `account` in this process, which is a hash of an endpoint and its key.
+
+    In each event loop it is another one, since queues belong to a loop. What is known of an account is forgotten when
+    nobody who has asked for it is left.
+    """
+
+    def __init__(self, account: str) -> None:
+        self._account = account
+        self._held: RateLimiter | None = None
+
+    async def admit(self, model: str, size: int, *, again: bool = False) -> Ticket:
+        """Wait until a request with a body of `size` bytes may be sent; `again` for another try of the same request."""
+        with _LIMITERS_LOCK:
+            limiters = _LIMITERS.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+            self._held = limiters.setdefault(self._account, RateLimiter())
+        return await self._held.admit(model, size, again=again)

@@ -20,7 +20,7 @@ from evalkit.content import weigh
 from evalkit.engine.attempt import Deadlines, Limits, OpenAttempt, RetryPolicy, wait_before_retry
 from evalkit.engine.door import Door, DoorError
 from evalkit.engine.events import RequestEvent, RequestFinished, Retrying
-from evalkit.engine.limiter import RateLimiter, Ticket
+from evalkit.engine.limiter import Limiter, RateLimiter, Ticket
 from evalkit.engine.memory import memory_named
 from evalkit.prefix import cache_lifetime
 from evalkit.records import Attempt, Failure, JsonObject, Request, SideRequest, Usage
@@ -77,7 +77,7 @@ class ApiReplies:
         headers: Mapping[str, str] | None = None,
         policy: RetryPolicy | None = None,
         limits: Limits | None = None,
-        limiter: RateLimiter | None = None,
+        limiter: Limiter | None = None,
         random: Random | None = None,
     ) -> None:
         self._door = door
@@ -85,7 +85,7 @@ class ApiReplies:
         self._headers = dict(headers or {})
         self._policy = policy or RetryPolicy()
         self._limits = limits or Limits()
-        self._limiter = limiter or RateLimiter()
+        self._limiter: Limiter = limiter or RateLimiter()
         self._random = random or Random()  # noqa: S311 - jitter, not cryptography
         self._deadlines: Deadlines | None = None
 

@@ -14,7 +14,7 @@ from functools import partial
 
 import orjson
 
-from evalkit.engine import ApiReplies, Limits, Price, RateLimiter, Replies, ToolOutcome
+from evalkit.engine import ApiReplies, Limits, Price, Replies, ToolOutcome
 from evalkit.engine.platforms import ANTHROPIC
 from evalkit.engine.tools import not_available, run_in_thread
 from evalkit.errors import UsageError
@@ -54,7 +54,6 @@ class Connection:
         self._via = via
         self._platform = platform
         self._price = price
-        self._limiter = RateLimiter()
         self._opening: asyncio.Task[OpenSource] | None = None
         self._scripts: dict[str, Script] = {}
 
@@ -77,7 +76,7 @@ class Connection:
             self._scripts.setdefault(script.sha, script)
         cue = Cue(script.sha if script else "")
         headers = stand_in_headers(self.source, trial, cue, case.steps, case.replies_before)
-        return ApiReplies(opened.door, self._price, headers=headers, limits=LIMITS, limiter=self._limiter)
+        return ApiReplies(opened.door, self._price, headers=headers, limits=LIMITS, limiter=opened.limiter)
 
     async def close(self) -> None:
         """Close what was opened."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 
-from evalkit.engine import Price, RateLimiter, RequestFinished
+from evalkit.engine import Price, RequestFinished
 from evalkit.engine.recorder import Now, utc_now
 from evalkit.errors import NoVerdict
 from evalkit.judging import failed_tests, run_self_test
@@ -133,7 +133,7 @@ class Runner:
             paid_aside=lambda planned, request: self._pay(planned, cost_of_requests([request])),
             retry=self._settings.retry,
             limits=self._settings.limits,
-            limiter=RateLimiter(),
+            limiter=source.limiter,
             draw=self._settings.draw,
             cache=self._cache,
             scripts=self._plan.scripts,

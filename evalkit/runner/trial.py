@@ -22,12 +22,12 @@ from evalkit.engine import (
     Door,
     Limits,
     Price,
-    RateLimiter,
     Replies,
     ReplyBegan,
     RequestEvent,
     RequestFinished,
     RetryPolicy,
+    SharedLimiter,
     TurnFinished,
 )
 from evalkit.engine.recorder import Now, SessionRecorder
@@ -91,7 +91,7 @@ class RunContext:
     paid_aside: Callable[[PlannedTrial, SideRequest], None]
     retry: RetryPolicy
     limits: Limits
-    limiter: RateLimiter
+    limiter: SharedLimiter
     draw: int = 0
     cache: ResponseCache | None = None
     scripts: Mapping[str, Script] = field(default_factory=dict)

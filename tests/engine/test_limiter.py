@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from random import Random
 
 import pytest
 
-from evalkit.engine import ApiReplies, Ask, RateLimiter, RequestFinished, RetryPolicy
+from evalkit.engine import ApiReplies, Ask, RateLimiter, RequestFinished, RetryPolicy, SharedLimiter
+from evalkit.engine import limiter as limiter_module
 from evalkit.engine.limiter import Ticket
 from evalkit.engine.ratelimits import CongestionWindow, model_class, read_limits
 from evalkit.records import Request, Usage
@@ -292,3 +294,60 @@ def test_two_limiters_on_one_key_find_each_other_through_the_headers() -> None:
     assert [request.failure for request in requests] == [None] * 1000
     assert took_s < 140 * 1.15
     assert api.refused < 0.05 * len(api.sent_at)
+
+
+class Chatbots:
+    """Chatbots of one process, each with a limiter made for itself."""
+
+    def __init__(self, api: MadeUpApi, accounts: list[str]) -> None:
+        self._api = api
+        self._accounts = accounts
+
+    async def ask_all(self) -> list[Request]:
+        """Let each of them make two requests, all at once."""
+        asked = await asyncio.gather(*(self._ask(account) for account in self._accounts))
+        return [request for requests in asked for request in requests]
+
+    async def _ask(self, account: str) -> list[Request]:
+        replies = ApiReplies(self._api, lambda *_: 0.0, policy=RetryPolicy(retries=8), limiter=SharedLimiter(account))
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "x" * 300}]}
+        events = [event for turn in (1, 2) async for event in replies.ask(Ask(turn, turn, body))]
+        return [event.request for event in events if isinstance(event, RequestFinished)]
+
+
+def test_chatbots_with_one_key_keep_its_limit_together() -> None:
+    """Sixty of them at 30 requests a minute: the server never has to refuse one."""
+    requests = run_virtually(Chatbots(MadeUpApi(RateLimits(requests=30)), ["a"] * 60).ask_all())
+
+    assert len(requests) == 120
+    assert not any(request.failure or request.attempts for request in requests)
+
+
+def test_another_key_waits_for_nobody() -> None:
+    """What one key is refused is no reason to hold back the requests of another."""
+
+    async def go() -> float:
+        refused, other = SharedLimiter("a"), SharedLimiter("b")
+        (await refused.admit(MODEL, 10)).refused({}, retry_after_s=50.0)
+        return (await other.admit(MODEL, 10)).waited_s
+
+    assert run_virtually(go()) == 0.0
+
+
+def test_what_is_known_of_a_key_is_forgotten_with_its_last_user() -> None:
+    """A process that opens and drops chatbots of many keys does not grow."""
+
+    async def go() -> tuple[int, int]:
+        one, two = SharedLimiter("a"), SharedLimiter("a")
+        for limiter in (one, two):
+            (await limiter.admit(MODEL, 10)).close()
+        of_loop = limiter_module._LIMITERS[asyncio.get_running_loop()]
+        del one, limiter
+        kept = len(of_loop)
+        del two
+        gc.collect()
+        return kept, len(of_loop)
+
+    assert asyncio.run(go()) == (1, 0)
+    gc.collect()
+    assert not limiter_module._LIMITERS
