@@ -6,7 +6,8 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -50,9 +51,15 @@ def imported(folder: Path) -> Iterator[tuple[str, Path, int]]:
                 yield top, path, node.lineno
 
 
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """Return the distributions behind every top-level name; reading them all takes a second."""
+    return packages_distributions()
+
+
 def providers_of(name: str) -> set[str]:
     """Return the distributions that a top-level name comes from."""
-    return {normal(provider) for provider in SHARED.get(name) or packages_distributions().get(name, [name])}
+    return {normal(provider) for provider in SHARED.get(name) or distributions().get(name, [name])}
 
 
 RUN_TIME = declared(PROJECT["dependencies"])
