@@ -1,11 +1,16 @@
 """How numbers and lists read in English, the same in every report, command and verdict.
 
-Numbers in, text out: nothing here knows of runs, cases or screens. What is unknown is called so, never 0.
+Numbers and other small facts in, text out: nothing here knows of runs, cases or screens. What is unknown is called so,
+never 0.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from evalkit.records import Adaptation
 
 MINUS = "\N{MINUS SIGN}"
 METRIC_WORDS = {"cost_usd": "cost", "output_tokens": "tokens written", "total_ms": "time"}
@@ -119,6 +124,21 @@ def duration(milliseconds: float | None) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def adapted(change: Adaptation, model: str) -> str:
+    """Return what becomes of a prompt's setting on another model: `effort: high is left out, because …`."""
+    written = _setting(change.written)
+    if change.sent is None:
+        return f"{change.key}: {written} is left out, because {model} does not take it"
+    return f"{change.key}: {written} becomes {_setting(change.sent)}, because {model} does not take {written}"
+
+
+def _setting(value: Any) -> str:
+    """Return a setting as people write it: an object that says no more than its type is called by that."""
+    if isinstance(value, Mapping):
+        return str(value["type"]) if set(value) == {"type"} else json.dumps(dict(value), default=dict)
+    return number(value) if isinstance(value, int) else str(value)
 
 
 def size(characters: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from evalkit.content import Weight, weigh
 from evalkit.errors import UsageError
-from evalkit.prompts.header import facts_of
+from evalkit.prompts.models import facts_of
 from evalkit.records import JsonObject, PromptVersion, Request
 
 THINKING = frozenset({"thinking", "redacted_thinking"})

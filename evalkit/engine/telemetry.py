@@ -16,7 +16,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, Trac
 from evalkit.distribution import installed_version
 from evalkit.engine.events import EngineEvent, ToolFinished, ToolStarted, TurnFinished
 from evalkit.engine.tools import ToolOutcome, ToolSource
-from evalkit.records import JsonObject, PromptVersion, Turn
+from evalkit.records import JsonObject, PromptRef, PromptVersion, Turn
 
 SCOPE = "evalkit"
 
@@ -33,8 +33,8 @@ class SessionTrace:
         self._tracer = tracer
         self._common = {
             "gen_ai.conversation.id": session_id,
-            "gen_ai.agent.name": prompt.ref.partition("@")[0],
-            "gen_ai.agent.version": prompt.ref.partition("@")[2] or prompt.sha[:12],
+            "gen_ai.agent.name": prompt.name,
+            "gen_ai.agent.version": PromptRef.read(prompt.ref).version or prompt.sha[:12],
             "evalkit.prompt.sha": prompt.sha,
         }
         self._model = prompt.model

@@ -2,7 +2,8 @@
 
 from evalkit.prompts.lint import lint_prompt
 from evalkit.prompts.refs import changed_files, list_prompts
-from evalkit.prompts.source import PromptSource, find_prompt, find_version, load_prompt, render_prompt, with_tools
+from evalkit.prompts.source import PromptSource, find_prompt, find_version, load_prompt, render_prompt
+from evalkit.prompts.versions import with_model, with_tools
 
 __all__ = [
     "PromptSource",
@@ -13,5 +14,6 @@ __all__ = [
     "list_prompts",
     "load_prompt",
     "render_prompt",
+    "with_model",
     "with_tools",
 ]

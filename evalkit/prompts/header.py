@@ -1,17 +1,12 @@
 """The front matter of a prompt file: what it may say and what each key means.
 
-The schema behind `evalkit schema prompt`, and what is known of the models that a prompt may name (limits, thinking
-kinds, retirement, from `models.yaml`; no prices). Must not know templates or the API's body; those read the values. How
+The schema behind `evalkit schema prompt`. Must not know models, templates or the API's body; those read the values. How
 a memory strategy works is `evalkit/engine/memory.py`'s business.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -26,7 +21,6 @@ from evalkit.yamlsource import (
     SourceText,
     Text,
     check_schema,
-    decode,
     parse_yaml,
     refusal,
     unwrapped,
@@ -327,51 +321,3 @@ def read_header(text: SourceText) -> tuple[Header | None, Source | None, list[Pr
 def is_input_name(name: str) -> bool:
     """Say whether a template could use an input of this name."""
     return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)) and name not in _RESERVED
-
-
-# Models that refuse to compact. Source: the Models API's capabilities, November 2026.
-WITHOUT_COMPACTION = frozenset({"claude-haiku-4-5", "claude-opus-4-5", "claude-sonnet-4-5"})
-_SUFFIX = re.compile(r"(@[0-9]{8}|-[0-9]{8}|-latest)?(-v[0-9]+(:[0-9]+)?)?$")
-
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """Limits of a model, in tokens; `characters` estimates how many characters make a token."""
-
-    context: int
-    output: int
-    cacheable: int
-    thinking: tuple[str, ...]
-    effort: bool
-    characters: float
-
-
-def base_name(model: str) -> str:
-    """Return a model's id without prefix, date or version of a platform (`us.anthropic.claude-...-v1:0`)."""
-    start = model.find("claude-")
-    return _SUFFIX.sub("", model[start:] if start > 0 else model)
-
-
-def facts_of(model: str) -> ModelFacts | None:
-    """Return what is known of a model, or None."""
-    return known_models().get(base_name(model))
-
-
-def retirement_of(model: str) -> str | None:
-    """Return the day (YYYY-MM-DD) a deprecated model stops answering, or None."""
-    day = _table()["retirement"].get(base_name(model))
-    return str(day) if day else None
-
-
-@cache
-def known_models() -> Mapping[str, ModelFacts]:
-    """Return every model of the table."""
-    models: Mapping[str, Mapping[str, Any]] = _table()["models"]
-    return {name: ModelFacts(**{**facts, "thinking": tuple(facts["thinking"])}) for name, facts in models.items()}
-
-
-@cache
-def _table() -> Mapping[str, Any]:
-    file = files("evalkit.prompts") / "models.yaml"
-    table: Mapping[str, Any] = parse_yaml(decode(file.read_bytes(), "models.yaml")).value()
-    return table

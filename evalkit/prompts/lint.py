@@ -7,35 +7,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 
 from evalkit.errors import FileProblems
-from evalkit.prompts.header import (
-    WITHOUT_COMPACTION,
-    Header,
-    base_name,
-    facts_of,
-    is_input_name,
-    known_models,
-    retirement_of,
-)
+from evalkit.prompts.fitting import Settings, misfits
+from evalkit.prompts.header import Header, is_input_name
+from evalkit.prompts.models import facts_of, problems_of_model
 from evalkit.prompts.schemas import Schema, limit_problem, strict_problems
-from evalkit.prompts.source import PromptSource, input_problems, render_prompt, undefined_names
+from evalkit.prompts.source import PromptSource, input_problems, params_of, render_prompt, undefined_names
 from evalkit.records import Problem
 from evalkit.yamlsource import Source, did_you_mean
 
 
-def lint_prompt(source: PromptSource, inputs: Mapping[str, str] | None = None) -> list[Problem]:
+def lint_prompt(
+    source: PromptSource, inputs: Mapping[str, str] | None = None, *, today: date | None = None
+) -> list[Problem]:
     """Return every error and warning about a prompt, sorted by place.
 
     `inputs` are those of a suite that uses it. Without them, and without defaults for all inputs, what depends on the
-    rendered text is left out.
+    rendered text is left out. Which models are retired goes by `today`, by the clock where it is None.
     """
     problems = list(source.problems)
     header, yaml = source.header, source.header_source
     if header and yaml:
         problems += undefined_names(source, header)
         problems += _input_lints(source, header, yaml)
-        problems += _model_lints(header, yaml)
+        problems += _model_lints(source, header, yaml, today or datetime.now(UTC).date())
         problems += _cache_lints(source, header)
         problems += _choice_lints(source, header, yaml)
     problems += _schema_lints(source)
@@ -56,45 +53,12 @@ def _input_lints(source: PromptSource, header: Header, yaml: Source) -> Iterator
             yield yaml.problem(("inputs", name), message, "warning")
 
 
-def _model_lints(header: Header, yaml: Source) -> Iterator[Problem]:
-    facts, model = facts_of(header.model), header.model
-    day = retirement_of(model)
-    if day:
-        message = f"model {model!r} is deprecated: it stops answering on {day}. Choose a newer one."
-        yield yaml.problem(("model",), message, "warning")
-    if facts is None:
-        if not day:
-            hint = did_you_mean(model, known_models())
-            message = f"model {model!r} is not known here{hint}; its limits can't be checked."
-            yield yaml.problem(("model",), message, "warning")
-        return
-    if header.max_tokens > facts.output:
-        message = f"max_tokens {header.max_tokens:,} is more than {model} can write; at most {facts.output:,}."
-        yield yaml.problem(("max_tokens",), message)
-    if header.effort and not facts.effort:
-        yield yaml.problem(("effort",), f"{model} takes no `effort`; remove it.")
-    yield from _thinking_lints(header, yaml, facts.thinking)
-    if header.memory and header.memory.compact and base_name(model) in WITHOUT_COMPACTION:
-        yield yaml.problem(("memory",), f"{model} does not compact conversations; use `summary`, or a newer model.")
-
-
-def _thinking_lints(header: Header, yaml: Source, kinds: tuple[str, ...]) -> Iterator[Problem]:
-    thinking = header.thinking
-    if thinking is None:
-        return
-    at, budget_at = ("thinking",), ("thinking", "budget_tokens")
-    enabled, budget = thinking.type == "enabled", thinking.budget_tokens
-    if thinking.type not in kinds:
-        message = f"{header.model} does not take thinking {thinking.type!r}; it takes {' or '.join(kinds)}."
-        yield yaml.problem(at, message)
-    elif enabled and budget is None:
-        yield yaml.problem(at, "thinking 'enabled' needs `budget_tokens`, at least 1024.")
-    elif budget is not None and not enabled:
-        yield yaml.problem(budget_at, "`budget_tokens` belongs to thinking 'enabled'.")
-    elif budget is not None and budget >= header.max_tokens:
-        yield yaml.problem(budget_at, f"budget_tokens {budget} must be less than max_tokens {header.max_tokens}.")
-    elif header.model.startswith("claude-opus-5") and thinking.type == "disabled" and header.effort in {"xhigh", "max"}:
-        yield yaml.problem(at, f"{header.model} takes 'disabled' only with effort high or lower.")
+def _model_lints(source: PromptSource, header: Header, yaml: Source, today: date) -> Iterator[Problem]:
+    for message, severity in problems_of_model(header.model, today):
+        yield yaml.problem(("model",), message, severity)
+    memory = header.memory.to_json() if header.memory else {}
+    for misfit in misfits(Settings(header.model, params_of(source, header), memory)):
+        yield yaml.problem(misfit.key, misfit.message)
 
 
 def _cache_lints(source: PromptSource, header: Header) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""How a prompt is named (`support`, `support@v4`, `support@main`) and which file that is, on disk or in a git revision.
+"""Which file a reference means (`support`, `support@v4`, `support@main+claude-haiku-5-5`), on disk or in git.
 
 Knows the layout of `prompts/`, and that a prompt's files lie below one folder and are never reached through a link;
 must not know what they mean. The one place that runs git for prompts: it reads objects only (no working tree, no
@@ -11,11 +11,11 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from evalkit.errors import EvalkitError, FileProblems, NoVerdict, UsageError
-from evalkit.records import Place
+from evalkit.records import Place, PromptRef
 from evalkit.yamlsource import SourceText, decode, did_you_mean, read_below
 
 FOLDER = "prompts"
@@ -158,17 +158,22 @@ class GitTree:
 
 Tree = DiskTree | GitTree
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]*")
 _VERSION_FILE = re.compile(r"(v[0-9][A-Za-z0-9_.-]*)\.md")
 
 
 @dataclass(frozen=True)
 class PromptFile:
-    """A prompt file that exists: in which tree, at which path, and the name people know it by."""
+    """A prompt file that exists: in which tree, at which path, and the name people know it by.
+
+    `model` is the one that the reference names, which `ref` holds too; empty where the prompt's own is asked.
+    """
 
     tree: Tree
     path: str
     name: str
     ref: str
+    model: str = ""
 
 
 def list_prompts(root: Path, tree: Tree | None = None) -> Mapping[str, tuple[str, ...]]:
@@ -201,15 +206,24 @@ def locate(ref: str, root: Path) -> PromptFile:
     A version file wins over a git revision of the same name. Raises UsageError when there is no such prompt or version,
     FileProblems when CURRENT is wrong.
     """
-    name, at, version = ref.partition("@")
-    if not _NAME.fullmatch(name) or (at and not version):
-        raise UsageError(f"{ref!r} is not a prompt reference; expected NAME, NAME@v4 or NAME@<git revision>.")
+    asked = PromptRef.read(ref)
+    spelled = str(asked) == ref and (not asked.model or _MODEL.fullmatch(asked.model))
+    if not spelled or not _NAME.fullmatch(asked.name):
+        raise UsageError(
+            f"{ref!r} is not a prompt reference; expected NAME, NAME@v4 or NAME@<git revision>, "
+            "with +MODEL behind it to ask another model."
+        )
+    found = _locate(asked.name, asked.version, root)
+    return replace(found, ref=f"{found.ref}+{asked.model}", model=asked.model) if asked.model else found
+
+
+def _locate(name: str, version: str, root: Path) -> PromptFile:
     tree = DiskTree(root)
-    if not at:
-        return _current(tree, name, ref, root)
+    if not version:
+        return _current(tree, name, name, root)
     path = f"{FOLDER}/{name}/{version}.md"
     if _VERSION_FILE.fullmatch(f"{version}.md") and tree.is_file(path):
-        return PromptFile(tree, path, name, ref)
+        return PromptFile(tree, path, name, f"{name}@{version}")
     return _at_revision(root, name, version)
 
 

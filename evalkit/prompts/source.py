@@ -6,9 +6,7 @@ system, tools and caching, and where an earlier version may still be found by it
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,7 +17,8 @@ from evalkit.prompts.refs import FOLDER, PromptFile, is_inside, list_prompts, lo
 from evalkit.prompts.schemas import Schema, schema_problems
 from evalkit.prompts.template import CACHE_POINT, Template, includes_of, parse_template, render_template
 from evalkit.prompts.tools import read_tool
-from evalkit.records import JsonObject, Problem, PromptVersion
+from evalkit.prompts.versions import identified, refused_by, with_model
+from evalkit.records import JsonObject, Problem, PromptRef, PromptVersion
 from evalkit.yamlsource import Source, SourceText, did_you_mean, parse_yaml, raise_problems
 
 MAX_FILES = 200
@@ -37,12 +36,13 @@ class Tool:
 class PromptSource:
     """A prompt version as files. `files` maps each path (relative to the project) to its text; `ref` is its full name.
 
-    `header` is None when the front matter is wrong, `output` when replies are text. `problems` are those of reading and
-    parsing, in no order.
+    `model` is the one that the reference names, empty where the prompt's own is asked. `header` is None when the front
+    matter is wrong, `output` when replies are text. `problems` are those of reading and parsing, in no order.
     """
 
     ref: str
     name: str
+    model: str
     path: str
     files: Mapping[str, SourceText]
     header: Header | None
@@ -54,7 +54,7 @@ class PromptSource:
 
 
 def find_prompt(ref: str, root: Path) -> PromptSource:
-    """Read the prompt a reference names: NAME, NAME@v4, or NAME@<git revision>.
+    """Read the prompt a reference names: NAME, NAME@v4, or NAME@<git revision>, each with +MODEL for another model.
 
     Raises UsageError when there is no such prompt, FileProblems when the file can't be read; what is wrong inside the
     files is in `problems` of the result.
@@ -89,6 +89,7 @@ class _Reader:
         return PromptSource(
             ref=self._prompt.ref,
             name=self._prompt.name,
+            model=self._prompt.model,
             path=main,
             files=dict(self._files),
             header=header,
@@ -190,11 +191,33 @@ def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVers
     """
     header = source.header
     raise_problems(source.problems)
-    if header is None:
+    if header is None or source.header_source is None:
         raise FileProblems(source.problems)
     raise_problems([*undefined_names(source, header), *input_problems(source, header, inputs)])
     values = {name: spec.default for name, spec in header.inputs.items() if spec.default is not None} | dict(inputs)
     system = _system(source, header, render_template(source.template, values))
+    version = PromptVersion(
+        sha="",
+        ref=str(replace(PromptRef.read(source.ref), model="")),
+        description=header.description,
+        model=header.model,
+        params=params_of(source, header),
+        system=system,
+        tools=tuple(tool.json for tool in source.tools),
+        inputs=values,
+        files={path: text.sha for path, text in source.files.items()},
+        text="".join(block["text"] for block in system),
+        memory=header.memory.to_json() if header.memory else {},
+    )
+    if not source.model:
+        return identified(version)
+    refused = refused_by(version, source.model)
+    raise_problems([source.header_source.problem(misfit.key, misfit.message) for misfit in refused])
+    return with_model(version, source.model)
+
+
+def params_of(source: PromptSource, header: Header) -> JsonObject:
+    """Return the request's fields that stand in the front matter, beside model and tools."""
     params: dict[str, Any] = {"max_tokens": header.max_tokens}
     config: dict[str, Any] = {"effort": header.effort} if header.effort else {}
     if source.output:
@@ -209,26 +232,7 @@ def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVers
         params["stop_sequences"] = header.stop_sequences
     if header.cache != "off":
         params["cache_control"] = _cache_control(header.cache)
-    version = PromptVersion(
-        sha="",
-        ref=source.ref,
-        description=header.description,
-        model=header.model,
-        params=params,
-        system=system,
-        tools=tuple(tool.json for tool in source.tools),
-        inputs=values,
-        files={path: text.sha for path, text in source.files.items()},
-        text="".join(block["text"] for block in system),
-        memory=header.memory.to_json() if header.memory else {},
-    )
-    return replace(version, sha=_sha(version))
-
-
-def with_tools(prompt: PromptVersion, tools: Sequence[JsonObject]) -> PromptVersion:
-    """Return the prompt version with other tools, such as those of `tools_from`; its `sha` is another one."""
-    changed = replace(prompt, tools=tuple(tools))
-    return replace(changed, sha=_sha(changed))
+    return params
 
 
 def undefined_names(source: PromptSource, header: Header) -> list[Problem]:
@@ -283,14 +287,6 @@ def _cache_control(lifetime: str) -> dict[str, str]:
     return {"type": "ephemeral", "ttl": "1h"} if lifetime == "1h" else {"type": "ephemeral"}
 
 
-def _sha(prompt: PromptVersion) -> str:
-    """Return the hash of what is sent, in its order, and of the memory strategy: equal hashes mean equal bytes."""
-    whole = {"model": prompt.model, "params": prompt.params, "system": prompt.system, "tools": prompt.tools}
-    if prompt.memory:
-        whole["memory"] = prompt.memory
-    return hashlib.sha256(json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
-
-
 REVISIONS = 30
 
 
@@ -313,12 +309,13 @@ def find_version(sha: str, ref: str, inputs: Mapping[str, str], root: Path, comm
 def _references(ref: str, root: Path, commit: str) -> Iterator[str]:
     """Yield the references to try; history is asked for only when the files did not have it."""
     yield ref
-    name = ref.partition("@")[0]
-    yield from (f"{name}@{version}" for version in list_prompts(root).get(name, ()))
+    asked = PromptRef.read(ref)
+    name = asked.name
+    yield from (str(replace(asked, version=version)) for version in list_prompts(root).get(name, ()))
     if commit:
-        yield f"{name}@{commit}"
+        yield str(replace(asked, version=commit))
     try:
         revisions = revisions_of(root, (f"{FOLDER}/{name}", f"{FOLDER}/{name}.md"), REVISIONS)
     except EvalkitError:
         return  # no git: there is no history
-    yield from (f"{name}@{revision}" for revision in revisions)
+    yield from (str(replace(asked, version=revision)) for revision in revisions)

@@ -33,7 +33,7 @@ from evalkit.records.comparison import (
     Unlike,
     Verdict,
 )
-from evalkit.records.project import CaseKey, Place, Problem, PromptVersion
+from evalkit.records.project import Adaptation, CaseKey, Place, Problem, PromptRef, PromptVersion
 from evalkit.records.run import (
     SCHEMA_VERSION,
     BlobLine,
@@ -108,6 +108,7 @@ from evalkit.records.verdict import GateResult, Information, RunVerdict, Stateme
 __all__ = [
     "SCHEMA_VERSION",
     "UNLABELLED",
+    "Adaptation",
     "Agreement",
     "Arm",
     "Assertion",
@@ -157,6 +158,7 @@ __all__ = [
     "Place",
     "Problem",
     "PromptChange",
+    "PromptRef",
     "PromptVersion",
     "RateChange",
     "Request",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from posixpath import normpath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from evalkit.records.published import Key
 from evalkit.records.transcript import JsonObject, output_schema
@@ -45,6 +45,39 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class PromptRef:
+    """A prompt's name as people write it: `support`, `support@v4` or `support@main`, each with `+MODEL` or without.
+
+    `version` is a version file or a git revision, empty for the live version; `model` is the model that is asked
+    instead of the prompt's own. The last `+` begins the model, which may hold an `@` of its own.
+    """
+
+    name: str
+    version: str = ""
+    model: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> PromptRef:
+        """Take a reference apart; whether it means anything is for `evalkit.prompts` to say."""
+        prompt, plus, model = text.rpartition("+")
+        name, _, version = (prompt if plus else text).partition("@")
+        return cls(name, version, model if plus else "")
+
+    def __str__(self) -> str:
+        version = f"@{self.version}" if self.version else ""
+        return f"{self.name}{version}{f'+{self.model}' if self.model else ''}"
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """A setting of a prompt that another model than its own does not take; `sent` is None where it is left out."""
+
+    key: Annotated[str, Key("The key in the prompt's front matter.", "effort")]
+    written: Annotated[Any, Key("What stands there.", "high")]
+    sent: Annotated[Any, Key("What is sent instead; null for nothing.", None)]
+
+
+@dataclass(frozen=True)
 class PromptVersion:
     """A system prompt with its tools and parameters, rendered: everything of a request but the messages.
 
@@ -54,6 +87,9 @@ class PromptVersion:
     blocks with their cache markers, `tools` the Messages API tool objects. `memory` is how a long conversation is kept
     short, empty for not at all: `{"window": N}`, `{"summary": {...}}` or `{"compact": {...}}`, every value filled in.
     `files` maps each source file to the SHA-256 of its bytes; `text` is the rendered system prompt as one string.
+
+    Where the reference names another model than the file, `model` and `params` are what is asked and sent, `own_model`
+    and `own_params` what the file says, and `adaptations` what differs; else these are empty.
     """
 
     sha: Annotated[str, Key("SHA-256 of the prompt with model, parameters and tools.", "3f9c1a20")]
@@ -67,11 +103,19 @@ class PromptVersion:
     files: JsonObject = field(default_factory=dict)
     text: str = ""
     memory: JsonObject = field(default_factory=dict)
+    own_model: Annotated[
+        str, Key("The model that its file names, where the reference names another; else empty.", "claude-opus-4-5")
+    ] = ""
+    own_params: JsonObject = field(default_factory=dict)
+    adaptations: Annotated[
+        tuple[Adaptation, ...],
+        Key("What the other model does not take, and what is sent instead.", [{"key": "effort", "written": "high"}]),
+    ] = ()
 
     @property
     def name(self) -> str:
         """The prompt's name, whatever version this is."""
-        return self.ref.partition("@")[0]
+        return PromptRef.read(self.ref).name
 
     @property
     def output_schema(self) -> JsonObject | None:

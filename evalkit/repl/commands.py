@@ -29,7 +29,7 @@ from evalkit.repl.session import Session
 from evalkit.repl.setting import PromptFiles, Setting, judge_voice
 from evalkit.repl.sources import ChatTools
 from evalkit.repl.turn_view import folded, friendly, miss_reason, money, origin_words, sum_up, tokens
-from evalkit.wording import duration, percent
+from evalkit.wording import adapted, duration, percent
 from evalkit.yamlsource import did_you_mean
 
 # the reasons of the API's cache diagnostics, in words
@@ -156,7 +156,10 @@ async def model(chat: Chat, rest: str) -> None:
     if rest.split() != [rest]:
         raise UsageError(f"{rest!r} is no model's name; expected one such as claude-haiku-4-5.")
     kept = _change(chat, before.with_model(rest))
-    chat.screen.note(f"{before.prompt.ref} on {rest}, {kept}")
+    now = chat.session.setting.prompt
+    chat.screen.note(f"{now.ref} ({now.sha[:7]}), {kept}")
+    for change in now.adaptations:
+        chat.screen.note(f"  {adapted(change, now.model)}")
 
 
 def _change(chat: Chat, setting: Setting) -> str:

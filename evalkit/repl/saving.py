@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from evalkit.errors import NothingSelected, UsageError
-from evalkit.records import JsonObject, ToolCall, Transcript, TrialVerdict, Turn
+from evalkit.records import JsonObject, PromptRef, ToolCall, Transcript, TrialVerdict, Turn
 from evalkit.repl.loading import all_trials, find_conversation, without_system
 from evalkit.repl.setting import Setting, find_suite_file, load_setting
 from evalkit.repl.sources import BROKEN
@@ -72,7 +72,7 @@ def add_cases(options: AddOptions) -> Addition:
         wanted = options.ref or load_suite(path, options.root).prompt_ref
         setting = load_setting(wanted, options.root, suite=str(path), given=given)
     elif name := options.ref or ref:
-        setting = load_setting(name.partition("@")[0], options.root, given=given)
+        setting = load_setting(PromptRef.read(name).name, options.root, given=given)
     else:
         raise UsageError(f"{options.suite} is not there yet, and {options.source} names no prompt; add: --prompt REF")
     return save_cases(setting, drafts, options.suite)

@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from evalkit.errors import NothingSelected, UsageError
-from evalkit.records import JsonObject, ToolCall, Transcript, Turn
+from evalkit.records import JsonObject, PromptRef, ToolCall, Transcript, Turn
 from evalkit.repl.loading import StoredConversation, find_conversation
 from evalkit.standin.script import Script, Stuck, load_script, play, read_script, script_path
 from evalkit.standin.script.conversation import sentences
@@ -46,7 +46,7 @@ def add_rules(root: Path, source: str, ref: str | None) -> Addition:
     Raises UsageError, FileProblems, and NothingSelected where the script says the same already.
     """
     found = find_conversation(source, root)
-    name = (ref or (found.prompt.ref if found.prompt else "")).partition("@")[0]
+    name = PromptRef.read(ref or (found.prompt.ref if found.prompt else "")).name
     if not name:
         raise UsageError(f"{source} names no prompt; add: --prompt REF")
     if not any((root / "prompts" / one).exists() for one in (name, f"{name}.md")):

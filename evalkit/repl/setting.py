@@ -13,8 +13,8 @@ from pathlib import Path
 
 from evalkit.errors import UsageError
 from evalkit.graders import Requirement
-from evalkit.prompts import find_prompt, list_prompts, render_prompt, with_tools
-from evalkit.records import Level, PromptVersion, Score, Transcript, TrialVerdict, Turn
+from evalkit.prompts import find_prompt, list_prompts, render_prompt, with_model
+from evalkit.records import Level, PromptRef, PromptVersion, Score, Transcript, TrialVerdict, Turn
 from evalkit.suites import Fixture, Suite, find_suites, find_voices, load_suite, read_suite
 from evalkit.suites.load import relative_name
 from evalkit.suites.voice import load_voice
@@ -41,13 +41,13 @@ class Setting:
 
     def with_prompt(self, ref: str) -> Setting:
         """Return the setting with another prompt version; its suites too when it is another prompt."""
-        if ref.partition("@")[0] == self.prompt.name:
+        if PromptRef.read(ref).name == self.prompt.name:
             return replace(self, prompt=_render(ref, self.suites, self.given, self.root))
         return load_setting(ref, self.root, given=self.given)
 
     def with_model(self, model: str) -> Setting:
         """Return the setting with the prompt asked of another model."""
-        return replace(self, prompt=with_tools(replace(self.prompt, model=model), self.prompt.tools))
+        return replace(self, prompt=with_model(self.prompt, model))
 
 
 def load_setting(
@@ -98,13 +98,13 @@ def only_prompt(root: Path) -> str:
 
 def suites_of(ref: str, root: Path) -> tuple[tuple[Suite, ...], tuple[str, ...]]:
     """Return the suites of a prompt, by name of file, and a note for each suite that has errors."""
-    name = ref.partition("@")[0]
+    name = PromptRef.read(ref).name
     found, notes = [], []
     for path in find_suites(root):
         suite, problems = read_suite(path, root)
         if suite is None:
             notes.append(f"{relative_name(path, root)} has errors and is left out ({problems[0].place}); evalkit check")
-        elif suite.prompt_ref.partition("@")[0] == name:
+        elif PromptRef.read(suite.prompt_ref).name == name:
             found.append(suite)
     return tuple(found), tuple(notes)
 

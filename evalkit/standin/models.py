@@ -116,6 +116,7 @@ _OPUS_4_5 = replace(
     thinking=_BUDGET,
     prefill=True,
     compaction=False,
+    retires="2027-01-22",
 )
 _HAIKU_4_5 = replace(
     _OPUS_4_5,
@@ -126,6 +127,7 @@ _HAIKU_4_5 = replace(
     aliases=("claude-haiku-4-5",),
     default_effort=None,
     keeps_cache_across_user_text=False,
+    retires=None,
 )
 _TABLE = (  # newest first, as the models endpoint lists them
     _newest("claude-fable-5-2", "Claude Fable 5.2", "fable"),  # minimum and forced tools as 5.1

@@ -13,7 +13,7 @@ from typing import Any
 
 from evalkit.errors import FileProblems, UsageError
 from evalkit.prompts import PromptSource, find_prompt, lint_prompt, list_prompts, render_prompt
-from evalkit.records import JsonObject, Place, Problem, PromptVersion
+from evalkit.records import JsonObject, Place, Problem, PromptRef, PromptVersion
 from evalkit.standin.script import Script, Stuck, check_script, script_path
 from evalkit.standin.script.conversation import read_conversation
 from evalkit.standin.script.play import MOST_CALLS, Pass
@@ -132,13 +132,13 @@ class _Checker:
         # Those that were not asked for are read only to know which prompts and rules they use.
         known = [*suites, *(suite for suite, _ in (read_suite(path, self._root) for path in others) if suite)]
         self._check_voices(known)
-        inputs = {suite.prompt_ref.partition("@")[0]: suite.inputs for suite in reversed(known)}
+        inputs = {PromptRef.read(suite.prompt_ref).name: suite.inputs for suite in reversed(known)}
         for ref in dict.fromkeys(self._targets.prompts):
             try:
-                self._problems += lint_prompt(self._prompt(ref), inputs.get(ref.partition("@")[0], {}))
+                self._problems += lint_prompt(self._prompt(ref), inputs.get(PromptRef.read(ref).name, {}))
             except FileProblems as error:
                 self._problems += error.problems
-        for name in dict.fromkeys(ref.partition("@")[0] for ref in self._targets.prompts):
+        for name in dict.fromkeys(PromptRef.read(ref).name for ref in self._targets.prompts):
             self._check_script(name, known)
         self._check_current()
         return CheckResult(
@@ -177,7 +177,7 @@ class _Checker:
 
     def _check_script(self, name: str, suites: Sequence[Suite]) -> None:
         """Check the stand-in's script of a prompt against its versions and the critical cases of its suites."""
-        mine = [suite for suite in suites if suite.prompt_ref.partition("@")[0] == name]
+        mine = [suite for suite in suites if PromptRef.read(suite.prompt_ref).name == name]
         inputs = mine[0].inputs if mine else {}
         versions = {ref: found for ref in _all_refs(self._root, name) if (found := self._rendered(ref, inputs))}
         played = [
@@ -199,7 +199,7 @@ class _Checker:
 
     def _check_current(self) -> None:
         """Check that each prompt with versions says which one is live."""
-        names = {ref.partition("@")[0] for ref in self._targets.prompts if "@" in ref}
+        names = {ref.name for ref in map(PromptRef.read, self._targets.prompts) if ref.version}
         for name in sorted(names):
             try:
                 self._prompt(name)

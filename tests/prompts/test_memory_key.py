@@ -9,9 +9,7 @@ import pytest
 from evalkit.engine.memory import memory_named
 from evalkit.errors import FileProblems
 from evalkit.prompts import find_prompt, lint_prompt, load_prompt, with_tools
-from evalkit.prompts.header import WITHOUT_COMPACTION, known_models
 from evalkit.records import JsonObject, PromptVersion
-from evalkit.standin.models import find_model
 
 
 def load(root: Path, memory: str) -> PromptVersion:
@@ -93,10 +91,3 @@ def test_a_model_that_can_not_compact_is_named_before_a_run(tmp_path: Path) -> N
     ]
 
     assert messages == ["claude-haiku-4-5-20251001 does not compact conversations; use `summary`, or a newer model."]
-
-
-def test_the_stand_in_knows_the_same_models_to_compact() -> None:
-    """Two tables that must agree do."""
-    models = {name: find_model(name) for name in known_models()}
-
-    assert {name for name, model in models.items() if model and not model.compaction} == WITHOUT_COMPACTION

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import EvalkitError, FileProblems, UsageError
-from evalkit.prompts import find_prompt, list_prompts, load_prompt
+from evalkit.prompts import find_prompt, find_version, list_prompts, load_prompt
+from evalkit.records import PromptRef
 from tests.project_files import PROMPT, commit_all, git, write_files, write_project
 
 TODAY = {"today": "2026-11-22"}
@@ -49,12 +50,80 @@ def test_versions_are_listed_in_their_natural_order(tmp_path: Path) -> None:
         ("support@", "is not a prompt reference"),
         ("", "is not a prompt reference"),
         ("a/b", "is not a prompt reference"),
+        ("support+", "is not a prompt reference"),
+        ("support+two words", "is not a prompt reference"),
+        ("+claude-haiku-5-5", "is not a prompt reference"),
+        ("support@v3+claude-haiku-5-5", r"has no version 'v3'.*versions: v1, v2\.$"),
     ],
 )
 def test_a_reference_that_means_nothing_is_a_usage_error(tmp_path: Path, ref: str, words: str) -> None:
     """The answer names what there is."""
     with pytest.raises(UsageError, match=words):
         find_prompt(ref, write_project(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("support", ("support", "", "")),
+        ("support+claude-haiku-5-5", ("support", "", "claude-haiku-5-5")),
+        ("support@v4+claude-haiku-5-5", ("support", "v4", "claude-haiku-5-5")),
+        ("support@HEAD~2+claude-haiku-4-5@20251001", ("support", "HEAD~2", "claude-haiku-4-5@20251001")),
+        ("support+anthropic/claude-opus-5-5", ("support", "", "anthropic/claude-opus-5-5")),
+        ("support@v1.0+build7+claude-haiku-5-5", ("support", "v1.0+build7", "claude-haiku-5-5")),
+    ],
+)
+def test_a_reference_has_a_name_a_version_and_a_model(text: str, parts: tuple[str, str, str]) -> None:
+    """The last + begins the model, whose id may have an @ and a / of its own; a reference reads back as it was."""
+    ref = PromptRef.read(text)
+
+    assert (ref.name, ref.version, ref.model) == parts
+    assert str(ref) == text
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ("support+claude-haiku-5-5", "support@v2+claude-haiku-5-5"),
+        ("support@v1+claude-haiku-5-5", "support@v1+claude-haiku-5-5"),
+        ("support@main+claude-haiku-5-5", "support@main+claude-haiku-5-5"),
+    ],
+)
+def test_a_reference_may_name_another_model(tmp_path: Path, asked: str, named: str) -> None:
+    """Everything but the model is the version's own; name and hash tell the two apart."""
+    root = write_project(tmp_path)
+    commit_all(root, "first")
+    own = load_prompt(asked.partition("+")[0], TODAY, root)
+
+    other = load_prompt(asked, TODAY, root)
+
+    assert (other.ref, other.model, other.own_model) == (named, "claude-haiku-5-5", own.model)
+    assert (other.system, other.tools, other.params) == (own.system, own.tools, own.params)
+    assert other.sha != own.sha
+
+
+def test_the_prompts_own_model_may_be_named_too(tmp_path: Path) -> None:
+    """The same bytes are sent, so the hash is the same; the name says that a model was asked for."""
+    root = write_project(tmp_path)
+
+    named = load_prompt("support+claude-sonnet-5-5", TODAY, root)
+
+    assert named.ref == "support@v2+claude-sonnet-5-5"
+    assert (named.sha, named.own_model) == (load_prompt("support", TODAY, root).sha, "")
+
+
+def test_an_earlier_version_is_found_with_the_model_it_was_asked_of(tmp_path: Path) -> None:
+    """A baseline taken with a model of its own finds its prompt in git's history."""
+    root = write_project(tmp_path)
+    commit_all(root, "first")
+    before = load_prompt("support@v2+claude-haiku-5-5", TODAY, root)
+    write_project(root, v2=PROMPT.replace("Tess", "Ada"))
+    commit_all(root, "second")
+
+    found = find_version(before.sha, before.ref, TODAY, root)
+
+    assert found is not None
+    assert found.system == before.system
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_a_switch_names_version_and_cache(tmp_path: Path) -> None:
 
     assert "support@v1 (" in text
     assert "conversation kept. The cache starts again." in text
-    assert "support@v1 on claude-opus-4-5" in text
+    assert "support@v1+claude-opus-4-5 (" in text
     assert "has no version 'v9'" in text
     assert "Be enthusiastic!" in text
 

@@ -1,0 +1,66 @@
+"""What is made of a finished prompt version: the same with other tools, or on another model; and its identity.
+
+Knows no files: a version out of a record is treated as one out of the project.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from evalkit.errors import UsageError
+from evalkit.prompts.fitting import Misfit, Settings, fit
+from evalkit.records import JsonObject, PromptRef, PromptVersion
+
+
+def identified(prompt: PromptVersion) -> PromptVersion:
+    """Return the version with the hash of what it holds."""
+    return replace(prompt, sha=_sha(prompt))
+
+
+def with_tools(prompt: PromptVersion, tools: Sequence[JsonObject]) -> PromptVersion:
+    """Return the prompt version with other tools, such as those of `tools_from`; its `sha` is another one."""
+    return identified(replace(prompt, tools=tuple(tools)))
+
+
+def with_model(prompt: PromptVersion, model: str) -> PromptVersion:
+    """Return the prompt version as it is asked of another model, with `+MODEL` in its name.
+
+    What that model does not take is adapted or left out, from what was written for the prompt's own model, and stands
+    in `adaptations`. UsageError for what can't be decided here: see `refused_by`.
+    """
+    own = _as_written(prompt)
+    ref = str(replace(PromptRef.read(prompt.ref), model=model))
+    if model == own.model:
+        return identified(replace(own, ref=ref))
+    settings, changes, refused = fit(Settings(model, own.params, own.memory))
+    if refused:
+        raise UsageError(f"{ref}: {' '.join(misfit.message for misfit in refused)}")
+    asked = replace(own, ref=ref, model=model, params=settings.params)
+    return identified(replace(asked, own_model=own.model, own_params=own.params, adaptations=changes))
+
+
+def refused_by(prompt: PromptVersion, model: str) -> tuple[Misfit, ...]:
+    """Return which of the prompt's settings this model does not take and nothing could take the place of."""
+    own = _as_written(prompt)
+    return fit(Settings(model, own.params, own.memory))[2] if model != own.model else ()
+
+
+def _as_written(prompt: PromptVersion) -> PromptVersion:
+    """Return the version for the model that its file names."""
+    if not prompt.own_model:
+        return prompt
+    own = replace(prompt, model=prompt.own_model, params=prompt.own_params)
+    return replace(own, own_model="", own_params={}, adaptations=())
+
+
+def _sha(prompt: PromptVersion) -> str:
+    """Return the hash of what is sent, in its order, and of the memory strategy: equal hashes mean equal bytes."""
+    whole = {"model": prompt.model, "params": prompt.params, "system": prompt.system, "tools": prompt.tools}
+    if prompt.memory:
+        whole["memory"] = prompt.memory
+    return hashlib.sha256(
+        json.dumps(whole, ensure_ascii=False, separators=(",", ":"), default=dict).encode()
+    ).hexdigest()
