@@ -49,7 +49,7 @@ class FileProblems(EvalkitError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.place))
-        super().__init__("\n".join(f"{p.place}: {p.severity}: {p.message}" for p in self.problems))
+        super().__init__("\n".join(f"{p.place}: {p.severity}: {p.sentence}" for p in self.problems))
 
     @classmethod
     def at(cls, place: Place, message: str, source_line: str = "") -> FileProblems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,15 @@ def test_keys_are_always_text() -> None:
     ("text", "place", "words"),
     [
         ("a: 1\nb: 2\na: 3", "suites/a.yaml:3:1", "key 'a' is given twice here (first on line 1)"),
-        ("a: &x 1", "suites/a.yaml:1:4", "anchor '&x' can't be used"),
-        ("a: 1\nb: [*x]", "suites/a.yaml:2:5", "alias '*x' can't be used"),
-        ("a:\n  <<: {b: 1}", "suites/a.yaml:2:3", "merge key '<<' can't be used"),
+        ("a: &x 1\nb: &x 2", "suites/a.yaml:2:4", "anchor '&x' is given twice (first on line 1)"),
+        ("a: &polite 1\nb: [*polit]", "suites/a.yaml:2:5", "no anchor '&polit' stands before this alias (did you mean"),
+        ("a: *x\nb: &x 1", "suites/a.yaml:1:4", "no anchor '&x' stands before this alias; write it where"),
+        ("a: &x {b: [*x]}", "suites/a.yaml:1:12", "alias '*x' stands inside its own anchor"),
+        ("a: &x {<<: *x}", "suites/a.yaml:1:12", "alias '*x' stands inside its own anchor"),
+        ("a:\n  <<: 1", "suites/a.yaml:2:7", "'<<' takes a mapping, or a list of mappings"),
+        ("a: &x 1\nb: {<<: [*x]}", "suites/a.yaml:2:10", "'<<' takes a mapping, or a list of mappings"),
+        ("a: &x {}\nb:\n  <<: *x\n  <<: *x", "suites/a.yaml:4:3", "write one list, '<<: [*a, *b]'"),
+        ("a: {{ b }}", "suites/a.yaml:1:5", "can't be a key; expected text. Put text with '{{ ... }}' in quotes."),
         ("a: !!python/object:os.system x", "suites/a.yaml:1:4", "can't be used; a suite is data"),
         ("a: ! x", "suites/a.yaml:1:4", "tag '!' can't be used"),
         ("--- a\n--- b", "suites/a.yaml:2:1", "a second document starts here"),
@@ -106,21 +113,103 @@ def test_what_a_data_file_may_not_hold_is_refused_with_its_place(text: str, plac
     assert words in first.message
 
 
-def test_an_alias_bomb_is_refused_without_growing() -> None:
-    """Aliases are never followed, so nine lines can't become a billion values."""
-    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]
+def test_an_alias_stands_for_the_value_at_its_anchor() -> None:
+    """Mappings, lists, texts and keys are written once and used as often as needed."""
+    text = "a: &a {b: 1}\nc: [*a, &t two, *t]\n&k d: *a\n*k : 3\n"
 
-    assert len(problems_of("\n".join(lines))) == 40 + 2 * 39
+    assert problems_of(text)[0].message.startswith("key 'd' is given twice")
+    assert parsed(text.replace("*k : 3", "*t : 3")).value() == {
+        "a": {"b": 1},
+        "c": [{"b": 1}, "two", "two"],
+        "d": {"b": 1},
+        "two": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("{<<: *a}", {"x": 1, "y": 2}),
+        ("{x: 9, <<: *a}", {"x": 9, "y": 2}),
+        ("{<<: *a, x: 9}", {"x": 9, "y": 2}),
+        ("{<<: [*a, *b]}", {"x": 1, "y": 2, "z": 3}),
+        ("{<<: [*b, *a], z: 9}", {"x": 7, "y": 2, "z": 9}),
+        ("{<<: {x: 5}}", {"x": 5}),
+        ('{"<<": 1}', {"<<": 1}),
+    ],
+)
+def test_a_merge_key_brings_in_what_the_mapping_does_not_say_itself(written: str, value: Any) -> None:
+    """Own keys win wherever they stand, then the first of a list; in quotes it is a key like any other."""
+    source = parsed(f"a: &a {{x: 1, y: 2}}\nb: &b {{x: 7, z: 3}}\nc: {written}\n")
+
+    assert source.problems == ()
+    assert source.value(("c",)) == value
+
+
+def test_a_problem_stands_where_a_value_is_written_and_says_where_it_is_used() -> None:
+    """The anchor's place can be mended; the alias and the merge key tell for what."""
+    source = parsed("a: &a\n  x: 1\nb: &b {<<: *a}\nc: [*b]\n")
+    value, name = source.problem(("c", 0, "x"), "too small"), source.problem(("b", "x"), "not here", key=True)
+
+    assert (str(value.place), [str(place) for place in value.used]) == (
+        "suites/a.yaml:2:6",
+        ["suites/a.yaml:3:12", "suites/a.yaml:4:5"],
+    )
+    assert (str(name.place), [str(place) for place in name.used]) == ("suites/a.yaml:2:3", ["suites/a.yaml:3:12"])
+    assert str(source.use_place(("c", 0))) == "suites/a.yaml:4:5"
+
+
+NOT_TEXT = st.none() | st.booleans() | st.integers(-9, 9)
+TREES = st.recursive(
+    NOT_TEXT | st.sampled_from(["a", "b c"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.lists(TREES, min_size=1, max_size=4), st.lists(st.integers(0, 3), max_size=6))
+def test_a_file_with_aliases_means_what_it_means_written_out(anchored: list[Any], used: list[int]) -> None:
+    """Whatever is shared, the values are those that a copy would have."""
+    named = [number % len(anchored) for number in used]
+    short = [f"a{n}: &a{n} {json.dumps(tree)}" for n, tree in enumerate(anchored)]
+    short += [f"b{n}: [*a{number}]" for n, number in enumerate(named)]
+    whole = {f"a{n}": tree for n, tree in enumerate(anchored)} | {
+        f"b{n}": [anchored[number]] for n, number in enumerate(named)
+    }
+
+    assert parsed("\n".join(short)).value() == whole
+
+
+def test_an_alias_bomb_is_refused_without_growing() -> None:
+    """What aliases come to is counted and not built: sixteen lines could become a hundred thousand values."""
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]
+    [problem] = problems_of("\n".join(lines))
+
+    assert (problem.place.line, "more than 100,000 values" in problem.message) == (15, True)
+
+
+def test_a_million_aliases_are_refused_at_the_bound() -> None:
+    """Each counts, however small what it stands for is; the rest of the file is not read."""
+    [problem] = problems_of("a: &a x\nb: [" + "*a," * 1_500_000 + "]")
+
+    assert (problem.place.column, "more than 100,000 values" in problem.message) == (300_005, True)
+
+
+def test_aliases_can_not_nest_deeper_than_a_file_may() -> None:
+    """Levels add up through aliases, also where each line has two."""
+    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 99))]
+
+    assert "nested more than 50 levels deep" in problems_of("\n".join(lines))[0].message
 
 
 def test_problems_that_do_not_stop_the_parser_are_all_listed() -> None:
     """A key given twice hides nothing about the rest of the file."""
-    assert [problem.place.line for problem in problems_of("a: 1\na: 2\nb: &x 1\nc: !y 2\n")] == [2, 3, 4]
+    assert [problem.place.line for problem in problems_of("a: 1\na: 2\nb: *x\nc: !y 2\n")] == [2, 3, 4]
 
 
 def test_thousands_of_problems_end_the_list() -> None:
     """A hostile file can't make a report of endless length."""
-    assert len(problems_of("a: &x 1\n" * 5000)) == 1000
+    assert len(problems_of("a: 1\n" * 5000)) == 1000
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -75,7 +75,7 @@ def render_text(problem: Problem) -> str:
     from rich.cells import cell_len
 
     colour = "red" if problem.severity == "error" else "yellow"
-    head = f"{problem.place}: {_coloured(problem.severity, colour)}: {_visible(problem.message)}"
+    head = f"{problem.place}: {_coloured(problem.severity, colour)}: {_visible(problem.sentence)}"
     line = problem.source_line
     if not line.strip() or problem.place.column < 1:
         return head
@@ -100,4 +100,4 @@ def _visible(text: str) -> str:
 
 def render_github(problem: Problem, folder: str = "") -> str:
     """Return the annotation that GitHub shows at the line, whose files count from the top of the repository."""
-    return annotation(problem.severity, problem.place.below(folder), "evalkit check", problem.message)
+    return annotation(problem.severity, problem.place.below(folder), "evalkit check", problem.sentence)

@@ -35,13 +35,27 @@ class Place:
 class Problem:
     """One thing that is wrong (or questionable) in a file of the project.
 
-    `source_line` is the text of the line, so that a caret can be drawn under `place.column`.
+    `source_line` is the text of the line, so that a caret can be drawn under `place.column`. What is written at `place`
+    may be `used` elsewhere, the nearest place first, and be filled from the `row` of a table. The same thing written
+    once and used in many places is one problem.
     """
 
     place: Place
     message: str
     severity: Literal["error", "warning"] = "error"
     source_line: str = field(default="", compare=False)
+    used: tuple[Place, ...] = field(default=(), compare=False)
+    row: Place | None = field(default=None, compare=False)
+
+    @property
+    def sentence(self) -> str:
+        """The message, with the places it does not stand at but is about."""
+        about = [f"row {self.row.file}:{self.row.line}"] if self.row else []
+        about += [f"used at {self.used[0]}"] if self.used else []
+        if not about:
+            return self.message
+        words = self.message.removesuffix(".")
+        return f"{words} ({', '.join(about)}){self.message[len(words) :]}"
 
 
 @dataclass(frozen=True)

@@ -389,7 +389,7 @@ def _inserted(path: Path, root: Path, rules: Sequence[str]) -> tuple[str, int, l
         raise UsageError(f"{file}:{keys[0] + 1}: the rules are not written as a list of lines that begin with '- '.")
     dash, at = 2, keys[0] + 1
     if source.value(("rules",)):
-        item = source.place(("rules", 0))
+        item = source.use_place(("rules", 0))
         dash = lines[item.line - 1][: item.column].index("-")
     else:
         lines[keys[0]] = f"rules:{ending}"

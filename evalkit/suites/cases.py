@@ -35,7 +35,7 @@ from evalkit.suites.format import (
 from evalkit.suites.values import Case, Fixture, JudgeSettings, Simulation, ToolMention
 from evalkit.suites.voice import Voice
 from evalkit.yamlsource import FileModel, Source, ValuePath, did_you_mean
-from evalkit.yamlsource.source import ListNode
+from evalkit.yamlsource.nodes import ListNode
 
 
 class Compiler:

@@ -413,4 +413,10 @@ class SuiteFile(FileModel):
         examples=[{"lookup_order": [{"when": {"order_id": "TN-1"}, "returns": {"status": "delivered"}}]}],
     )  # fmt: skip
     expect: Expect | None = Field(None, description="About every case.", examples=[{"never_says": ["as an AI"]}])
+    shared: Json = Field(
+        None,
+        description="Values that are written once, with an anchor (`&name`), and used further down by alias (`*name`) "
+        "or merge key (`<<: *name`). Nothing is read of them here.",
+        examples=[{"polite": {"never_says": ["you must"]}}],
+    )
     cases: list[CaseFile] = Field(description="The cases.", examples=[[{"id": "greeting", "user": "Hello"}]])

@@ -22,6 +22,7 @@ from evalkit.errors import FileProblems, UsageError
 from evalkit.suites.load import read_suite, relative_name
 from evalkit.suites.values import Suite
 from evalkit.yamlsource import Source, decode, parse_yaml, read_text
+from evalkit.yamlsource.nodes import ListNode
 
 STEP = 2
 
@@ -82,8 +83,13 @@ def new_suite_text(prompt_ref: str, inputs: Sequence[tuple[str, str]], voice: st
 
 def _end_of_cases(source: Source, text: str) -> tuple[int, int]:
     """Return the offset where another case can be written, and the column of the cases' dashes."""
-    items = source.value(("cases",))
-    starts = [source.place(("cases", index)) for index in range(len(items))]
+    cases = source.node(("cases",))
+    if not isinstance(cases, ListNode) or cases.used:
+        raise UsageError(
+            f"{source.use_place(('cases',))}: the cases are written somewhere else and used here; expected a list of "
+            "lines that begin with '- ', to add text behind them. Add the case by hand."
+        )
+    starts = [source.use_place(("cases", index)) for index in range(len(cases.items))]
     lines = text.splitlines(keepends=True) if "\r" not in text else re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
     before = [lines[place.line - 1][: place.column - 1] for place in starts]
     dashes = {text.index("-") if text.strip() == "-" else -1 for text in before}

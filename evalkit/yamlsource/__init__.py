@@ -1,5 +1,6 @@
 """Strict YAML: text to values that know their file, line and column, and the check of a file against its schema."""
 
+from evalkit.yamlsource.parser import load_yaml, parse_yaml
 from evalkit.yamlsource.patterns import pattern_fault
 from evalkit.yamlsource.schema import (
     Count,
@@ -18,7 +19,7 @@ from evalkit.yamlsource.schema import (
     shown,
     unwrapped,
 )
-from evalkit.yamlsource.source import Source, ValuePath, load_yaml, parse_yaml, raise_problems
+from evalkit.yamlsource.source import Source, ValuePath, raise_problems
 from evalkit.yamlsource.text import SourceText, decode, read_below, read_text
 
 __all__ = [

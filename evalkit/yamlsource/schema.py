@@ -17,7 +17,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
 from evalkit.records import Problem
-from evalkit.yamlsource.source import ListNode, MapNode, Node, Plain, ScalarNode, Source, ValuePath
+from evalkit.yamlsource.nodes import Cell, ListNode, MapNode, Node, Plain, ScalarNode, json_value
+from evalkit.yamlsource.source import Source, ValuePath
 
 
 class FileModel(BaseModel):
@@ -40,7 +41,7 @@ def refusal(message: str, key: str = "") -> PydanticCustomError:
 def unwrapped(value: Any) -> Any:
     """Return a raw value with its plain values as Python values, at every depth."""
     if isinstance(value, Plain):
-        return value.value
+        return json_value(value)
     if isinstance(value, dict):
         return {key: unwrapped(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -60,9 +61,10 @@ Text = Annotated[
 ]
 """Text; an unquoted number or boolean is taken as it was written."""
 Texts = Annotated[list[Text], Field(min_length=1)]
-Flag = Annotated[bool, BeforeValidator(unwrapped)]
-Count = Annotated[int, BeforeValidator(unwrapped)]
-Number = Annotated[float, BeforeValidator(unwrapped)]
+_AsItLooks = BeforeValidator(lambda raw: raw.value if isinstance(raw, Plain) else raw)
+Flag = Annotated[bool, _AsItLooks]
+Count = Annotated[int, _AsItLooks]
+Number = Annotated[float, _AsItLooks]
 Json = Annotated[Any, BeforeValidator(unwrapped)]
 """Any JSON value."""
 JsonMap = Annotated[dict[str, Any], BeforeValidator(unwrapped)]
@@ -232,11 +234,11 @@ def _found(node: Node | None) -> str:
         return "a list" if node.items else "an empty list"
     if not isinstance(node, ScalarNode):
         return "empty"
-    if isinstance(node.value, Plain):
+    if isinstance(node.value, Plain) and not isinstance(node.value, Cell):
         if node.value.value is None:
             return "empty"
         return node.value.source if isinstance(node.value.value, bool) else f"the number {node.value.source}"
-    return f"the text {shown(node.value)}"
+    return f"the text {shown(node.value.source if isinstance(node.value, Cell) else node.value)}"
 
 
 def _in(models: list[type[FileModel]]) -> str:

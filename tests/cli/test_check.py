@@ -49,6 +49,19 @@ def test_warnings_are_shown_and_do_not_fail(tmp_path: Path, monkeypatch: pytest.
     assert result.output.endswith("1 prompt version: 1 warning\n")
 
 
+def test_an_error_in_a_shared_value_names_where_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that is wrong is the one with the anchor; what it is wrong for is told beside it, once."""
+    shared = (
+        "shared: &ends {outcome: {write_tools: [move], writes: []}}\n"
+        "cases:\n  - {id: a, turns: [&t {user: Hi, expect: *ends}, *t]}\n"
+    )
+    suite = SUITE.partition("cases:")[0] + shared
+    result = run(write_project(tmp_path, suite=suite), monkeypatch, "suites/hello.yaml")
+
+    assert result.output.count("'outcome' is about the whole conversation") == 1
+    assert "of the case (used at suites/hello.yaml:" in result.output
+
+
 def test_an_error_is_shown_with_its_line_and_a_caret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The exit code is 2, and the caret stands under the column."""
     result = run(write_project(tmp_path, suite=SUITE.replace("says", "say")), monkeypatch, "suites/hello.yaml")

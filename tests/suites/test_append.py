@@ -142,6 +142,31 @@ def test_cases_in_flow_style_are_refused(tmp_path: Path) -> None:
     assert path.read_text().count("\n") == 2
 
 
+def test_a_case_is_added_behind_aliases_and_merge_keys(tmp_path: Path) -> None:
+    """What is shared is not written out, and the dash stands where the others do."""
+    root = write_shop(tmp_path)
+    path = root / "suites/aliases.yaml"
+    path.write_text(
+        "prompt: shop\nshared:\n  - &first {id: a, user: Hello, expect: {says: [Hello]}}\n"
+        "cases:\n  - *first\n  - <<: *first\n    id: b\n"
+    )
+    before = path.read_text()
+    append_cases(path, root, lambda _suite: [NewCase("c", (NewTurn("Bye"),))], "")
+
+    assert path.read_text().startswith(before + "\n  - id: c\n")
+    assert [case.record.case_id for case in load_suite(path, root).cases] == ["a", "b", "c"]
+
+
+def test_cases_that_are_written_elsewhere_are_left_alone(tmp_path: Path) -> None:
+    """Text behind an alias would belong to nothing."""
+    root = write_shop(tmp_path)
+    path = root / "suites/aliases.yaml"
+    path.write_text("prompt: shop\nshared: &all [{id: a, user: Hello, expect: {says: [Hello]}}]\ncases: *all\n")
+
+    with pytest.raises(UsageError, match=r"aliases\.yaml:3:8: the cases are written somewhere else"):
+        append_cases(path, root, lambda _suite: [CASE], "")
+
+
 def test_a_suite_with_errors_is_left_alone(tmp_path: Path) -> None:
     """Nothing is added to a file that does not load."""
     root = write_shop(tmp_path)
