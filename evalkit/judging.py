@@ -13,10 +13,10 @@ from hashlib import sha256
 
 from evalkit.engine import Ask, Replies
 from evalkit.engine.requests import ask_aside, side_request
-from evalkit.engine.structured import NoValue, read_structured
 from evalkit.graders import Requirement, requirement_of
 from evalkit.graders.judge import JUDGE_KINDS, SCHEMA, WORDING, Criterion, build_question, exhibit_id, exhibit_of
 from evalkit.records import CaseKey, CaseRecord, Judgement, Level, Request, Score, Transcript, Trial, Turn
+from evalkit.structured import NoValue, Output, read_structured
 
 RECOUNT_VOTES = 2
 """How many more votes are cast before a judge's no fails a trial of a critical case."""
@@ -88,7 +88,7 @@ async def ask_judge(
     exhibit = exhibit_of(transcript, turn)
     body = build_question(model, criterion, turn, exhibit)
     request = await ask_aside(replies, Ask(1, 1, body, "judge"))
-    read = read_structured(request, SCHEMA)
+    read = read_structured(request, Output(SCHEMA))
     value = {} if isinstance(read, NoValue) else read.value
     return Judgement(
         criterion=criterion,

@@ -14,6 +14,9 @@ from evalkit.engine.events import (
     Conversation,
     EngineEvent,
     MemoryFolded,
+    ReplyCutOff,
+    ReplyInvalid,
+    ReplyRefused,
     RequestFinished,
     TextArrived,
     ToolFinished,
@@ -23,7 +26,8 @@ from evalkit.engine.events import (
 from evalkit.engine.memory import Fold, Gauge, WholeMemory, echoable, gauge_of, memory_named, remembered, summary_of
 from evalkit.engine.requests import Ask, Replies
 from evalkit.engine.tools import TIMEOUT_S, ToolSource, result_block, run_tool
-from evalkit.records import JsonObject, PromptVersion, Request, ToolCall, Turn
+from evalkit.records import ANSWERS, JsonObject, PromptVersion, Request, ToolCall, Turn
+from evalkit.structured import CUT_OFF, NoValue, Output, Value, read_structured
 
 MOST_REQUESTS = 25
 """Requests in one turn after which the loop ends: a model that never stops calling tools must not run for ever."""
@@ -33,6 +37,12 @@ NUDGE = "Please continue."
 
 Source: platform.claude.com, handling stop reasons, read November 2026.
 """
+
+REPAIR = (
+    "[Automatic message, not from the user] Your last reply can't be used: {reason}. Say the same again as nothing but "
+    "JSON that fits the schema."
+)
+"""Sent once after a reply that is not the JSON that was asked for; `{reason}` tells the model what is wrong with it."""
 
 APOLOGY = "Sorry, something went wrong on our side and I can't answer just now. Please try again in a moment."
 
@@ -69,9 +79,13 @@ class _TurnState:
     message_id: str | None
     gauge: Gauge
     before: int
+    params: JsonObject
+    output: Output | None
     requests: list[Request] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
     nudged: bool = False
+    repaired: bool = False
+    read: Value | NoValue | None = None
 
     @property
     def next_n(self) -> int:
@@ -81,7 +95,7 @@ class _TurnState:
     @property
     def replied(self) -> bool:
         """Whether the model has answered in this turn before."""
-        return any(request.purpose == "reply" for request in self.requests)
+        return any(request.purpose in ANSWERS for request in self.requests)
 
 
 class Chatbot:
@@ -107,10 +121,14 @@ class Chatbot:
         self._memory = memory_named(prompt.memory)
         self._gauge = gauge_of(prompt)
 
-    async def send(self, conversation: Conversation, user: UserContent) -> AsyncGenerator[EngineEvent]:
+    async def send(
+        self, conversation: Conversation, user: UserContent, output: Output | None = None
+    ) -> AsyncGenerator[EngineEvent]:
         """Play one turn; the last event is TurnFinished. Nothing but a cancellation is raised.
 
-        `user` is a text, or content blocks: text, pictures, documents (`evalkit.content.make_block`).
+        `user` is a text, or content blocks: text, pictures, documents (`evalkit.content.make_block`). `output` makes
+        the reply a value. Where the prompt has a schema of its own, that is what is sent and `output` only makes the
+        value of it: what suites have measured is what answers.
         """
         gauge = self._gauge
         if conversation.characters_per_token is not None:
@@ -122,13 +140,15 @@ class Chatbot:
             message_id=conversation.message_id,
             gauge=gauge,
             before=conversation.requests,
+            params=_held_to(output, self._prompt),
+            output=_output_of(output, self._prompt),
         )
         async with aclosing(self._remember(state)) as memory_events:
             async for event in memory_events:
                 yield event
-        going_on = True
-        while going_on:
-            async with aclosing(self._request(state)) as events:
+        purpose = "reply"
+        while purpose:
+            async with aclosing(self._request(state, purpose)) as events:
                 async for event in events:
                     yield event
             calls = _calls_to_run(state)
@@ -136,9 +156,14 @@ class Chatbot:
             async with aclosing(self._run_tools(calls, state)) as tool_events:
                 async for event in tool_events:
                     yield event
-            going_on = bool(calls) or _must_resume(state) or _nudge(state)
+            purpose = "reply" if calls or _must_resume(state) or _nudge(state) else ""
+            if not purpose and (invalid := _read(state)) is not None:
+                purpose = "repair" if invalid.is_asked_again else ""
+                yield invalid
         finished = self._finished(state)
-        if finished.turn.failure or not finished.turn.reply.strip():
+        if (ended := _ended_early(state.requests[-1])) is not None:
+            yield ended
+        if finished.turn.failure or not finished.turn.reply.strip() or isinstance(state.read, NoValue):
             yield Apology(self._apology)
         yield finished
 
@@ -164,18 +189,18 @@ class Chatbot:
     def _ask(
         self, state: _TurnState, messages: Sequence[JsonObject], purpose: str, fields: JsonObject | None = None
     ) -> Ask:
-        if purpose != "reply":
-            prompt = replace(self._prompt, params=_params_aside(self._prompt.params))
+        params = state.params
+        if purpose not in ANSWERS:
+            params = _params_aside(params)
         elif state.replied:
-            prompt = replace(self._prompt, params=_params_unforced(self._prompt.params))
-        else:
-            prompt = self._prompt
+            params = _params_unforced(params)
+        prompt = replace(self._prompt, params=params)
         body = build_body(prompt, messages, state.message_id, {**self._memory.fields, **(fields or {})})
         return Ask(state.next_n, state.n, body, purpose, self._memory.headers)
 
-    async def _request(self, state: _TurnState) -> AsyncGenerator[EngineEvent]:
+    async def _request(self, state: _TurnState, purpose: str) -> AsyncGenerator[EngineEvent]:
         """Make the next request of the turn."""
-        async with aclosing(self._replies.ask(self._ask(state, state.messages, "reply"))) as events:
+        async with aclosing(self._replies.ask(self._ask(state, state.messages, purpose))) as events:
             async for event in events:
                 if isinstance(event, RequestFinished):
                     state.requests.append(event.request)
@@ -215,7 +240,22 @@ class Chatbot:
             message_id=state.message_id,
             characters_per_token=measured,
         )
-        return TurnFinished(turn, after)
+        return TurnFinished(turn, after, state.read.value if isinstance(state.read, Value) else None)
+
+
+def _output_of(output: Output | None, prompt: PromptVersion) -> Output | None:
+    """Return what a turn's reply must be: the prompt's schema goes before that of who sends the message."""
+    if prompt.output_schema is None:
+        return output
+    return replace(output or Output({}), schema=prompt.output_schema)
+
+
+def _held_to(output: Output | None, prompt: PromptVersion) -> JsonObject:
+    """Return the params of a turn's requests: the prompt's, with the schema of who sends the message if need be."""
+    if output is None or prompt.output_schema is not None:
+        return prompt.params
+    wanted = {"format": {"type": "json_schema", "schema": output.schema}}
+    return {**prompt.params, "output_config": {**prompt.params.get("output_config", {}), **wanted}}
 
 
 def _params_unforced(params: JsonObject) -> JsonObject:
@@ -258,6 +298,31 @@ def _nudge(state: _TurnState) -> bool:
     state.nudged = True
     state.messages.append({"role": "user", "content": NUDGE})
     return True
+
+
+def _read(state: _TurnState) -> ReplyInvalid | None:
+    """Read the value of the turn's last reply, if it must have one; ask once more where the model can mend it."""
+    request = state.requests[-1]
+    if state.output is None:
+        return None
+    state.read = read_structured(request, state.output)
+    if not isinstance(state.read, NoValue) or not state.read.can_be_mended:
+        return None
+    again = not state.repaired and len(state.requests) < MOST_REQUESTS
+    if again:
+        state.repaired = True
+        state.messages.append({"role": "user", "content": REPAIR.format(reason=state.read.reason)})
+    return ReplyInvalid(state.read.reason, again)
+
+
+def _ended_early(request: Request) -> ReplyCutOff | ReplyRefused | None:
+    """Return why a turn's last reply is not whole, if the model or the API ended it early."""
+    if request.stop_reason in CUT_OFF:
+        return ReplyCutOff(str(request.stop_reason))
+    if request.stop_reason == "refusal":
+        details = request.stop_details or {}
+        return ReplyRefused(str(details.get("category") or ""), str(details.get("explanation") or ""))
+    return None
 
 
 def _echo(request: Request, *, with_calls: bool) -> list[JsonObject]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from evalkit.records import Failure, JsonObject, Request, ToolCall, Turn
 
@@ -75,19 +76,62 @@ class MemoryFolded:
 
 
 @dataclass(frozen=True)
+class ReplyCutOff:
+    """The reply ends in the middle, because its tokens or the model's window are used up; calls in it are not run.
+
+    `stop_reason` is the API's: `max_tokens` or `model_context_window_exceeded`.
+    """
+
+    stop_reason: str
+
+
+@dataclass(frozen=True)
+class ReplyRefused:
+    """The model refused to answer, or to go on; the API's category and explanation, empty where it gives none."""
+
+    category: str
+    explanation: str
+
+
+@dataclass(frozen=True)
+class ReplyInvalid:
+    """The reply is not the JSON that was asked for; `reason` is a sentence for people.
+
+    With `is_asked_again` it is void, like text before Retrying, and the model is told to say it properly, once.
+    """
+
+    reason: str
+    is_asked_again: bool
+
+
+@dataclass(frozen=True)
 class Apology:
-    """What to show a person whose turn failed or stayed without a word; no part of the transcript, never graded."""
+    """What to show a person whose turn has no reply that can be used; no part of the transcript, never graded."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class TurnFinished:
-    """The assistant waits for the user (or failed): the turn, and the conversation to go on from."""
+    """The assistant waits for the user (or failed): the turn, and the conversation to go on from.
+
+    `value` is what the reply says where it is JSON of a schema; None where it is text, and where no value came.
+    """
 
     turn: Turn
     conversation: Conversation
+    value: Any = None
 
 
 RequestEvent = ReplyBegan | TextArrived | Retrying | RequestFinished
-EngineEvent = RequestEvent | ToolStarted | ToolFinished | MemoryFolded | Apology | TurnFinished
+EngineEvent = (
+    RequestEvent
+    | ToolStarted
+    | ToolFinished
+    | MemoryFolded
+    | ReplyCutOff
+    | ReplyRefused
+    | ReplyInvalid
+    | Apology
+    | TurnFinished
+)

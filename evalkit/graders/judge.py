@@ -113,7 +113,7 @@ def build_question(model: str, criterion: str, turn: int | None, exhibit: str) -
 
 def _lines_of(turn: Turn) -> list[JsonObject]:
     lines: list[JsonObject] = [{"user": turn.user}]
-    for request in turn.replies:
+    for request in turn.spoken:
         text = "\n\n".join(str(b["text"]) for b in request.content if b.get("type") == "text" and b.get("text"))
         if text:
             lines.append({"assistant": text})

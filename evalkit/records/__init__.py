@@ -91,6 +91,7 @@ from evalkit.records.summary import (
     TurnSummary,
 )
 from evalkit.records.transcript import (
+    ANSWERS,
     Attempt,
     Failure,
     JsonObject,
@@ -106,6 +107,7 @@ from evalkit.records.transcript import (
 from evalkit.records.verdict import GateResult, Information, RunVerdict, Statement, Topic
 
 __all__ = [
+    "ANSWERS",
     "SCHEMA_VERSION",
     "UNLABELLED",
     "Adaptation",

@@ -15,6 +15,9 @@ from typing import Any, Literal
 JsonObject = Mapping[str, Any]
 """A JSON object as the Messages API sends or takes it."""
 
+ANSWERS = frozenset({"reply", "repair"})
+"""The purposes of requests that answer the user."""
+
 
 def output_schema(body: JsonObject) -> JsonObject | None:
     """Return the JSON Schema of the reply, by a request's body or a prompt's `params`; None where it is text."""
@@ -88,8 +91,9 @@ class Request:
     attempt, in milliseconds; waiting before it is in `waited_ms` only. `content` is empty and `failure` set when no
     complete reply came (`partial` then holds what had arrived). `cost_usd` is None when the model's price is unknown.
     `cost_as_first_usd` is what it would have cost had the cache been empty.
-    `purpose` says what the request was for: `reply`, or `summary` (the engine folds old turns into a memory block; the
-    user never sees that text). `from_cache` says that an earlier run has asked and paid for this very reply; times and
+    `purpose` says what the request was for: `reply`; `repair` (the reply before it was not the JSON that was asked for,
+    and this one takes its place); or `summary` (the engine folds old turns into a memory block; the user never sees
+    that text). `from_cache` says that an earlier run has asked and paid for this very reply; times and
     cost are those of then.
     """
 
@@ -168,12 +172,19 @@ class Turn:
         """The requests that answered the user; the others were the engine's own."""
         return self._replies
 
+    @property
+    def spoken(self) -> tuple[Request, ...]:
+        """The requests whose text is the reply: all that answered the user but those that a repair replaced."""
+        after = (*self._replies[1:], None)
+        pairs = zip(self._replies, after, strict=True)
+        return tuple(request for request, later in pairs if later is None or later.purpose != "repair")
+
     # Every grader asks for these two, so they are made once. Underscores keep them out of JSON, where they'd be keys.
     @cached_property
     def _reply(self) -> str:
         texts = (
             str(block["text"])
-            for request in self._replies
+            for request in self.spoken
             for block in request.content
             if block.get("type") == "text" and block.get("text")
         )
@@ -181,7 +192,7 @@ class Turn:
 
     @cached_property
     def _replies(self) -> tuple[Request, ...]:
-        return tuple(request for request in self.requests if request.purpose == "reply")
+        return tuple(request for request in self.requests if request.purpose in ANSWERS)
 
     @property
     def first_token_ms(self) -> float | None:

@@ -19,6 +19,7 @@ import orjson
 from evalkit.engine import (
     EngineEvent,
     MemoryFolded,
+    ReplyInvalid,
     RequestFinished,
     Retrying,
     TextArrived,
@@ -32,6 +33,7 @@ from evalkit.repl.screen import Screen
 from evalkit.repl.session import INTERRUPTED, Session
 from evalkit.repl.setting import VoiceVerdict, judge_voice
 from evalkit.reporting.safe_text import one_line, shorten_middle
+from evalkit.reporting.wording import ending_in_words
 from evalkit.wording import number, percent, usd
 
 _PERSONA = re.compile(r"You are ([A-Z][\w'’-]{1,20})[,.]")
@@ -58,11 +60,6 @@ _FRIENDLY = {
 }
 _SAYS_WHY = frozenset({"invalid_request_error", "not_found_error"})
 LONGEST = 200  # characters of the API's own words
-_STOPS = {
-    "max_tokens": "cut off: max_tokens reached",
-    "refusal": "the model refused",
-    "model_context_window_exceeded": "cut off: the context window is full",
-}
 
 AskLine = Callable[[str], Awaitable[str]]
 """Asks the person for one line; KeyboardInterrupt when they would rather not."""
@@ -106,8 +103,10 @@ class TurnView:
         self._session = session
         self._with_footer = with_footer
         self._speaking = False
-        # what a pipe was given can't be taken back when a try fails and the reply begins again
+        # What a pipe was given can't be taken back when a try fails, or a reply turns out to be void: `held` is of the
+        # request under way, `finished` of the one before.
         self._held: list[str] | None = [] if screen.one_shot and not screen.out.isatty() else None
+        self._finished: list[str] = []
 
     def show(self, event: EngineEvent) -> None:
         """Show one event."""
@@ -116,13 +115,18 @@ class TurnView:
             case TextArrived():
                 self._text(event.text)
             case ToolStarted():
+                self._release()
                 self._pause()
                 show_call(screen, event.name, event.input)
             case ToolFinished():
                 show_result(screen, event.call)
             case RequestFinished():
-                self._release()
+                if self._held is not None:
+                    self._finished, self._held = [*self._finished, *self._held], []
                 self._pause()
+            case ReplyInvalid(is_asked_again=True):
+                self._finished = []
+                screen.note(f"  … {one_line(event.reason)}; asked again", "yellow")
             case Retrying():
                 self._held = None if self._held is None else []
                 again = "; the reply begins again" if self._speaking else ""
@@ -131,6 +135,7 @@ class TurnView:
             case MemoryFolded():
                 screen.note(f"  (older turns became a summary of {len(event.summary)} characters)")
             case TurnFinished():
+                self._release()
                 self._pause()
                 self._end(event.turn)
             case _:
@@ -143,8 +148,9 @@ class TurnView:
         self._screen.note("  stopped; what came is kept. /retry asks again, /undo takes it back", "yellow")
 
     def _release(self) -> None:
-        if self._held:
-            self._screen.reply("".join(self._held).lstrip("\n"))
+        if text := "".join([*self._finished, *(self._held or ())]):
+            self._screen.reply(text.lstrip("\n"))
+            self._finished = []
             self._held = []
 
     def _text(self, text: str) -> None:
@@ -178,6 +184,8 @@ class TurnView:
         if self._with_footer:
             line = footer(turn, judge_voice(turn, self._session.setting.rules), spent=self._session.spent)
             self._screen.note(folded(line, self._screen.columns))
+        elif ending := ending_in_words(turn):
+            self._screen.note(f"  ({ending})", "yellow")
 
 
 def show_call(screen: Screen, name: str, tool_input: JsonObject) -> None:
@@ -263,8 +271,7 @@ def footer(turn: Turn, voice: VoiceVerdict | None, *, spent: bool = True) -> str
     if sums.cache_share is not None:
         reason = miss_reason(turn)
         parts.append(f"cache {percent(sums.cache_share)}{f' ({reason})' if reason else ''}")
-    stop = turn.requests[-1].stop_reason if turn.requests else None
-    parts += [_STOPS[stop]] if stop in _STOPS else []
+    parts += [ending] if (ending := ending_in_words(turn)) else []
     parts += [voice_words(voice)] if voice is not None else []
     return "  ".join(parts)
 

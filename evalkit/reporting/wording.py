@@ -26,7 +26,9 @@ from evalkit.records import (
     Tally,
     TrialOutcome,
     TrialVerdict,
+    Turn,
 )
+from evalkit.structured import ending_of
 from evalkit.wording import chance, either, first_of, number, percent, plural, usd, watched_part
 
 CASE_SYMBOLS = {
@@ -122,6 +124,23 @@ def end_in_words(end: RunEnd | None) -> str:
         "max_time": "time limit reached",
         "fail_fast": "stopped at a failure",
     }.get(end.reason, end.reason)
+
+
+_ENDINGS = {
+    "max_tokens": "cut off: max_tokens reached",
+    "model_context_window_exceeded": "cut off: the context window is full",
+    "refusal": "the model refused",
+    "invalid_output": "not the JSON that was asked for",
+    "too_many_requests": "given up: it would not stop calling tools",
+}
+
+
+def ending_in_words(turn: Turn) -> str:
+    """Return how a turn's reply ended where that is no usual end; a refusal with the API's category."""
+    ending = ending_of(turn) or ""
+    details = (turn.replies[-1].stop_details or {}) if ending == "refusal" else {}
+    category = f" ({details['category']})" if details.get("category") else ""
+    return f"{_ENDINGS[ending]}{category}" if ending in _ENDINGS else ""
 
 
 def trial_rate_in_words(rate: PassRate) -> str:

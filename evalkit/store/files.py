@@ -72,7 +72,9 @@ class SessionBodies:
 
     def __init__(self, prompt: PromptVersion | None, history: Sequence[JsonObject]) -> None:
         # The parts of a body that stand in the prompt's line already.
-        self._of_prompt = {"system": list(prompt.system), "tools": list(prompt.tools)} if prompt else {}
+        self._of_prompt: dict[str, Any] = {"system": list(prompt.system), "tools": list(prompt.tools)} if prompt else {}
+        if prompt and prompt.output_schema is not None:
+            self._of_prompt["output_config"] = prompt.params["output_config"]
         self._known: list[JsonObject] = list(history)
 
     @property

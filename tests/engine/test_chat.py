@@ -13,8 +13,17 @@ import pytest
 from evalkit.engine import ApiReplies, Apology, Chatbot, Conversation, EngineEvent, Limits, RetryPolicy, ToolOutcome
 from evalkit.engine.chat import APOLOGY
 from evalkit.engine.claude import ClaudeDoor
-from evalkit.engine.events import Retrying, TextArrived, ToolStarted, TurnFinished
+from evalkit.engine.events import (
+    ReplyCutOff,
+    ReplyInvalid,
+    ReplyRefused,
+    Retrying,
+    TextArrived,
+    ToolStarted,
+    TurnFinished,
+)
 from evalkit.records import JsonObject, PromptVersion, Turn, Usage
+from evalkit.structured import Output, Value, ending_of, value_of
 from tests.engine.streams import byte_server, end, http, sse, start, text_block, tool_block
 
 LOOKUP = {
@@ -52,6 +61,7 @@ async def play(
     retries: int = 2,
     hold: bool = False,
     prompt: PromptVersion = PROMPT,
+    output: Output | None = None,
 ) -> tuple[list[EngineEvent], list[dict[str, Any]]]:
     """Play a conversation against scripted responses; give all events and the bodies that were sent."""
     events: list[EngineEvent] = []
@@ -63,7 +73,7 @@ async def play(
         )
         bot, conversation = Chatbot(prompt, replies, Echo()), Conversation()
         for user in users:
-            async for event in bot.send(conversation, user):
+            async for event in bot.send(conversation, user, output):
                 events.append(event)
                 if isinstance(event, TurnFinished):
                     conversation = event.conversation
@@ -130,6 +140,114 @@ def test_parallel_calls_are_answered_in_one_user_message() -> None:
     assert "There is no tool named 'nothing'. The tools are: lookup." in results[3]["content"]
     assert results[4]["content"] == '{"INVALID_JSON":"{\\"id\\": \\"cut"}'
     assert len([event for event in events if isinstance(event, ToolStarted)]) == len(turn.tool_calls) == 5
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"urgency": {"enum": ["Now", "Today"]}},
+    "required": ["urgency"],
+    "additionalProperties": False,
+}
+TRIAGE = replace(
+    PROMPT,
+    tools=(),
+    params={**PROMPT.params, "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": SCHEMA}}},
+)
+
+
+def said(text: str, stop_reason: str = "end_turn") -> bytes:
+    """Make the response with a text."""
+    return http(sse(start(), *text_block(0, text), *end(stop_reason)))
+
+
+def value(events: list[EngineEvent]) -> Any:
+    """Return the value of the turn."""
+    last = events[-1]
+    assert isinstance(last, TurnFinished)
+    return last.value
+
+
+def test_a_reply_that_is_json_of_the_schema_is_a_value() -> None:
+    """It is read as the schema spells it, and derived from the turn again by whoever has the transcript."""
+    events, seen, turn = run([said('{"urgency": "now"}')], prompt=TRIAGE)
+
+    assert value(events) == {"urgency": "Now"}
+    assert value_of(turn) == Value({"urgency": "Now"})
+    assert seen[0]["output_config"]["format"]["schema"] == SCHEMA
+    assert not any(isinstance(event, ReplyInvalid | Apology) for event in events)
+
+
+def test_a_reply_that_does_not_fit_is_asked_for_once_more() -> None:
+    """The model is told what is wrong; its second reply takes the place of the first, and both are paid for."""
+    events, seen, turn = run([said("Sure: today."), said('{"urgency": "Today"}')], prompt=TRIAGE)
+
+    (told,) = [event for event in events if isinstance(event, ReplyInvalid)]
+    assert told.is_asked_again
+    assert value(events) == {"urgency": "Today"}
+    assert turn.reply == '{"urgency": "Today"}'
+    assert [request.purpose for request in turn.requests] == ["reply", "repair"]
+    assert [len(turn.replies), len(turn.spoken)] == [2, 1]
+    assert sum(request.cost_usd or 0 for request in turn.requests) == 14e-6
+    assert [message["role"] for message in seen[1]["messages"]] == ["user", "assistant", "user"]
+    assert "Sure: today." in seen[1]["messages"][2]["content"]
+    assert seen[1]["output_config"] == seen[0]["output_config"]
+
+
+def test_a_second_reply_that_does_not_fit_is_apologised_for() -> None:
+    """There is one repair and no more; the person reads the apology, the transcript keeps what was said."""
+    events, seen, turn = run([said("Today."), said('{"urgency": "soon"}')], prompt=TRIAGE)
+
+    assert [event.is_asked_again for event in events if isinstance(event, ReplyInvalid)] == [True, False]
+    assert any(isinstance(event, Apology) for event in events)
+    assert (value(events), len(seen), ending_of(turn)) == (None, 2, "invalid_output")
+    assert turn.failure is None
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "told"),
+    [
+        ("max_tokens", ReplyCutOff("max_tokens")),
+        ("model_context_window_exceeded", ReplyCutOff("model_context_window_exceeded")),
+        ("refusal", ReplyRefused("", "")),
+    ],
+)
+def test_a_cut_or_refused_reply_is_told_as_what_it_is(stop_reason: str, told: EngineEvent) -> None:
+    """It is no invalid output: nothing is asked again. As text it is shown, as half of a value it is apologised for."""
+    structured, seen, turn = run([said('{"urgency"', stop_reason)], prompt=TRIAGE)
+    text, _, _ = run([said("It will", stop_reason)])
+
+    assert told in structured
+    assert told in text
+    assert len(seen) == 1
+    assert not any(isinstance(event, ReplyInvalid) for event in structured)
+    assert [any(isinstance(event, Apology) for event in events) for events in (structured, text)] == [True, False]
+    assert ending_of(turn) == stop_reason
+
+
+def test_whoever_sends_a_message_may_ask_for_a_value() -> None:
+    """The caller's schema goes out beside the prompt's effort; what its `make` refuses is mended like any misfit."""
+
+    def even(number: int) -> int:
+        if number % 2:
+            raise ValueError("an even number was expected")
+        return number
+
+    prompt = replace(PROMPT, params={**PROMPT.params, "output_config": {"effort": "low"}})
+    events, seen, _ = run([said("3"), said("4")], prompt=prompt, output=Output({"type": "integer"}, even))
+
+    form = {"type": "json_schema", "schema": {"type": "integer"}}
+    assert seen[0]["output_config"] == {"effort": "low", "format": form}
+    assert "an even number was expected" in seen[1]["messages"][-1]["content"]
+    assert value(events) == 4
+
+
+def test_the_schema_that_suites_have_measured_goes_before_the_callers() -> None:
+    """With a schema of the prompt's own the caller only makes the value."""
+    output = Output({"type": "integer"}, lambda found: found["urgency"])
+    events, seen, _ = run([said('{"urgency": "Now"}')], prompt=TRIAGE, output=output)
+
+    assert seen[0]["output_config"]["format"]["schema"] == SCHEMA
+    assert value(events) == "Now"
 
 
 def test_a_tool_is_forced_in_the_first_request_of_a_turn_only() -> None:

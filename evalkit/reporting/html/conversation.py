@@ -14,9 +14,22 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from evalkit.graders.budget import CacheUse, cache_use
-from evalkit.records import Failure, JsonObject, Level, Request, Score, Span, ToolCall, Trial, TrialVerdict, Turn
+from evalkit.records import (
+    ANSWERS,
+    Failure,
+    JsonObject,
+    Level,
+    Request,
+    Score,
+    Span,
+    ToolCall,
+    Trial,
+    TrialVerdict,
+    Turn,
+)
 from evalkit.reporting.finished_run import turn_of
 from evalkit.reporting.safe_text import one_line, visible
+from evalkit.reporting.wording import ending_in_words
 from evalkit.wording import number, usd_exact
 
 Mark = Literal[0, 1, 2]
@@ -35,7 +48,7 @@ class Step:
     """One thing that happened in a turn.
 
     `kind` is `say` (pieces of text with their mark), `call` (a tool call with its result), `think`, `block` (anything
-    else, as JSON) or `fail` (no complete reply; the text is what had arrived).
+    else, as JSON) or `fail` (no reply that can be used; `who` says what it is instead, the text is what had arrived).
     """
 
     kind: Literal["say", "call", "think", "block", "fail"]
@@ -46,6 +59,7 @@ class Step:
     output: str = ""
     error: bool = False
     origin: str = ""
+    who: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,8 +187,12 @@ def _steps(turn: Turn, marks: Sequence[tuple[Span, Mark]]) -> Iterator[Step]:
     calls = {call.id: call for call in turn.tool_calls}
     said = 0
     for request in turn.requests:
-        if request.purpose != "reply":
+        if request.purpose not in ANSWERS:
             yield _own_request(request)
+            continue
+        if request not in turn.spoken:
+            void = "not the JSON that was asked for; asked again"
+            yield Step("fail", name=void, text=_texts(request.content), who="Void")
             continue
         for block in request.content:
             text = block.get("text")
@@ -187,6 +205,8 @@ def _steps(turn: Turn, marks: Sequence[tuple[Span, Mark]]) -> Iterator[Step]:
             yield _failed(request.failure, request.partial)
     for call in calls.values():
         yield _call(call)
+    if ending := ending_in_words(turn):
+        yield Step("fail", name=one_line(ending), who="Ended")
 
 
 def _own_request(request: Request) -> Step:
@@ -199,7 +219,7 @@ def _own_request(request: Request) -> Step:
 def _failed(failure: Failure, partial: Iterable[JsonObject]) -> Step:
     status = f" ({failure.status})" if failure.status else ""
     name = f"{failure.kind}{status}: {one_line(failure.message)}"
-    return Step("fail", text=_texts(partial), name=name, origin=one_line(failure.request_id or ""))
+    return Step("fail", text=_texts(partial), name=name, origin=one_line(failure.request_id or ""), who="No reply")
 
 
 def _texts(blocks: Iterable[JsonObject]) -> str:

@@ -37,7 +37,7 @@ function stepElement(step) {
   if (step.kind === "fail") {
     const content = el("div", { class: "text" }, el("b", {}, step.name), step.origin ? " " : "", step.origin ? el("code", {}, step.origin) : "");
     if (step.text) content.append(el("div", { class: "partial", dir: "auto" }, step.text));
-    return line("No reply", "gone", content);
+    return line(step.who, "gone", content);
   }
   const title = step.kind === "think" ? `thought for ${size(step.text.length)}` : step.name;
   return line("", "tool", el("details", { class: "text" }, el("summary", {}, title), el("pre", {}, step.text)));

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.engine.structured import NoValue, Value, read_structured
 from evalkit.records import Failure, JsonObject, Request
+from evalkit.structured import NoValue, Output, Value, read_structured
 
 SCHEMA: JsonObject = {
     "type": "object",
@@ -30,7 +30,7 @@ def reply(*texts: str, stop_reason: str = "end_turn", **fields: Any) -> Request:
 
 def test_a_reply_that_fits_is_its_value() -> None:
     """Text blocks are joined, thinking is passed over, nothing is converted."""
-    assert read_structured(reply('{"verdict": "Pass", ', '"tags": [1]}'), SCHEMA) == Value(
+    assert read_structured(reply('{"verdict": "Pass", ', '"tags": [1]}'), Output(SCHEMA)) == Value(
         {"verdict": "Pass", "tags": [1]}
     )
 
@@ -46,7 +46,7 @@ def test_a_reply_that_fits_is_its_value() -> None:
 )
 def test_enumerated_words_are_compared_without_case(sent: str, read: Any) -> None:
     """The API does not promise the case; the value has the schema's spelling, also behind $ref, anyOf and items."""
-    assert read_structured(reply(sent), SCHEMA) == Value(read)
+    assert read_structured(reply(sent), Output(SCHEMA)) == Value(read)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_enumerated_words_are_compared_without_case(sent: str, read: Any) -> Non
 )
 def test_a_reply_without_a_value_says_why(request_: Request, trouble: str, said: str) -> None:
     """A refusal, a cut, a failure and words that do not fit are told apart, each with its reason."""
-    result = read_structured(request_, SCHEMA)
+    result = read_structured(request_, Output(SCHEMA))
 
     assert isinstance(result, NoValue)
     assert result.trouble == trouble
@@ -77,4 +77,4 @@ def test_a_schema_that_leads_to_itself_ends() -> None:
     """Reading stops, whatever a recursive schema says."""
     fine: JsonObject = {"properties": {"next": {"$ref": "#"}, "word": {"const": "Yes"}}}
 
-    assert read_structured(reply('{"next": {"word": "YES"}}'), fine) == Value({"next": {"word": "Yes"}})
+    assert read_structured(reply('{"next": {"word": "YES"}}'), Output(fine)) == Value({"next": {"word": "Yes"}})
