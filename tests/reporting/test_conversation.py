@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.records import Request, Span, Turn
 from evalkit.reporting.html.broke import ROOM, clip_pieces
-from evalkit.reporting.html.conversation import view_trial
+from evalkit.reporting.html.conversation import Mark, split_marked, view_trial
 from tests.made_up_run import FAILED, failed_request, request, score, tool_turn, trial, turn
 
 LETTERS = st.text("abc de\n", min_size=1, max_size=30)
 STRETCHES = st.tuples(st.integers(0, 90), st.integers(0, 30))
+SPANS = st.tuples(st.integers(0, 40), st.integers(0, 40), st.sampled_from([1, 2]))
 PIECES = st.tuples(st.text("ab", min_size=1, max_size=3000), st.sampled_from([0, 1, 2]))
 
 
 def turn_of_requests(*requests: Request) -> Turn:
     """A turn with these requests."""
     return replace(turn(), requests=requests)
+
+
+@given(st.text("ab", max_size=30), st.integers(0, 10), st.lists(SPANS, max_size=6))
+def test_of_marks_that_overlap_the_first_wins(text: str, offset: int, spans: list[tuple[int, int, Mark]]) -> None:
+    """Every character has the first mark whose span holds it, and pieces with one mark are one piece."""
+    marks = [(Span(1, min(a, b), max(a, b)), mark) for a, b, mark in spans]
+    pieces = split_marked(text, offset, marks)
+    covering = [[mark for span, mark in marks if span.start <= at + offset < span.end] for at in range(len(text))]
+    assert [mark for piece, mark in pieces for _ in piece] == [(*found, 0)[0] for found in covering]
+    assert all(one[1] != other[1] for one, other in pairwise(pieces))
+    assert "".join(piece for piece, _ in pieces) == text
 
 
 @given(

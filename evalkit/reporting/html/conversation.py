@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -251,20 +253,28 @@ def _call(call: ToolCall) -> Step:
 
 
 def split_marked(text: str, offset: int, marks: Sequence[tuple[Span, Mark]]) -> tuple[tuple[str, Mark], ...]:
-    """Cut a text at its marks; `offset` is where it begins in the reply that the spans count in."""
-    cuts = {0, len(text)}
-    for span, _ in marks:
-        cuts |= {min(max(at - offset, 0), len(text)) for at in (span.start, span.end)}
-    edges = sorted(cuts)
-    pieces: list[tuple[str, Mark]] = []
-    for start, end in pairwise(edges):
-        covering = (mark for span, mark in marks if span.start <= start + offset and end + offset <= span.end)
-        mark: Mark = next(covering, 0)
-        if pieces and pieces[-1][1] == mark:
-            pieces[-1] = (pieces[-1][0] + text[start:end], mark)
-        else:
-            pieces.append((text[start:end], mark))
-    return tuple((visible(part), mark) for part, mark in pieces)
+    """Cut a text at its marks; the first of those that overlap wins.
+
+    `offset` is where the text begins in the reply that the spans count in. One sweep: a reply may hold thousands.
+    """
+
+    def within(at: int) -> int:
+        return min(max(at - offset, 0), len(text))
+
+    starts = [(within(span.start), number, within(span.end), mark) for number, (span, mark) in enumerate(marks)]
+    coming = deque(sorted(starts))
+    covering: list[tuple[int, int, Mark]] = []  # a heap by place in `marks`; what has ended stays until it is on top
+    pieces: list[tuple[int, int, Mark]] = []
+    for start, end in pairwise(sorted({0, len(text)}.union(*((each[0], each[2]) for each in starts)))):
+        while coming and coming[0][0] <= start:
+            _, number, until, mark = coming.popleft()
+            heappush(covering, (number, until, mark))
+        while covering and covering[0][1] <= start:
+            heappop(covering)
+        mark = covering[0][2] if covering else 0
+        begin = pieces.pop()[0] if pieces and pieces[-1][2] == mark else start
+        pieces.append((begin, end, mark))
+    return tuple((visible(text[start:end]), mark) for start, end, mark in pieces)
 
 
 def _request(request: Request, uses: Uses) -> RequestView:
