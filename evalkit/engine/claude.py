@@ -83,7 +83,10 @@ class ClaudeDoor:
     ) -> None:
         timeout = httpx2.Timeout(READ_S, connect=CONNECT_S)
         # A server that was opened here must not be reached through a proxy, where HTTP_PROXY would send it.
-        transport = anthropic.DefaultAioHttpClient(timeout=timeout, trust_env=not _is_loopback(base_url))
+        # Nor is a conversation, with the key, sent on to whatever address a server answers with.
+        transport = anthropic.DefaultAioHttpClient(
+            timeout=timeout, trust_env=not _is_loopback(base_url), follow_redirects=False
+        )
         spans = {"tracer_provider": tracer_provider} if tracer_provider is not None else None
         given: dict[str, Any] = {"base_url": base_url, "api_key": api_key, "open_telemetry": spans}
         options = {name: value for name, value in given.items() if value is not None}
@@ -178,6 +181,10 @@ def _refused(exc: anthropic.APIStatusError) -> DoorError:
     if exc.error_code in _SPENT:
         final = True
     status = exc.status_code
+    if 300 <= status < 400:
+        where = exc.response.headers.get("location", "an address that it does not name")
+        message = f"the server sends requests on to {where}; set ANTHROPIC_BASE_URL to the address that is meant"
+        return DoorError(Failure("redirect", message, status, request_id=_request_id(exc.response.headers)), final=True)
     kind = exc.type or _KINDS.get(status) or ("api_error" if status >= 500 else f"http_{status}")
     message = exc.api_message or str(exc)
     failure = Failure(kind, message, status, request_id=_request_id(exc.response.headers))

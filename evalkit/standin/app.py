@@ -8,8 +8,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from itertools import count
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
@@ -37,6 +38,15 @@ class Incoming:
     headers: Mapping[str, str]
     line: Line
     request_id: str
+    arrived_at: str
+
+    @property
+    def is_meant_for_us(self) -> bool:
+        """Whether the Host header names this machine, where the request arrived on loopback.
+
+        A page in a browser could else have its own domain resolve to loopback and read what the server says.
+        """
+        return not _is_loopback(self.arrived_at) or _is_loopback(self.headers.get("host", ""))
 
     @property
     def origin(self) -> str:
@@ -65,6 +75,7 @@ class App:
             headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
             line=Line(receive, send, scope["state"]["transport"]),
             request_id=f"req_standin_{self._name}{next(self._numbers):06d}",
+            arrived_at=f"[{scope['server'][0]}]" if ":" in scope["server"][0] else scope["server"][0],
         )
         try:
             await self._route(incoming)
@@ -77,6 +88,8 @@ class App:
 
     async def _route(self, incoming: Incoming) -> None:
         method, path = incoming.method, incoming.path
+        if not incoming.is_meant_for_us:
+            raise ApiError(ErrorAnswer(403, f"Host {incoming.headers.get('host', '')!r} is not a name of this server"))
         if path == "/" and method in {"GET", "HEAD"}:
             await self._send_json(incoming, {"type": "stand_in", "answers": "/v1/messages"})
             return
@@ -169,6 +182,14 @@ async def _body(incoming: Incoming, limit: int = MAX_BODY_BYTES) -> bytes:
     if body is None:
         raise ApiError(ErrorAnswer(413, f"Request exceeds the maximum size of {limit // 1024 // 1024} MB"))
     return body
+
+
+def _is_loopback(authority: str) -> bool:
+    try:
+        host = urlsplit(f"//{authority}").hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_method(incoming: Incoming, method: str) -> None:

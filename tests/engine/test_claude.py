@@ -99,6 +99,22 @@ def test_headers_of_the_caller_are_sent_beside_the_sdks_own() -> None:
     assert headers["anthropic-version"] == "2026-10-21"
 
 
+@pytest.mark.parametrize("status", ["301 Moved Permanently", "307 Temporary Redirect", "308 Permanent Redirect"])
+def test_a_conversation_is_never_sent_on_to_another_address(status: str) -> None:
+    """A redirect is a final failure that names where it leads; nothing arrives there."""
+
+    async def go() -> tuple[Request, PlatformServer, str]:
+        async with platform_server(answer=sse(*EVENTS)) as other:
+            there = {"location": f"{other.url}/v1/messages"}
+            async with platform_server(status=status, headers=there, kind="text/plain") as server:
+                return await request(ClaudeDoor(server.url, "k1")), other, other.url
+
+    done, other, url = asyncio.run(go())
+    assert done.failure is not None
+    assert (done.failure.kind, other.seen) == ("redirect", [])
+    assert f"sends requests on to {url}/v1/messages; set ANTHROPIC_BASE_URL" in done.failure.message
+
+
 def test_a_server_that_was_opened_here_is_not_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a proxy in the environment, a loopback address that is passed in is still spoken to directly."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):

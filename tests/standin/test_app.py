@@ -63,6 +63,18 @@ def test_keys_and_versions(stand_in: StandIn, headers: dict[str, str], status: i
 
 
 @pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *((ours, 200) for ours in ("127.0.0.1:8123", "localhost", "[::1]:80", "127.9.9.9")),
+        *((foreign, 403) for foreign in ("evil.example:8123", "localhost.evil.example", "", "[bad")),
+    ],
+)
+def test_only_names_of_this_machine_are_answered(stand_in: StandIn, host: str, status: int) -> None:
+    """A domain that resolves to loopback, as a page in a browser may have it do, reads nothing."""
+    assert send(stand_in, "POST", "/v1/messages", BODY, {**KEY, "Host": host}).status == status
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status", "kind"),
     [
         ("GET", "/v1/messages", 405, "invalid_request_error"),
