@@ -7,7 +7,7 @@ its own (evalkit.errors.ExitCode). Commands are imported when they are called, s
 from __future__ import annotations
 
 import importlib
-import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import click
 
+from evalkit.cli.pipes import outlive_readers
 from evalkit.distribution import DISTRIBUTION
 from evalkit.errors import EvalkitError, ExitCode, FileProblems
 
@@ -76,7 +77,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit."""
-    sys.exit(run_command(sys.argv[1:]))
+    outlive_readers()
+    code = run_command(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # everything is written: Ctrl-C now needs no traceback
+    sys.exit(code)
 
 
 def run_command(args: Sequence[str]) -> int:
@@ -98,9 +102,6 @@ def run_command(args: Sequence[str]) -> int:
     except EvalkitError as exc:
         click.echo(f"error: {exc}", err=True)
         return exc.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
-        return ExitCode.NO_VERDICT
     except Exception as exc:  # noqa: BLE001 - the last line of defence: a crash must never read as a verdict
         with tempfile.NamedTemporaryFile("w", prefix="evalkit-crash-", suffix=".log", delete=False) as log:
             traceback.print_exception(exc, file=log)

@@ -234,7 +234,10 @@ def _is_lost(planned: PlannedTrial, score: TrialScore) -> bool:
 
 @contextmanager
 def _cancelled_by_signals() -> Iterator[None]:
-    """Let Ctrl-C and a polite kill cancel the current work once, so that what is done gets written; a second kills."""
+    """Let Ctrl-C, a polite kill or a closed terminal cancel the current work, so that what is done gets written.
+
+    A second one kills.
+    """
     loop, current = asyncio.get_running_loop(), asyncio.current_task()
     assert current is not None  # noqa: S101 - only called from a coroutine
 
@@ -242,7 +245,7 @@ def _cancelled_by_signals() -> Iterator[None]:
         loop.remove_signal_handler(number)
         current.cancel()
 
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in signals:
         loop.add_signal_handler(number, stop, number)
     try:

@@ -147,8 +147,9 @@ def test_a_killed_process_repeats_no_request_that_had_finished(tmp_path: Path) -
     assert len(asked_twice) <= 4  # only what was in flight when the process died: two jobs, two kills
 
 
-def test_ctrl_c_keeps_what_is_done_and_ends_with_130(tmp_path: Path) -> None:
-    """An interrupted run writes what it has, says so, and can be resumed."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_interrupted_run_keeps_what_is_done_and_ends_with_130(tmp_path: Path, number: signal.Signals) -> None:
+    """After Ctrl-C, or when its terminal is closed, a run writes what it has, says so, and can be resumed."""
     case = {**SUITE["cases"][1], "tools": {"lookup": [{"returns": "sent", "delay_ms": 10_000}]}}
     make_project(tmp_path, cases=[SUITE["cases"][0], case], trials=1)
     command = [sys.executable, "-m", "evalkit", "run", "--via", "stand-in", "-o", "run"]
@@ -156,11 +157,12 @@ def test_ctrl_c_keeps_what_is_done_and_ends_with_130(tmp_path: Path) -> None:
     file = tmp_path / "run" / RUN_FILE
     while not (file.is_file() and b'"tool_use"' in file.read_bytes()):
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, _ = process.communicate(timeout=60)
 
     assert process.returncode == 130
     reader = RunReader(tmp_path / "run")
     assert reader.end is not None
     assert reader.end.reason == "interrupted"
+    assert (tmp_path / "run" / "report.html").is_file()
     assert b"interrupted" in out
