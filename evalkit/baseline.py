@@ -54,12 +54,15 @@ def replies_name(suite_path: str) -> str:
     return str(Path(suite_path).with_suffix("")) + ".replies.jsonl"
 
 
-def conditions_of(prompt: PromptVersion, source: Source, judge: JsonObject, evalkit: str) -> Conditions:
-    """Return the conditions of trials with this prompt version from this source."""
+def conditions_of(
+    prompt: PromptVersion, source: Source, judge: JsonObject, evalkit: str, given: JsonObject
+) -> Conditions:
+    """Return the conditions of trials with this prompt version from this source; `given` are inputs of the command."""
+    params = {"params": dict(prompt.params), "memory": dict(prompt.memory), **({"given": given} if given else {})}
     return Conditions(
         source.kind,
         prompt.model,
-        short_sha({"params": dict(prompt.params), "memory": dict(prompt.memory)}),
+        short_sha(params),
         short_sha(dict(judge)) if judge else "",
         evalkit if source.kind == "stand-in" else "",
         "" if source.kind == "stand-in" else source.detail,
@@ -106,7 +109,7 @@ def render_baseline(baseline: Baseline) -> str:
         "conditions": {key: value for key, value in sorted(vars(baseline.conditions).items()) if value},
         "cost_usd": baseline.cost_usd,
         "prompt_ref": baseline.prompt_ref,
-        "prompt_sha": baseline.prompt_sha,
+        "template_sha": baseline.template_sha,
         "rounds": baseline.rounds,
         "rules": dict(sorted(baseline.rules.items())),
         "suite": baseline.suite,
@@ -138,9 +141,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.3g}")
 
 
-def make_baseline(
-    suite: SuiteRecord, cases: Iterable[CaseRecord], prompt: PromptVersion, conditions: Conditions, arms: ArmTrials
-) -> Baseline:
+def make_baseline(suite: SuiteRecord, cases: Iterable[CaseRecord], conditions: Conditions, arms: ArmTrials) -> Baseline:
     """Return a run's rounds as a baseline, without day and commit; skipped cases stay out."""
     blessed = {}
     for case in cases:
@@ -159,7 +160,7 @@ def make_baseline(
             broken={name: count for (name, held), count in sorted(arms.checked[of_case].items()) if not held},
         )
     rounds = min((case.trials for case in blessed.values()), default=0)
-    return Baseline(suite.path, "", prompt.ref, prompt.sha, conditions, rounds, cases=blessed)
+    return Baseline(suite.path, "", suite.prompt_ref, suite.template_sha, conditions, rounds, cases=blessed)
 
 
 def with_rules(baseline: Baseline, rules: Counter[str], cost_usd: float | None) -> Baseline:
@@ -183,7 +184,7 @@ def why_not_kept(old: Baseline, new: Baseline, case_id: str) -> str:
 
 def keep_entries(new: Baseline, old: Baseline, kept: Collection[str]) -> Baseline:
     """Return the new baseline with the old entries of some cases, each with its own prompt, source and day."""
-    origin = Origin(old.prompt_ref, old.prompt_sha, old.conditions.source_name, old.blessed, old.commit)
+    origin = Origin(old.prompt_ref, old.template_sha, old.conditions.source_name, old.blessed, old.commit)
     entries = {key: replace(old.cases[key], origin=old.cases[key].origin or origin) for key in kept}
     cases = {**new.cases, **entries}
     rules = Counter[str]()
@@ -213,7 +214,7 @@ def match_baseline(
         name=name,
         use="stored",
         prompt_ref=baseline.prompt_ref,
-        prompt_sha=baseline.prompt_sha,
+        template_sha=baseline.template_sha,
         blessed=baseline.blessed,
         cases=dict(sorted(same.items())),
         new=tuple(sorted(key for key in known if key not in baseline.cases)),
@@ -250,7 +251,7 @@ def _out_of_date(baseline: Baseline, now: Conditions, name: str, today: date) ->
     if then.model != now.model:
         return f"{name} was taken with {then.model}, this run uses {now.model}, {again}"
     if then.params_sha != now.params_sha:
-        return f"{name} was taken with other request parameters, {again}"
+        return f"{name} was taken with other request parameters or other --set values, {again}"
     if then.evalkit != now.evalkit:
         return f"{name} was taken with the stand-in of evalkit {then.evalkit}, {again}; refresh it: evalkit bless"
     origins = [case.origin.blessed for case in baseline.cases.values() if case.origin]

@@ -22,7 +22,7 @@ COUNTS = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda c: BaselineC
 def baseline(**changes: object) -> Baseline:
     """A baseline of two cases."""
     cases = {"a": BaselineCase("f" * 16, 5, 5), "b": BaselineCase("e" * 16, 4, 5, cost_usd=0.00123)}
-    values = {"suite": SUITE, "blessed": "2026-11-20", "prompt_ref": "support@v2", "prompt_sha": "d" * 64}
+    values = {"suite": SUITE, "blessed": "2026-11-20", "prompt_ref": "support@v2", "template_sha": "d" * 64}
     return Baseline(**{**values, "conditions": CONDITIONS, "rounds": 5, "cases": cases, **changes})  # type: ignore[arg-type]
 
 

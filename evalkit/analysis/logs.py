@@ -76,7 +76,7 @@ class _Bill:
 class _Session:
     """What is kept of a session while the log is read."""
 
-    prompt_sha: str = ""
+    template_sha: str = ""
     bill: _Bill = field(default_factory=_Bill)
     turns: set[tuple[int, str]] = field(default_factory=set)
     answered: set[int] = field(default_factory=set)
@@ -88,6 +88,8 @@ class _Reader:
     """The whole log as it grows."""
 
     sessions: dict[str, _Session] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    """Each version by the hashes of its renderings: sessions have inputs of their own."""
     refs: dict[str, str] = field(default_factory=dict)
     by_prompt: dict[str, _Bill] = field(default_factory=dict)
     prompt_sessions: dict[str, set[str]] = field(default_factory=dict)
@@ -108,9 +110,11 @@ class _Reader:
                 self.hashed = self.hashed or line.settings.get("content") == "hashed"
                 self.sources[line.source] = None
             case PromptVersion():
-                self.refs[line.sha] = line.ref
+                self.versions[line.sha] = line.template_sha or line.sha
+                self.refs[self.versions[line.sha]] = line.ref
             case TrialStart():
-                self.session(line.session_id).prompt_sha = line.prompt_sha
+                sha = line.prompt_sha
+                self.session(line.session_id).template_sha = self.versions.get(sha, sha)
             case TurnStart():
                 self.session(line.session_id).turns.add((line.turn, line.ts))
                 self._at(line.ts)
@@ -128,9 +132,9 @@ class _Reader:
     def _request(self, session: _Session, line: RequestLine) -> None:
         request = line.request
         self._at(line.ts)
-        for bill in (session.bill, self.total, self.by_prompt.setdefault(session.prompt_sha, _Bill())):
+        for bill in (session.bill, self.total, self.by_prompt.setdefault(session.template_sha, _Bill())):
             bill.add(request)
-        self.prompt_sessions.setdefault(session.prompt_sha, set()).add(line.session_id)
+        self.prompt_sessions.setdefault(session.template_sha, set()).add(line.session_id)
         session.answered.add(request.turn)
         self._failures(request)
         self._time(session, request)
@@ -241,7 +245,7 @@ def _dearest(reader: _Reader) -> tuple[SessionCost, ...]:
     rows = [
         SessionCost(
             session_id,
-            reader.refs.get(session.prompt_sha, "unknown prompt"),
+            reader.refs.get(session.template_sha, "unknown prompt"),
             len(session.turns),
             session.bill.requests,
             session.bill.cost_usd,

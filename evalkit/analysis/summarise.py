@@ -115,7 +115,7 @@ def _summary(run: RecordedRun, rows: Rows) -> Summary:
         header=run.header,
         end=run.end,
         suites=summarise_suites(run.suites, cases, with_asides(requests, asides)),
-        prompts=tuple(run.prompts.values()),
+        prompts=_versions(run.prompts.values()),
         cases=cases,
         tally=tally(cases),
         rules=count_rules(rows.scores(), rows.places),
@@ -183,3 +183,11 @@ class WhyTrials:
             return None
         critical = (trial.key.suite, trial.key.case_id) in self._critical
         return (0 if verdict is TrialVerdict.FAILED else 2) + (0 if critical else 1)
+
+
+def _versions(renderings: Iterable[PromptVersion]) -> tuple[PromptVersion, ...]:
+    """Return each prompt version once, as it was first rendered."""
+    versions: dict[str, PromptVersion] = {}
+    for one in renderings:
+        versions.setdefault(one.template_sha or one.sha, one)
+    return tuple(versions.values())

@@ -122,7 +122,7 @@ def changes(blessing: Blessing) -> Iterator[str]:
     """Yield what a blessing changes, a line for each suite and each case that differs."""
     for name, new, old in blessing.baselines:
         size = f"{plural(len(new.cases), 'case')} × {plural(new.rounds, 'round')}"
-        yield f"{name}   {new.prompt_ref} ({new.prompt_sha[:7]})   {size}   {new.conditions.source_name}"
+        yield f"{name}   {new.prompt_ref} ({new.template_sha[:7]})   {size}   {new.conditions.source_name}"
         if old is None:
             yield f"  new baseline, pass rate {_rate(new):.2f}"
             continue
@@ -137,8 +137,8 @@ def changes(blessing: Blessing) -> Iterator[str]:
         for key, after in vars(new.conditions).items():
             if before[key] != after:
                 yield f"  {key.replace('_', ' ')}: {before[key] or 'none'} → {after or 'none'}"
-        if old.prompt_sha != new.prompt_sha:
-            yield f"  prompt: {old.prompt_ref} ({old.prompt_sha[:7]}) → {new.prompt_ref} ({new.prompt_sha[:7]})"
+        if old.template_sha != new.template_sha:
+            yield f"  prompt: {old.prompt_ref} ({old.template_sha[:7]}) → {new.prompt_ref} ({new.template_sha[:7]})"
 
 
 def _moved(old: Baseline, new: Baseline, *, up: bool) -> Iterator[str]:

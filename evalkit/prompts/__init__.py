@@ -2,14 +2,23 @@
 
 from evalkit.prompts.lint import lint_prompt
 from evalkit.prompts.refs import changed_files, list_prompts
-from evalkit.prompts.source import PromptSource, find_prompt, find_version, load_prompt, render_prompt
-from evalkit.prompts.versions import with_model, with_tools
+from evalkit.prompts.source import (
+    PromptSource,
+    find_prompt,
+    find_version,
+    input_fault,
+    load_prompt,
+    render_prompt,
+)
+from evalkit.prompts.versions import identified, with_model, with_tools
 
 __all__ = [
     "PromptSource",
     "changed_files",
     "find_prompt",
     "find_version",
+    "identified",
+    "input_fault",
     "lint_prompt",
     "list_prompts",
     "load_prompt",

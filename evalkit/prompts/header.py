@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from evalkit.prompts.inputs import InputValue
 from evalkit.records import JsonObject, Problem
 from evalkit.yamlsource import (
     Count,
@@ -204,24 +205,27 @@ class Input(FileModel):
     """A value the prompt is filled with: a default, or `required: true`."""
 
     called: ClassVar[str] = "an input"
-    default: Text | None = Field(None, description="Used where nothing else is given.", examples=["Tandle"])
-    required: Flag = Field(False, description="Every suite and chat must give it.", examples=[True])
+    default: InputValue = Field(
+        None,
+        description="Used where nothing else is given: text, number, true or false, list, mapping, or {file: ...}.",
+        examples=["Tandle"],
+    )
+    required: Flag = Field(False, description="Every case, suite or chat must give it.", examples=[True])
     description: Text = Field("", description="What it is, for people.", examples=["The day of the conversation"])
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Input:
-        if self.required == (self.default is not None):
+        if self.required == ("default" in self.model_fields_set):
             raise refusal("an input has either a default or `required: true`; write exactly one of them.")
         return self
 
 
-AnyInput = Annotated[
-    Input,
-    BeforeValidator(
-        lambda value: value if isinstance(value, dict | list) else {"default": value},
-        json_schema_input_type=str | float | bool | Input,
-    ),
-]
+def _input(value: Any) -> Any:
+    """Take a plain value, a list and a file for the default; any other mapping says what the input is."""
+    return value if isinstance(value, dict) and set(value) != {"file"} else {"default": value}
+
+
+AnyInput = Annotated[Input, BeforeValidator(_input, json_schema_input_type=str | float | bool | list[Any] | Input)]
 
 
 StopSequence = Annotated[Text, Field(pattern=r"\S")]
@@ -286,8 +290,9 @@ class Header(FileModel):
     )
     inputs: dict[str, AnyInput] = Field(
         {},
-        description="What the text may use, as text: a plain value is the default; or {required: true}.",
-        examples=[{"shop": "Tandle", "today": {"required": True}}],
+        description="What the text may use: a value is the default (a mapping stands under `default`, a file below the "
+        "prompt's folder is {file: ...}); or {required: true}.",
+        examples=[{"shop": "Tandle", "articles": [], "today": {"required": True}}],
     )
     metadata: JsonMap = Field({}, description="Yours; never read and never sent.", examples=[{"owner": "support"}])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 from evalkit.errors import FileProblems
 from evalkit.prompts.fitting import Settings, misfits
@@ -16,16 +17,22 @@ from evalkit.prompts.models import facts_of, problems_of_model
 from evalkit.prompts.schemas import Schema, limit_problem, strict_problems
 from evalkit.prompts.source import PromptSource, input_problems, params_of, render_prompt, undefined_names
 from evalkit.records import Problem
+from evalkit.wording import first_of
 from evalkit.yamlsource import Source, did_you_mean
 
 
 def lint_prompt(
-    source: PromptSource, inputs: Mapping[str, str] | None = None, *, today: date | None = None
+    source: PromptSource,
+    inputs: Mapping[str, Any] | None = None,
+    changing: Mapping[str, Sequence[str]] | None = None,
+    *,
+    today: date | None = None,
 ) -> list[Problem]:
     """Return every error and warning about a prompt, sorted by place.
 
-    `inputs` are those of a suite that uses it. Without them, and without defaults for all inputs, what depends on the
-    rendered text is left out. Which models are retired goes by `today`, by the clock where it is None.
+    `inputs` are those of a case that uses it. Without them, and without defaults for all inputs, what depends on the
+    rendered text is left out. `changing` names inputs that cases give themselves, with those cases. Which models are
+    retired goes by `today`, by the clock where it is None.
     """
     problems = list(source.problems)
     header, yaml = source.header, source.header_source
@@ -33,7 +40,7 @@ def lint_prompt(
         problems += undefined_names(source, header)
         problems += _input_lints(source, header, yaml)
         problems += _model_lints(source, header, yaml, today or datetime.now(UTC).date())
-        problems += _cache_lints(source, header)
+        problems += _cache_lints(source, header, changing or {})
         problems += _choice_lints(source, header, yaml)
     problems += _schema_lints(source)
     if header and not any(problem.severity == "error" for problem in problems):
@@ -43,14 +50,10 @@ def lint_prompt(
 
 def _input_lints(source: PromptSource, header: Header, yaml: Source) -> Iterator[Problem]:
     used = {use.name for use in source.template.uses}
-    for name, spec in header.inputs.items():
+    for name in header.inputs:
         if name not in used and is_input_name(name):
             message = f"input {name!r} is never used in the text; remove it, or use it."
             yield yaml.problem(("inputs", name), message, "warning", key=True)
-        written = yaml.value(("inputs", name))
-        if isinstance(written, bool) or (isinstance(written, dict) and isinstance(written.get("default"), bool)):
-            message = f"inputs are text: {spec.default!r} counts as true in {{% if {name} %}}; compare it instead."
-            yield yaml.problem(("inputs", name), message, "warning")
 
 
 def _model_lints(source: PromptSource, header: Header, yaml: Source, today: date) -> Iterator[Problem]:
@@ -61,8 +64,8 @@ def _model_lints(source: PromptSource, header: Header, yaml: Source, today: date
         yield yaml.problem(misfit.key, misfit.message)
 
 
-def _cache_lints(source: PromptSource, header: Header) -> Iterator[Problem]:
-    """Yield a warning where a value that changes from session to session stands before the cache point."""
+def _cache_lints(source: PromptSource, header: Header, changing: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """Yield a warning where a value that changes between sessions or cases stands before the cache point."""
     marker = source.template.marker
     text = source.files[source.path]
     if header.cache == "off":
@@ -77,10 +80,11 @@ def _cache_lints(source: PromptSource, header: Header) -> Iterator[Problem]:
     texts = {part.file: part for part in source.template.texts.values()}
     told = set[str]()
     for use in source.template.uses:
-        spec = header.inputs.get(use.name)
-        if use.cached and spec and spec.required and use.name not in told:
+        spec, cases = header.inputs.get(use.name), changing.get(use.name, ())
+        if use.cached and spec and (spec.required or cases) and use.name not in told:
             told.add(use.name)
-            message = f"{use.name!r} changes between sessions and stands before {where}: {advice}"
+            between = f"cases ({first_of(cases, 3)})" if cases else "sessions"
+            message = f"{use.name!r} changes between {between} and stands before {where}: {advice}"
             yield texts[use.place.file].problem(use.place, message, "warning")
 
 
@@ -111,7 +115,7 @@ def _choice_lints(source: PromptSource, header: Header, yaml: Source) -> Iterato
         yield yaml.problem(("tool_choice", "tool"), f"the prompt has no tool {choice.tool!r}{hint}")
 
 
-def _rendered_lints(source: PromptSource, header: Header, inputs: Mapping[str, str]) -> Sequence[Problem]:
+def _rendered_lints(source: PromptSource, header: Header, inputs: Mapping[str, Any]) -> Sequence[Problem]:
     known = {name: value for name, value in inputs.items() if name in header.inputs}
     if any(input_problems(source, header, known)):
         return []

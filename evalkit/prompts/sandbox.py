@@ -11,6 +11,7 @@ The counting filters take the context, because Jinja computes other filters of c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ from jinja2 import filters, nodes
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import Namespace
+
+from evalkit.yamlsource import did_you_mean
 
 MAX_STEPS = 500_000
 MAX_RANGE = 20_000
@@ -107,13 +110,31 @@ def _is_constant(node: nodes.Node) -> bool:
     return all(isinstance(part, kinds) for part in _descendants(node))
 
 
+class Missing(jinja2.StrictUndefined):
+    """What an input does not hold: an error that says what it holds, wherever it is used but in `is defined`."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        owner, name = self._undefined_obj, self._undefined_name
+        if isinstance(owner, Mapping):
+            keys = [str(key) for key in owner]
+            return (
+                f"there is no {name!r} in it{did_you_mean(str(name), keys)}; it has {', '.join(keys[:20]) or 'nothing'}"
+            )
+        if isinstance(owner, list | tuple):
+            return f"there is no {name!r} in a list of {len(owner)}"
+        return super()._undefined_message
+
+
 class PromptEnvironment(SandboxedEnvironment):
     """The environment of one rendering; `budget` bounds all templates in it together."""
 
     intercepted_binops = frozenset({"+", "*", "%"})
 
     def __init__(self, loader: jinja2.BaseLoader, budget: Budget) -> None:
-        super().__init__(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False, finalize=_printable)
+        super().__init__(loader=loader, undefined=Missing, autoescape=False, finalize=_printable)
         self.budget = budget
         self.concat = self._counted  # type: ignore[method-assign]  # Jinja's hook: an instance attribute
         self.globals = {"range": self._range, "namespace": Namespace}
@@ -150,6 +171,12 @@ class PromptEnvironment(SandboxedEnvironment):
         if not numbers:
             self.budget.text(len(left) + len(right))
         return super().call_binop(context, operator, left, right)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return an entry of a mapping, also one that is called like a method (`items`), else an attribute."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return self.getitem(obj, attribute)
+        return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Take an entry or a slice, for one step and the length of what it is taken from."""
@@ -191,9 +218,13 @@ def _concat_node(node: nodes.Concat) -> nodes.Filter:
 
 
 def _printable(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, (Undefined, *_SCALARS)):
         return value
-    raise TooMuch(f"a {type(value).__name__} can't be printed; join its entries, or print one of them")
+    if value is None:
+        raise TooMuch("an empty value (null) can't be printed; ask for it with if, or give it a default")
+    raise TooMuch(f"a {type(value).__name__} can't be printed; join its entries, print one of them, or use tojson")
 
 
 @jinja2.pass_context
@@ -226,6 +257,17 @@ def _joined(budget: Budget, values: Iterable[Any], between: str) -> str:
         budget.step()
         budget.text(len(pieces[-1]) + len(between))
     return between.join(pieces)
+
+
+@jinja2.pass_context
+def _to_json(context: Context, value: Any, indent: int = 0) -> str:
+    """Return a value as JSON, over several lines when they are indented."""
+    if isinstance(value, Undefined):
+        str(value)  # says what is missing
+    text, budget = json.dumps(value, ensure_ascii=False, indent=min(int(indent), 8) or None), _budget(context)
+    budget.step()
+    budget.text(len(text))
+    return text
 
 
 @jinja2.pass_context
@@ -280,4 +322,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "join": _join,
     "replace": _replace,
     "indent": _indent,
+    "tojson": _to_json,
 }

@@ -13,13 +13,14 @@ from typing import Any
 
 from evalkit.errors import EvalkitError, FileProblems
 from evalkit.prompts.header import Header, read_header, split_header
+from evalkit.prompts.inputs import file_fault, kind_fault, value_fault, with_files
 from evalkit.prompts.refs import FOLDER, PromptFile, is_inside, list_prompts, locate, revisions_of
 from evalkit.prompts.schemas import Schema, schema_problems
 from evalkit.prompts.template import CACHE_POINT, Template, includes_of, parse_template, render_template
 from evalkit.prompts.tools import read_tool
-from evalkit.prompts.versions import identified, refused_by, with_model
+from evalkit.prompts.versions import hash_of, identified, refused_by, with_model
 from evalkit.records import JsonObject, Problem, PromptRef, PromptVersion
-from evalkit.yamlsource import Source, SourceText, did_you_mean, parse_yaml, raise_problems
+from evalkit.yamlsource import Source, SourceText, ValuePath, did_you_mean, parse_yaml, raise_problems
 
 MAX_FILES = 200
 
@@ -37,7 +38,8 @@ class PromptSource:
     """A prompt version as files. `files` maps each path (relative to the project) to its text; `ref` is its full name.
 
     `model` is the one that the reference names, empty where the prompt's own is asked. `header` is None when the front
-    matter is wrong, `output` when replies are text. `problems` are those of reading and parsing, in no order.
+    matter is wrong, `output` when replies are text. `defaults` are the values of the inputs that have one, with files
+    read. `problems` are those of reading and parsing, in no order.
     """
 
     ref: str
@@ -51,6 +53,7 @@ class PromptSource:
     tools: tuple[Tool, ...] = ()
     output: Schema | None = None
     problems: tuple[Problem, ...] = field(default=())
+    defaults: JsonObject = field(default_factory=dict)
 
 
 def find_prompt(ref: str, root: Path) -> PromptSource:
@@ -86,6 +89,7 @@ class _Reader:
         self._problems += template.problems
         tools = self._tools(header, header_source) if header_source else []
         output = self._output(header, header_source) if header and header_source else None
+        defaults = self._defaults(header, header_source) if header and header_source else {}
         return PromptSource(
             ref=self._prompt.ref,
             name=self._prompt.name,
@@ -98,6 +102,7 @@ class _Reader:
             tools=tuple(tools),
             output=output,
             problems=tuple(dict.fromkeys(self._problems)),
+            defaults=defaults,
         )
 
     def _templates(self, body: SourceText) -> dict[str, SourceText]:
@@ -162,6 +167,27 @@ class _Reader:
         self._problems += schema_problems(found)
         return found
 
+    def _defaults(self, header: Header, source: Source) -> dict[str, Any]:
+        """Return the inputs' defaults, with the text of a file for each `{file: ...}`."""
+
+        def read(name: Any, path: ValuePath) -> str | None:
+            at = source.problem(("inputs", *path), "")
+            if fault := file_fault(name, str(self._folder)):
+                self._problems.append(replace(at, message=fault))
+                return None
+            text = self._read(name, at)
+            return text.text if text else None
+
+        defaults = {}
+        for name, spec in header.inputs.items():
+            if not spec.required:
+                written = source.value(("inputs", name))
+                below = ("default",) if isinstance(written, dict) and "default" in written else ()
+                value = defaults[name] = with_files(spec.default, read, (name, *below))
+                if fault := value_fault(value):
+                    self._problems.append(source.problem(("inputs", name), f"input {name!r} {fault}."))
+        return defaults
+
     def _read(self, name: str, at: Problem) -> SourceText | None:
         """Read a file named in the prompt; a problem about its name is put where the name stands."""
         path = str(self._folder / name)
@@ -179,13 +205,13 @@ class _Reader:
         return None
 
 
-def load_prompt(ref: str, inputs: Mapping[str, str], root: Path) -> PromptVersion:
+def load_prompt(ref: str, inputs: Mapping[str, Any], root: Path) -> PromptVersion:
     """Find and render a prompt; see `find_prompt` and `render_prompt` for the errors."""
     return render_prompt(find_prompt(ref, root), inputs)
 
 
-def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVersion:
-    """Return the prompt version that `inputs` make of a prompt.
+def render_prompt(source: PromptSource, inputs: Mapping[str, Any]) -> PromptVersion:
+    """Return the prompt version that `inputs`, JSON values by name, make of a prompt.
 
     Raises FileProblems with everything that is wrong.
     """
@@ -194,26 +220,38 @@ def render_prompt(source: PromptSource, inputs: Mapping[str, str]) -> PromptVers
     if header is None or source.header_source is None:
         raise FileProblems(source.problems)
     raise_problems([*undefined_names(source, header), *input_problems(source, header, inputs)])
-    values = {name: spec.default for name, spec in header.inputs.items() if spec.default is not None} | dict(inputs)
+    values = {**source.defaults, **inputs}
     system = _system(source, header, render_template(source.template, values))
-    version = PromptVersion(
+    text = "".join(block["text"] for block in system)
+    return _asked(source, replace(_unrendered(source, header), system=system, text=text, inputs=values))
+
+
+def _asked(source: PromptSource, version: PromptVersion) -> PromptVersion:
+    """Return the version for the model that is asked; FileProblems where its settings can't be."""
+    if not source.model:
+        return identified(version)
+    refused = refused_by(version, source.model)
+    yaml = source.header_source
+    raise_problems([yaml.problem(misfit.key, misfit.message) for misfit in refused] if yaml else ())
+    return with_model(version, source.model)
+
+
+def _unrendered(source: PromptSource, header: Header) -> PromptVersion:
+    """Return what all renderings of a prompt have in common."""
+    included = {name: text.text for name, text in source.template.texts.items()}
+    body = included.pop(source.template.main)
+    return PromptVersion(
         sha="",
         ref=str(replace(PromptRef.read(source.ref), model="")),
         description=header.description,
         model=header.model,
         params=params_of(source, header),
-        system=system,
+        system=(),
         tools=tuple(tool.json for tool in source.tools),
-        inputs=values,
         files={path: text.sha for path, text in source.files.items()},
-        text="".join(block["text"] for block in system),
         memory=header.memory.to_json() if header.memory else {},
+        body_sha=hash_of([body, sorted(included.items()), source.defaults]),
     )
-    if not source.model:
-        return identified(version)
-    refused = refused_by(version, source.model)
-    raise_problems([source.header_source.problem(misfit.key, misfit.message) for misfit in refused])
-    return with_model(version, source.model)
 
 
 def params_of(source: PromptSource, header: Header) -> JsonObject:
@@ -246,8 +284,8 @@ def undefined_names(source: PromptSource, header: Header) -> list[Problem]:
     ]
 
 
-def input_problems(source: PromptSource, header: Header, inputs: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield a problem for every input that is given but unknown, and for every required one that is missing."""
+def input_problems(source: PromptSource, header: Header, inputs: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for every input that is unknown or of another kind, and every required one that is missing."""
     yaml = source.header_source
     if yaml is None:
         return
@@ -256,12 +294,18 @@ def input_problems(source: PromptSource, header: Header, inputs: Mapping[str, st
             message = f"prompt {source.ref} has no input {name!r}{did_you_mean(name, header.inputs)}"
             known = ", ".join(sorted(header.inputs)) or "none"
             yield yaml.problem(("inputs",), f"{message}; inputs: {known}.")
-        elif "\0" in value:
-            yield yaml.problem(("inputs", name), f"input {name!r} holds a NUL character.")
+        elif fault := input_fault(source, name, value):
+            yield yaml.problem(("inputs", name), f"input {name!r} {fault}.")
     for name, spec in header.inputs.items():
         if spec.required and name not in inputs:
             advice = f"add it to the suite's inputs, or use --set {name}=..."
             yield yaml.problem(("inputs", name), f"input {name!r} is required and was not given; {advice}", key=True)
+
+
+def input_fault(source: PromptSource, name: str, value: Any) -> str:
+    """Return why a value can't be given to a declared input, or an empty text."""
+    default = source.defaults.get(name)
+    return value_fault(value) or (kind_fault(value, default) if default is not None else "")
 
 
 def _system(source: PromptSource, header: Header, rendered: str) -> tuple[JsonObject, ...]:
@@ -290,19 +334,20 @@ def _cache_control(lifetime: str) -> dict[str, str]:
 REVISIONS = 30
 
 
-def find_version(sha: str, ref: str, inputs: Mapping[str, str], root: Path, commit: str = "") -> PromptVersion | None:
-    """Return the version with this hash, None when it is not to be found.
+def find_version(template_sha: str, ref: str, root: Path, commit: str = "") -> PromptSource | None:
+    """Return the version with this `template_sha`, None when it is not to be found.
 
     Looked at, in this order: the reference itself, the other files of the prompt, the commit given, the newest commits
-    that changed the prompt. Inputs that a version does not take or lacks rule it out.
+    that changed the prompt.
     """
     for candidate in _references(ref, root, commit):
         try:
-            version = load_prompt(candidate, inputs, root)
+            source = find_prompt(candidate, root)
+            header = source.header
+            if header and _asked(source, _unrendered(source, header)).template_sha == template_sha:
+                return source
         except EvalkitError:
             continue  # a version that does not load is not the one that was measured
-        if version.sha == sha:
-            return version
     return None
 
 

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import jinja2
 from jinja2 import nodes
@@ -260,7 +261,7 @@ def _before(place: Place, marker: Place | None) -> bool:
     return marker is None or (place.line, place.column) < (marker.line, marker.column)
 
 
-def render_template(template: Template, values: Mapping[str, str]) -> str:
+def render_template(template: Template, values: Mapping[str, Any]) -> str:
     """Return the text of a template, with CACHE_POINT where the cache point is; raises FileProblems."""
     environment = PromptEnvironment(_Texts(template.texts), Budget())
     try:

@@ -16,8 +16,11 @@ from evalkit.records import JsonObject, PromptRef, PromptVersion
 
 
 def identified(prompt: PromptVersion) -> PromptVersion:
-    """Return the version with the hash of what it holds."""
-    return replace(prompt, sha=_sha(prompt))
+    """Return the version with its two hashes: of what is sent, and of the version whatever its inputs."""
+    sent = {"model": prompt.model, "params": prompt.params, "system": prompt.system, "tools": prompt.tools}
+    if prompt.memory:
+        sent["memory"] = prompt.memory
+    return replace(prompt, sha=hash_of(sent), template_sha=hash_of({**sent, "system": prompt.body_sha}))
 
 
 def with_tools(prompt: PromptVersion, tools: Sequence[JsonObject]) -> PromptVersion:
@@ -56,11 +59,7 @@ def _as_written(prompt: PromptVersion) -> PromptVersion:
     return replace(own, own_model="", own_params={}, adaptations=())
 
 
-def _sha(prompt: PromptVersion) -> str:
-    """Return the hash of what is sent, in its order, and of the memory strategy: equal hashes mean equal bytes."""
-    whole = {"model": prompt.model, "params": prompt.params, "system": prompt.system, "tools": prompt.tools}
-    if prompt.memory:
-        whole["memory"] = prompt.memory
-    return hashlib.sha256(
-        json.dumps(whole, ensure_ascii=False, separators=(",", ":"), default=dict).encode()
-    ).hexdigest()
+def hash_of(value: object) -> str:
+    """Return the hash of a JSON value in its order: equal hashes mean equal bytes."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=dict)
+    return hashlib.sha256(text.encode()).hexdigest()

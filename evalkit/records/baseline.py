@@ -81,7 +81,7 @@ class Origin:
     """Where the entry of a case comes from that was kept from an earlier baseline; `blessed` is its own day."""
 
     prompt_ref: str
-    prompt_sha: str
+    template_sha: str
     source: str
     blessed: str
     commit: str = ""
@@ -117,7 +117,7 @@ class Baseline:
     suite: str
     blessed: str
     prompt_ref: str
-    prompt_sha: str
+    template_sha: str
     conditions: Conditions
     rounds: int
     commit: str = ""
@@ -133,7 +133,8 @@ class BaselineRecord:
 
     `name` is how people call it: a file, a run, a prompt reference. `cases` holds those that are comparable. `commit`
     and `conditions` (source, model, hashes of parameters and judge) are those of its trials, empty where they were not
-    stored. `broken_by_case` is False where only the sum of the broken rules is known, not in which cases they broke.
+    stored. `prompts` holds the hash of the version as it is rendered for each case that can be played with it.
+    `broken_by_case` is False where only the sum of the broken rules is known, not in which cases they broke.
     """
 
     suite: str
@@ -143,7 +144,9 @@ class BaselineRecord:
         Key("stored: its trials count. fresh: its version was played again. none: nothing to compare with.", "stored"),
     ]
     prompt_ref: Annotated[str, Key("Its prompt version.", "support@v3")] = ""
-    prompt_sha: Annotated[str, Key("SHA-256 of that prompt with model, parameters and tools.", "3f9c1a20")] = ""
+    template_sha: Annotated[
+        str, Key("SHA-256 of that version whatever its inputs: texts, model, parameters, tools.", "3f9c1a20")
+    ] = ""
     blessed: Annotated[str, Key("The day it was accepted; empty when it is no blessed file.", "2026-11-14")] = ""
     note: Annotated[str, Key("Why stored trials are not used, and what mends it; empty when they are.", "")] = ""
     required: Annotated[bool, Key("Whether the suite has no verdict without it.", False)] = False
@@ -158,3 +161,4 @@ class BaselineRecord:
         Key("What its trials were made under: source, model, hashes of parameters and judge.", {"source": "live"}),
     ] = field(default_factory=dict)
     broken_by_case: bool = True
+    prompts: Mapping[str, str] = field(default_factory=dict)

@@ -95,18 +95,21 @@ class Adaptation:
 class PromptVersion:
     """A system prompt with its tools and parameters, rendered: everything of a request but the messages.
 
-    `sha` is the identity: SHA-256 over the exact JSON of model, params, system, tools and, where there is one, memory.
+    `sha` is the identity of what is sent: SHA-256 over the exact JSON of model, params, system, tools and, where there
+    is one, memory. `template_sha` is that of the version, whatever its inputs: the same with the templates of the text
+    and the defaults of the inputs (`body_sha`) in the place of the rendered text. One version has many renderings.
     `ref` is how a person names it (`support@v4`). `params` are the fields of the request body beside model, system,
     tools and messages (`max_tokens`, `output_config`, `thinking`, top-level `cache_control`). `system` holds the text
     blocks with their cache markers, `tools` the Messages API tool objects. `memory` is how a long conversation is kept
     short, empty for not at all: `{"window": N}`, `{"summary": {...}}` or `{"compact": {...}}`, every value filled in.
+    `inputs` are the JSON values that the text was rendered with.
     `files` maps each source file to the SHA-256 of its bytes; `text` is the rendered system prompt as one string.
 
     Where the reference names another model than the file, `model` and `params` are what is asked and sent, `own_model`
     and `own_params` what the file says, and `adaptations` what differs; else these are empty.
     """
 
-    sha: Annotated[str, Key("SHA-256 of the prompt with model, parameters and tools.", "3f9c1a20")]
+    sha: Annotated[str, Key("SHA-256 of the prompt as it is sent, with model, parameters and tools.", "3f9c1a20")]
     ref: Annotated[str, Key("How people name it.", "support@v4")]
     description: Annotated[str, Key("Its description.", "Returns and shipping")]
     model: Annotated[str, Key("The model it is for.", "claude-sonnet-5-5")]
@@ -125,6 +128,8 @@ class PromptVersion:
         tuple[Adaptation, ...],
         Key("What the other model does not take, and what is sent instead.", [{"key": "effort", "written": "high"}]),
     ] = ()
+    template_sha: str = ""
+    body_sha: str = ""
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from evalkit.records.baseline import Arm, BaselineRecord, SourceKind, Stage
-from evalkit.records.project import Place, PromptVersion
+from evalkit.records.project import CaseKey, Place, PromptVersion
 from evalkit.records.published import Key
 from evalkit.records.score import UNLABELLED, Assertion, TrialScore
 from evalkit.records.transcript import JsonObject, Judgement, Request, SimulatedMessage, ToolCall, Transcript
@@ -78,7 +78,9 @@ class SuiteRecord:
     sha: Annotated[str, Key("SHA-256 of the file.", "5a1f09c2")]
     description: str
     prompt_ref: Annotated[str, Key("The prompt version it was played with.", "support@v4")]
-    prompt_sha: Annotated[str, Key("SHA-256 of that prompt with model, parameters and tools.", "3f9c1a20")]
+    template_sha: Annotated[
+        str, Key("SHA-256 of that version whatever its inputs: texts, model, parameters, tools.", "3f9c1a20")
+    ]
     trials: Annotated[int, Key("Trials of a case that does not say how many.", 3)]
     gate: Annotated[JsonObject, Key("Its limits.", {"pass_rate": 0.95})] = field(default_factory=dict)
     rules: JsonObject = field(default_factory=dict)
@@ -105,7 +107,8 @@ class SuiteRecord:
 class CaseRecord:
     """A case as it was measured; `skip` holds the reason when it is not run.
 
-    `own_trials` says that the case itself states how often it is played. `min_rate` is the pass rate (0 to 1) that the
+    `prompt_sha` names the prompt version as it was rendered for the case. `own_trials` says that the case itself states
+    how often it is played. `min_rate` is the pass rate (0 to 1) that the
     clean trials of a critical case are to prove; None when none was asked for.
     """
 
@@ -124,6 +127,12 @@ class CaseRecord:
     skip: str | None = None
     own_trials: bool = False
     min_rate: float | None = None
+    prompt_sha: str = ""
+
+    @property
+    def key(self) -> CaseKey:
+        """What names the case within a run."""
+        return self.suite, self.case_id
 
 
 @dataclass(frozen=True, order=True)

@@ -309,7 +309,11 @@ class Summary:
         Key("The suites as they were measured.", [{"path": "suites/returns.yaml", "prompt_ref": "support@v4"}]),
     ]
     prompts: Annotated[
-        tuple[PromptVersion, ...], Key("The prompt versions.", [{"ref": "support@v4", "model": "claude-sonnet-5-5"}])
+        tuple[PromptVersion, ...],
+        Key(
+            "The prompt versions, each with the inputs of its first case.",
+            [{"ref": "support@v4", "model": "claude-sonnet-5-5"}],
+        ),
     ]
     cases: Annotated[
         tuple[CaseSummary, ...],

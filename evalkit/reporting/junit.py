@@ -62,7 +62,7 @@ def _facts(summary: Summary, suite: SuiteSummary) -> dict[str, str]:
         "run": summary.header.run_id,
         "source": source_in_words(summary),
         "prompt": record.prompt_ref,
-        "prompt_sha": record.prompt_sha,
+        "template_sha": record.template_sha,
         **({"unlabelled_judge": record.unlabelled_judge} if record.unlabelled_judge else {}),
         "cost_usd": "unknown" if suite.cost_usd is None else f"{suite.cost_usd:.6f}",
         **{name: str(count) for name, count in tokens.items()},

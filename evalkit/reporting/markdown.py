@@ -162,7 +162,7 @@ def head(run: FinishedRun) -> str:
 def _suite_line(suite: SuiteSummary) -> str:
     record = suite.record
     cases = f"{plural(suite.tally.cases, 'case')} × {plural(record.trials, 'trial')}"
-    return f"{code(record.path, 100)} with {code(record.prompt_ref, 60)} (`{record.prompt_sha[:7]}`) · {cases}"
+    return f"{code(record.path, 100)} with {code(record.prompt_ref, 60)} (`{record.template_sha[:7]}`) · {cases}"
 
 
 def broken_table(run: FinishedRun, cases: Sequence[CaseSummary], room: int, size: Size) -> str:

@@ -131,7 +131,7 @@ def render_case(summary: Summary, case: CaseSummary, trial: Trial | None, screen
 def _suite_line(summary: Summary, suite: SuiteSummary) -> Text:
     record, line = suite.record, Text()
     line.append(one_line(record.path), style="bold")
-    line.append(f"   {one_line(record.prompt_ref)} ({record.prompt_sha[:7]})")
+    line.append(f"   {one_line(record.prompt_ref)} ({record.template_sha[:7]})")
     line.append(f"   {plural(suite.tally.cases, 'case')} × {plural(record.trials, 'trial')}")
     style = "yellow" if summary.header.source.kind == "stand-in" else "dim"
     line.append(f"   {one_line(source_in_words(summary))}", style=style)

@@ -15,7 +15,7 @@ from evalkit.analysis import ArmTrials
 from evalkit.baseline import LEAST_ROUNDS, baseline_name, conditions_of, load_baseline, make_baseline, with_rules
 from evalkit.errors import UsageError
 from evalkit.records import Arm, Baseline, SuiteRecord
-from evalkit.runner.opponents import source_of_replies
+from evalkit.runner.opponents import given_in, source_of_replies
 from evalkit.runner.plan import RunSettings, make_plan
 from evalkit.runner.project import Invocation, Project
 from evalkit.runner.start import start_run
@@ -104,7 +104,7 @@ def _refuse_changes(project: Project, reader: RunReader) -> None:
     plan = make_plan(replace(settings, via=STAND_IN, targets=tuple(stored)), project.root)
     cases = {(case.suite, case.case_id): case.sha for case in reader.cases}
     for suite in plan.suite_records():
-        if suite.prompt_sha != stored[suite.path].prompt_sha:
+        if suite.template_sha != stored[suite.path].template_sha:
             msg = f"prompt {suite.prompt_ref} has changed since run {reader.header.run_id}; play it again: evalkit run."
             raise UsageError(msg)
     for _, case in plan.cases:
@@ -118,7 +118,7 @@ def _refuse_changes(project: Project, reader: RunReader) -> None:
 def _refuse_mixed(readers: Sequence[RunReader]) -> None:
     """Refuse trials of several sources, prompts or judges in one baseline."""
     kinds = {
-        (source_of_replies(reader), tuple(sorted((s.path, s.prompt_sha, str(s.judge)) for s in reader.suites)))
+        (source_of_replies(reader), tuple(sorted((s.path, s.template_sha, str(s.judge)) for s in reader.suites)))
         for reader in readers
     }
     if len(kinds) > 1:
@@ -128,13 +128,13 @@ def _refuse_mixed(readers: Sequence[RunReader]) -> None:
 
 def _baseline(project: Project, readers: Sequence[RunReader], suite: SuiteRecord) -> Made:
     first = readers[0]
-    prompt = first.prompts.get(suite.prompt_sha)
+    prompt = first.version_of(suite)
     if prompt is None:
         raise UsageError(f"run {first.header.run_id} does not hold the prompt of {suite.path}; play it again.")
     arms, cost = _collect(readers, suite.path)
     version = str(first.header.versions.get("evalkit", ""))
-    conditions = conditions_of(prompt, source_of_replies(first), suite.judge, version)
-    made = make_baseline(suite, first.cases, prompt, conditions, arms)
+    conditions = conditions_of(prompt, source_of_replies(first), suite.judge, version, given_in(first))
+    made = make_baseline(suite, first.cases, conditions, arms)
     lost = next((case_id for case_id, case in made.cases.items() if case.trials < LEAST_ROUNDS - case.errors), None)
     empty = next((case_id for case_id, case in made.cases.items() if not case.trials), lost)
     if empty is not None:

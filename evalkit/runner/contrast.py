@@ -6,7 +6,7 @@ conversations part, rules, cost and times. Facts only; what they say in words is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,17 @@ from evalkit.analysis import (
 )
 from evalkit.errors import UsageError
 from evalkit.gate import Compared, Opponents, compare_finished, compare_run
-from evalkit.records import Arm, BaselineRecord, Contrast, Decision, FirstDifference, PromptVersion, Trial, Unlike
+from evalkit.records import (
+    Arm,
+    BaselineRecord,
+    CaseKey,
+    Contrast,
+    Decision,
+    FirstDifference,
+    PromptVersion,
+    Trial,
+    Unlike,
+)
 from evalkit.runner.opponents import source_of_replies
 from evalkit.runner.plan import RunSettings
 from evalkit.runner.project import Invocation, Project
@@ -31,7 +41,7 @@ from evalkit.source import LIVE, STAND_IN
 from evalkit.store import RunReader
 
 Prompts = list[tuple[PromptVersion, PromptVersion]]
-"""The two versions of each suite, each pair once."""
+"""The two versions of each suite, each pair once, as both are rendered for the first case that has both."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +66,8 @@ def compare_prompts(project: Project, settings: RunSettings, command: tuple[str,
     folder = start_run(project, Invocation(settings, None, command))
     reader = RunReader(folder)
     compared = compare_run(reader)
-    candidates = {suite.path: suite.prompt_sha for suite in reader.suites}
-    shas = {(record.prompt_sha, candidates[record.suite]) for record in reader.baselines if record.suite in candidates}
-    prompts = _known_pairs(shas, reader, reader)
+    old = {(record.suite, case_id): sha for record in reader.baselines for case_id, sha in record.prompts.items()}
+    prompts = _known_pairs(old, reader, reader)
     contrast = _contrast(reader, collect_arms(reader.trials()), prompts, compared.decision)
     trials = ((trial.key.arm, trial) for trial in reader.trials())
     contrast = replace(contrast, differences=_differences(compared.decision, trials))
@@ -72,8 +81,7 @@ def compare_runs(baseline: Path, candidate: Path) -> SideBySide:
     records = _match(before, after)
     opponents = Opponents(records, tuple(after.suites))
     decision = compare_finished(after.cases, opponents, arms) if opponents.usable else None
-    old = {suite.path: suite.prompt_sha for suite in before.suites}
-    shas = {(old[suite.path], suite.prompt_sha) for suite in after.suites if suite.path in old}
+    old = {case.key: case.prompt_sha for case in before.cases}
     # of a run that was itself a comparison, only what is its own: its other arm has a run of its own
     own = (
         (arm, trial)
@@ -82,7 +90,7 @@ def compare_runs(baseline: Path, candidate: Path) -> SideBySide:
         if trial.key.arm is Arm.CANDIDATE
     )
     contrast = replace(
-        _contrast(after, arms, _known_pairs(shas, before, after), decision),
+        _contrast(after, arms, _known_pairs(old, before, after), decision),
         baseline_name=before.folder.name,
         candidate_name=after.folder.name,
         differences=_differences(decision, own),
@@ -109,7 +117,7 @@ def _match(before: RunReader, after: RunReader) -> tuple[BaselineRecord, ...]:
                 before.folder.name,
                 "fresh" if there else "none",
                 old[suite.path].prompt_ref if suite.path in old else "",
-                old[suite.path].prompt_sha if suite.path in old else "",
+                old[suite.path].template_sha if suite.path in old else "",
                 note="" if there else f"run {before.folder.name} has no case of {suite.path} as it is in the other",
                 required=True,
                 new=new,
@@ -128,11 +136,14 @@ def _unlike(before: RunReader, after: RunReader) -> Unlike:
     return Unlike(sources if sources[0] != sources[1] else None, judges[0] != judges[1], tuple(sorted(suites)))
 
 
-def _known_pairs(shas: Collection[tuple[str, str]], before: RunReader, after: RunReader) -> Prompts:
-    """Return pairs of prompt versions by their hashes, as far as the records hold both."""
-    return [
-        (before.prompts[a], after.prompts[b]) for a, b in sorted(shas) if a in before.prompts and b in after.prompts
-    ]
+def _known_pairs(old: Mapping[CaseKey, str], before: RunReader, after: RunReader) -> Prompts:
+    """Return each pair of versions once, as both are rendered for one case; `old` has the hashes of the first side."""
+    pairs: dict[tuple[str, str], tuple[PromptVersion, PromptVersion]] = {}
+    for case in after.cases:
+        a, b = before.prompts.get(old.get(case.key, "")), after.prompts.get(case.prompt_sha)
+        if a and b:
+            pairs.setdefault((a.template_sha, b.template_sha), (a, b))
+    return list(pairs.values())
 
 
 def _contrast(reader: RunReader, arms: ArmTrials, prompts: Prompts, decision: Decision | None) -> Contrast:

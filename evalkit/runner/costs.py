@@ -146,7 +146,7 @@ def forecast_run(project: Project, settings: RunSettings) -> tuple[SuiteForecast
     for suite in plan.suites:
         of_suite = [trial for trial in trials if trial.suite.path == suite.path]
         cases = [case.record for each, case in plan.cases if each.path == suite.path]
-        prompt = plan.prompts[suite.path]
+        prompt = plan.version_of(suite.path)
         forecasts.append(
             SuiteForecast(
                 path=suite.path,

@@ -7,10 +7,11 @@ stages ask for becomes planned trials, their verdicts its answers. Must not play
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from evalkit.analysis import collect_arms
 from evalkit.baseline import baseline_name, conditions_of, load_baseline, make_baseline, match_baseline
@@ -27,29 +28,43 @@ from evalkit.gate import (
     gate_cases,
     gate_settings,
 )
-from evalkit.prompts import find_version, load_prompt
-from evalkit.records import Arm, Baseline, BaselineRecord, CaseKey, PromptVersion, Source, Stage, TrialKey, TrialVerdict
+from evalkit.prompts import find_prompt, find_version, render_prompt
+from evalkit.records import (
+    Arm,
+    Baseline,
+    BaselineCase,
+    BaselineRecord,
+    CaseKey,
+    PromptVersion,
+    Source,
+    Stage,
+    TrialKey,
+    TrialVerdict,
+)
 from evalkit.runner.plan import Plan, PlannedTrial, RunSettings
 from evalkit.store import REPORTS, RUN_FILE, RunReader, find_run
-from evalkit.suites import Suite
+from evalkit.suites import Case, Suite, render_cases
 
 RUNS_SEARCHED = 20
 
 
 @dataclass(frozen=True)
 class OldVersions:
-    """The baselines of a run's suites, and the prompt version of each as far as it can be played.
-
-    `of_cases` are those of cases whose entry is older than the rest of their baseline; None where it is not to be had.
-    """
+    """The baselines of a run's suites, and the old version of each case's prompt as far as it can be played."""
 
     baselines: tuple[BaselineRecord, ...] = ()
-    prompts: Mapping[str, PromptVersion] = field(default_factory=dict)
-    of_cases: Mapping[CaseKey, PromptVersion | None] = field(default_factory=dict)
+    prompts: Mapping[CaseKey, PromptVersion] = field(default_factory=dict)
 
-    def prompt_of(self, key: CaseKey) -> PromptVersion | None:
-        """Return the old version of a case; None when it can't be played."""
-        return self.of_cases[key] if key in self.of_cases else self.prompts.get(key[0])
+    @classmethod
+    def of(cls, found: Iterable[tuple[BaselineRecord, Mapping[CaseKey, PromptVersion]]]) -> OldVersions:
+        """Return the baselines with the old versions of their cases, which each then names by their hashes."""
+        records: list[BaselineRecord] = []
+        prompts: dict[CaseKey, PromptVersion] = {}
+        for record, versions in found:
+            prompts |= versions
+            shas = {case_id: version.sha for (_, case_id), version in sorted(versions.items())}
+            records.append(replace(record, prompts=shas))
+        return cls(tuple(records), prompts)
 
 
 def find_opponents(plan: Plan, settings: RunSettings, root: Path, source: Source) -> OldVersions:
@@ -62,22 +77,19 @@ def find_opponents(plan: Plan, settings: RunSettings, root: Path, source: Source
     if settings.against_prompt is not None:
         return _other_version(plan, settings, root, settings.against_prompt)
     finder = _Finder(plan, settings, root, source)
-    found = [finder.find(suite) for suite in plan.suites]
-    return OldVersions(
-        tuple(record for record, _ in found),
-        {record.suite: prompt for record, prompt in found if prompt is not None},
-        finder.of_cases,
-    )
+    return OldVersions.of(finder.find(suite) for suite in plan.suites)
 
 
 def _other_version(plan: Plan, settings: RunSettings, root: Path, ref: str) -> OldVersions:
     """Compare with another prompt reference: nothing is stored, both are played."""
-    records, prompts = [], {}
+    source, found = find_prompt(ref, root), []
     for suite in plan.suites:
-        prompt = load_prompt(ref, {**suite.inputs, **dict(settings.inputs)}, root)
-        prompts[suite.path] = prompt
-        records.append(BaselineRecord(suite.path, prompt.ref, "fresh", prompt.ref, prompt.sha, required=True))
-    return OldVersions(tuple(records), prompts)
+        cases = [case for each, case in plan.cases if each is suite]
+        versions = render_cases(suite, source, cases, dict(settings.inputs))
+        prompt = next(iter(versions.values()))
+        record = BaselineRecord(suite.path, prompt.ref, "fresh", prompt.ref, prompt.template_sha, required=True)
+        found.append((record, versions))
+    return OldVersions.of(found)
 
 
 class _Finder:
@@ -87,9 +99,9 @@ class _Finder:
         self._plan, self._settings, self._root, self._source = plan, settings, root, source
         self._today = datetime.now(UTC).date()
         self._run = _RunAsBaseline(find_run(settings.against, root)) if settings.against else None
-        self.of_cases: dict[CaseKey, PromptVersion | None] = {}
 
-    def find(self, suite: Suite) -> tuple[BaselineRecord, PromptVersion | None]:
+    def find(self, suite: Suite) -> tuple[BaselineRecord, Mapping[CaseKey, PromptVersion]]:
+        """Return what of a suite's baseline holds, and the old version of each case that can be played with it."""
         required = suite.gate.max_regressions is not None or self._run is not None
         name = self._run.name if self._run else baseline_name(suite.path)
         baseline = self._run.baseline(suite.path) if self._run else load_baseline(self._root / name, name)
@@ -97,48 +109,51 @@ class _Finder:
             note = f"{name} does not exist; make the last run the baseline: evalkit bless"
             if self._run:
                 note = f"run {name} has no trials of {suite.path}"
-            return BaselineRecord(suite.path, name, "none", note=note, required=required), None
-        prompt = self._plan.prompts[suite.path]
+            return BaselineRecord(suite.path, name, "none", note=note, required=required), {}
+        prompt = self._plan.version_of(suite.path)
         record = next(each for each in self._plan.suite_records() if each.path == suite.path)
-        now = conditions_of(prompt, self._source, record.judge, installed_version())
-        chosen = [case.record for each, case in self._plan.cases if each.path == suite.path]
-        cases = [case for case in chosen if case.skip is None]
-        found = match_baseline(baseline, name, cases, now, self._today)
+        now = conditions_of(prompt, self._source, record.judge, installed_version(), dict(self._settings.inputs))
+        chosen = [case for each, case in self._plan.cases if each.path == suite.path and case.record.skip is None]
+        found = match_baseline(baseline, name, [case.record for case in chosen], now, self._today)
         # A case that was only not selected has not vanished.
         there = {case.record.case_id for case in suite.cases}
         vanished = tuple(case_id for case_id in found.vanished if case_id not in there)
         found = replace(found, required=required, vanished=vanished)
-        old = self._old_prompt(baseline, suite) if found.use != "none" else None
-        found = self._with_kept_entries(found, baseline, suite)
-        if found.use == "fresh" and old is None:
-            note = (
-                f"{found.note}; but the text of {baseline.prompt_ref} ({baseline.prompt_sha[:7]}) is neither in the "
-                "files nor in git's history here: bless a new one with evalkit run && evalkit bless"
-            )
-            return replace(found, use="none", note=note, cases={}), None
-        return found, old
-
-    def _with_kept_entries(self, found: BaselineRecord, baseline: Baseline, suite: Suite) -> BaselineRecord:
-        """Find the prompts of entries that are older than the rest; what has to be played and can't be is left out."""
-        origins = {key: case.origin for key, case in baseline.cases.items() if case.origin and key in found.cases}
-        for case_id, origin in origins.items():
-            own = replace(baseline, prompt_ref=origin.prompt_ref, prompt_sha=origin.prompt_sha, commit=origin.commit)
-            self.of_cases[suite.path, case_id] = self._old_prompt(own, suite)
-        lost = [case_id for case_id in origins if self.of_cases[suite.path, case_id] is None]
+        old = self._old_versions(baseline, found.cases, chosen) if found.use != "none" else {}
+        lost = [case_id for case_id in found.cases if (suite.path, case_id) not in old]
         if found.use != "fresh" or not lost:
-            return found
+            return found, old
+        # What has to be played and can't be is left out.
         cases = {key: case for key, case in found.cases.items() if key not in lost}
-        return replace(found, cases=cases, changed=tuple(sorted((*found.changed, *lost))))
+        if cases:
+            return replace(found, cases=cases, changed=tuple(sorted((*found.changed, *lost)))), old
+        note = (
+            f"{found.note}; but the text of {baseline.prompt_ref} ({baseline.template_sha[:7]}) is neither in the "
+            "files nor in git's history here: bless a new one with evalkit run && evalkit bless"
+        )
+        return replace(found, use="none", note=note, cases={}), {}
 
-    def _old_prompt(self, baseline: Baseline, suite: Suite) -> PromptVersion | None:
-        current = self._plan.prompts[suite.path]
-        if current.sha == baseline.prompt_sha:
-            return current
-        if self._run and baseline.prompt_sha in self._run.prompts:
-            return self._run.prompts[baseline.prompt_sha]
-        inputs = {**suite.inputs, **dict(self._settings.inputs)}
-        found = find_version(baseline.prompt_sha, baseline.prompt_ref, inputs, self._root, baseline.commit)
-        return found or _prompt_of_runs(baseline.prompt_sha, self._root)
+    def _old_versions(
+        self, baseline: Baseline, entries: Mapping[str, BaselineCase], chosen: Sequence[Case]
+    ) -> dict[CaseKey, PromptVersion]:
+        """Return the version that each entry was taken with, rendered for its case, as far as it can be found."""
+        wanted: dict[tuple[str, str, str], list[Case]] = {}
+        for case in chosen:
+            if case.record.case_id in entries:
+                kept = entries[case.record.case_id].origin or baseline
+                wanted.setdefault((kept.template_sha, kept.prompt_ref, kept.commit), []).append(case)
+        versions: dict[CaseKey, PromptVersion] = {}
+        for (template_sha, ref, commit), cases in wanted.items():
+            if template_sha == self._plan.version_of(baseline.suite).template_sha:
+                versions |= {case.record.key: self._plan.prompts[case.record.key] for case in cases}
+            elif self._run and (of_run := self._run.versions(template_sha, cases)):
+                versions |= of_run
+            elif source := find_version(template_sha, ref, self._root, commit):
+                given = dict(self._settings.inputs)
+                versions |= {case.record.key: render_prompt(source, {**case.inputs.values, **given}) for case in cases}
+            else:
+                versions |= _versions_of_runs(template_sha, cases, self._root)
+        return versions
 
 
 class _RunAsBaseline:
@@ -148,31 +163,37 @@ class _RunAsBaseline:
         self._reader = RunReader(folder)
         self._arms = collect_arms(self._reader.trials())
         self.name = folder.name
-        self.prompts = self._reader.prompts
+
+    def versions(self, template_sha: str, cases: Sequence[Case]) -> dict[CaseKey, PromptVersion]:
+        """Return the version of each case that this run played in the same words with the same inputs."""
+        return _versions_in(self._reader, template_sha, cases)
 
     def baseline(self, path: str) -> Baseline | None:
         """Return what the run has of a suite; None when it has nothing."""
         suite = next((suite for suite in self._reader.suites if suite.path == path), None)
-        if suite is None or suite.prompt_sha not in self.prompts:
+        prompt = self._reader.version_of(suite) if suite else None
+        if suite is None or prompt is None:
             return None
-        header, prompt = self._reader.header, self.prompts[suite.prompt_sha]
+        header, source = self._reader.header, source_of_replies(self._reader)
         evalkit = str(header.versions.get("evalkit", ""))
-        conditions = conditions_of(prompt, source_of_replies(self._reader), suite.judge, evalkit)
-        made = make_baseline(suite, self._reader.cases, prompt, conditions, self._arms)
+        conditions = conditions_of(prompt, source, suite.judge, evalkit, given_in(self._reader))
+        made = make_baseline(suite, self._reader.cases, conditions, self._arms)
         return replace(made, blessed=header.started[:10], rules=dict(self._arms.rules[Arm.CANDIDATE]))
 
 
 def recorded_opponents(reader: RunReader) -> OldVersions:
     """Return what a run that is taken up again was compared with when it began."""
-    known = [record for record in reader.baselines if record.prompt_sha in reader.prompts]
-    prompts = {record.suite: reader.prompts[record.prompt_sha] for record in known}
-    of_cases = {
-        (record.suite, case_id): reader.prompts.get(case.origin.prompt_sha)
+    prompts = {
+        (record.suite, case_id): reader.prompts[sha]
         for record in reader.baselines
-        for case_id, case in record.cases.items()
-        if case.origin
+        for case_id, sha in record.prompts.items()
     }
-    return OldVersions(tuple(reader.baselines), prompts, of_cases)
+    return OldVersions(tuple(reader.baselines), prompts)
+
+
+def given_in(reader: RunReader) -> dict[str, Any]:
+    """Return the inputs that a run was given by its command."""
+    return dict(reader.header.settings.get("inputs", ()))
 
 
 def source_of_replies(reader: RunReader) -> Source:
@@ -181,18 +202,25 @@ def source_of_replies(reader: RunReader) -> Source:
     return Source(source.origin) if source.origin else source
 
 
-def _prompt_of_runs(sha: str, root: Path) -> PromptVersion | None:
-    """Return a prompt version that a recent run of this project was made with."""
+def _versions_in(reader: RunReader, template_sha: str, cases: Sequence[Case]) -> dict[CaseKey, PromptVersion]:
+    """Return the version of each case as a run played it, where both are what they were then."""
+    played = {(case.key, case.sha): reader.prompts.get(case.prompt_sha) for case in reader.cases}
+    found = {case.record.key: played.get((case.record.key, case.record.sha)) for case in cases}
+    return {key: one for key, one in found.items() if one is not None and one.template_sha == template_sha}
+
+
+def _versions_of_runs(template_sha: str, cases: Sequence[Case], root: Path) -> dict[CaseKey, PromptVersion]:
+    """Return the version of each case as a recent run of this project played it."""
     folders = [folder for folder in (root / REPORTS).glob("*") if (folder / RUN_FILE).is_file()]
     folders.sort(key=lambda folder: folder.name, reverse=True)
     for folder in folders[:RUNS_SEARCHED]:
         try:
-            found = RunReader(folder).prompts.get(sha)
+            found = _versions_in(RunReader(folder), template_sha, cases)
         except EvalkitError:
             continue  # a damaged run must not stop another one
-        if found is not None:
+        if found:
             return found
-    return None
+    return {}
 
 
 Fits = Callable[[PlannedTrial, int], bool]
@@ -246,7 +274,7 @@ class Stages:
                 self._procedure = None
                 break
             answer = None
-            if any(arm is Arm.BASELINE and self._old.prompt_of(key) is None for arm, key in stage.trials):
+            if any(arm is Arm.BASELINE and key not in self._old.prompts for arm, key in stage.trials):
                 continue
             self._plan_stage(stage)
             trials = self._unplayed(self._interleaved())
@@ -270,8 +298,7 @@ class Stages:
         number = self._numbers[place]
         if stage is Stage.ROUND and number > case.record.trials:
             stage = Stage.MORE
-        prompt = self._prompts[key[0]] if arm is Arm.CANDIDATE else self._old.prompt_of(key)
-        assert prompt is not None  # noqa: S101 - a stage is asked whether it can be played first
+        prompt = (self._prompts if arm is Arm.CANDIDATE else self._old.prompts)[key]
         return PlannedTrial(TrialKey(*key, prompt.ref, number, arm, stage), case, suite, prompt)
 
     def _interleaved(self) -> list[PlannedTrial]:

@@ -13,11 +13,11 @@ from typing import Any
 from evalkit.engine import Limits, RetryPolicy
 from evalkit.engine.platforms import ANTHROPIC
 from evalkit.errors import FileProblems, NothingSelected, UsageError
-from evalkit.prompts import find_prompt, load_prompt, render_prompt
-from evalkit.records import JsonObject, Problem, PromptVersion, ScriptGap, SuiteRecord, TrialKey
+from evalkit.prompts import find_prompt, render_prompt
+from evalkit.records import CaseKey, JsonObject, Problem, PromptVersion, ScriptGap, SuiteRecord, TrialKey
 from evalkit.source import LIVE, STAND_IN, usual_source
 from evalkit.standin.script import Script, Stuck, load_script
-from evalkit.suites import Case, Suite, check_against_prompt, find_suites, load_suites
+from evalkit.suites import Case, Suite, check_against_prompt, find_suites, load_suites, render_cases, takes_of
 
 BASELINE = "baseline"
 RETRY = RetryPolicy(retries=8)
@@ -51,7 +51,7 @@ class RunSettings:
     tags: tuple[str, ...] = ()
     last_failed: tuple[str, ...] | None = None
     trials: int | None = None
-    inputs: tuple[tuple[str, str], ...] = ()
+    inputs: tuple[tuple[str, Any], ...] = ()
     max_cost_usd: float | None = None
     max_time_s: float | None = None
     jobs: int = 8
@@ -83,7 +83,7 @@ class RunSettings:
         """Return the settings that a run's header holds."""
         known = {field.name: obj[field.name] for field in fields(cls) if field.name in obj}
         lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
-        pairs = {"inputs": tuple((str(key), str(value)) for key, value in known.get("inputs", ()))}
+        pairs = {"inputs": tuple((str(key), value) for key, value in known.get("inputs", ()))}
         kinds = {"retry": RetryPolicy, "limits": Limits}
         patience = {name: kind(**known[name]) for name, kind in kinds.items() if name in known}
         return cls(**{**known, **lists, **pairs, **patience})
@@ -103,12 +103,13 @@ class PlannedTrial:
 class Plan:
     """Everything a run will do, in order; `cases` holds the selected ones, skipped ones included.
 
+    `prompts` holds the prompt version of each of them: all cases of a suite talk to one version, each with its inputs.
     When the stand-in is to answer, `scripts` are its scripts by the name of the prompt, and `gaps` is what they miss in
     the prompts of the suites, by the suite's path.
     """
 
     suites: tuple[Suite, ...]
-    prompts: Mapping[str, PromptVersion]
+    prompts: Mapping[CaseKey, PromptVersion]
     cases: tuple[tuple[Suite, Case], ...]
     trials: tuple[PlannedTrial, ...]
     scripts: Mapping[str, Script] = field(default_factory=dict)
@@ -116,13 +117,21 @@ class Plan:
 
     def suite_records(self) -> tuple[SuiteRecord, ...]:
         """Return the suites as lines of the record."""
-        return tuple(_suite_record(suite, self.prompts[suite.path], self.gaps.get(suite.path)) for suite in self.suites)
+        return tuple(
+            _suite_record(suite, self.version_of(suite.path), self.gaps.get(suite.path)) for suite in self.suites
+        )
+
+    def version_of(self, suite: str) -> PromptVersion:
+        """Return the version that a suite is played with, as it is rendered for the first of its cases."""
+        return next(prompt for (path, _), prompt in self.prompts.items() if path == suite)
 
 
-def make_plan(settings: RunSettings, root: Path, stored_prompt: Callable[[str], PromptVersion] | None = None) -> Plan:
+def make_plan(
+    settings: RunSettings, root: Path, stored_prompt: Callable[[CaseKey], PromptVersion] | None = None
+) -> Plan:
     """Load suites and prompts and select the cases.
 
-    `stored_prompt` gives a suite's prompt version from a stored run, instead of loading it. FileProblems lists every
+    `stored_prompt` gives a case's prompt version from a stored run, instead of rendering it. FileProblems lists every
     problem of every file; NothingSelected when no case is left.
     """
     targets = [_Target.parse(text, root) for text in settings.targets]
@@ -141,19 +150,27 @@ def make_plan(settings: RunSettings, root: Path, stored_prompt: Callable[[str], 
     if settings.via in (LIVE, STAND_IN):
         _refuse_recorded_only(selected)
     if stored_prompt is None:
-        versions = _load_prompts(chosen, settings, root)
+        versions = _load_prompts(chosen, selected, settings, root)
     else:
-        versions = {path: stored_prompt(path) for path in used}
+        versions = {case.record.key: stored_prompt(case.record.key) for _, case in selected}
+    cases = tuple((suite, _with_prompt(case, versions[case.record.key])) for suite, case in selected)
     scripts = _load_scripts(versions.values(), root) if settings.via == STAND_IN else {}
-    gaps = {suite.path: _script_gap(versions[suite.path], scripts, suite, settings, root) for suite in chosen}
+    gaps = {}
+    for suite in chosen:
+        pairs = ((versions[case.record.key], case) for each, case in cases if each is suite)
+        gaps[suite.path] = _script_gap({prompt.sha: (prompt, case) for prompt, case in pairs}, scripts, settings, root)
     return Plan(
         suites=chosen,
         prompts=versions,
-        cases=selected,
-        trials=tuple(_in_rounds(selected, versions)),
+        cases=cases,
+        trials=tuple(_in_rounds(cases, versions)),
         scripts=scripts,
         gaps={path: gap for path, gap in gaps.items() if gap},
     )
+
+
+def _with_prompt(case: Case, prompt: PromptVersion) -> Case:
+    return replace(case, record=replace(case.record, prompt_sha=prompt.sha))
 
 
 @dataclass(frozen=True)
@@ -173,19 +190,22 @@ class _Target:
         raise UsageError(msg)
 
 
-def _load_prompts(suites: Sequence[Suite], settings: RunSettings, root: Path) -> dict[str, PromptVersion]:
-    """Render each suite's prompt; all problems of all of them in one go."""
-    versions: dict[str, PromptVersion] = {}
+def _load_prompts(
+    suites: Sequence[Suite], selected: Sequence[tuple[Suite, Case]], settings: RunSettings, root: Path
+) -> dict[CaseKey, PromptVersion]:
+    """Render each suite's prompt for its cases; all problems of all of them in one go."""
+    versions: dict[CaseKey, PromptVersion] = {}
     problems: list[Problem] = []
     for suite in suites:
-        inputs = {**suite.inputs, **dict(settings.inputs)}
+        cases = [case for each, case in selected if each is suite]
         try:
-            prompt = load_prompt(settings.prompt or suite.prompt_ref, inputs, root)
+            source = find_prompt(settings.prompt or suite.prompt_ref, root)
+            rendered = render_cases(suite, source, cases, dict(settings.inputs))
         except FileProblems as exc:
             problems.extend(exc.problems)
             continue
-        versions[suite.path] = prompt
-        problems.extend(check_against_prompt(suite, prompt))
+        versions |= rendered
+        problems.extend(check_against_prompt(suite, next(iter(rendered.values()))))
     errors = [problem for problem in dict.fromkeys(problems) if problem.severity == "error"]
     if errors:
         raise FileProblems(errors)
@@ -209,22 +229,26 @@ def _load_scripts(prompts: Iterable[PromptVersion], root: Path) -> dict[str, Scr
 
 
 def _script_gap(
-    prompt: PromptVersion, scripts: Mapping[str, Script], suite: Suite, settings: RunSettings, root: Path
+    played: Mapping[str, tuple[PromptVersion, Case]], scripts: Mapping[str, Script], settings: RunSettings, root: Path
 ) -> ScriptGap | None:
-    """Return which entries of the script's `prompt:` the live version holds and the played one lacks, if any."""
-    script = scripts.get(prompt.name)
+    """Return which entries of the script's `prompt:` the live version holds and the played one lacks, if any.
+
+    `played` has each rendering of the played version once, with a case that it is for.
+    """
+    name = next(prompt.name for prompt, _ in played.values())
+    script = scripts.get(name)
     if script is None or not script.prompt:
         return None
     try:
-        source = find_prompt(prompt.name, root)
-        declared = source.header.inputs if source.header else {}
-        inputs = {**suite.inputs, **dict(settings.inputs)}
-        live = render_prompt(source, {name: value for name, value in inputs.items() if name in declared})
-        entries = script.missing_in(prompt.text, beside=live.text)
+        source = find_prompt(name, root)
+        entries: dict[str, None] = {}
+        for prompt, case in played.values():
+            live = render_prompt(source, takes_of(source, {**case.inputs.values, **dict(settings.inputs)}))
+            entries |= dict.fromkeys(script.missing_in(prompt.text, beside=live.text))
     except (FileProblems, UsageError, Stuck):
         # `evalkit check` says what is wrong with the live version, and each trial where a pattern takes too long.
         return None
-    return ScriptGap(live.ref, entries) if entries else None
+    return ScriptGap(source.ref, tuple(entries)) if entries else None
 
 
 def _refuse_recorded_only(selected: Sequence[tuple[Suite, Case]]) -> None:
@@ -269,16 +293,19 @@ def _with_trials(case: Case, trials: int | None) -> Case:
     return replace(case, record=replace(record, trials=trials, min_pass=trials if record.critical else share))
 
 
-def _in_rounds(selected: Sequence[tuple[Suite, Case]], versions: Mapping[str, PromptVersion]) -> list[PlannedTrial]:
+def _in_rounds(selected: Sequence[tuple[Suite, Case]], versions: Mapping[CaseKey, PromptVersion]) -> list[PlannedTrial]:
     """Order trials suite by suite, and in a suite round by round, so that an early end has seen every case once."""
     planned: list[PlannedTrial] = []
     for path in dict.fromkeys(suite.path for suite, _ in selected):
-        prompt = versions[path]
-        pairs = [(suite, case) for suite, case in selected if suite.path == path and not case.record.skip]
-        for trial in range(1, max((case.record.trials for _, case in pairs), default=0) + 1):
+        pairs = [
+            (suite, case, versions[case.record.key])
+            for suite, case in selected
+            if suite.path == path and not case.record.skip
+        ]
+        for trial in range(1, max((case.record.trials for _, case, _ in pairs), default=0) + 1):
             planned.extend(
-                PlannedTrial(TrialKey(path, case.record.case_id, prompt.ref, trial), case, suite, prompt)
-                for suite, case in pairs
+                PlannedTrial(TrialKey(*case.record.key, prompt.ref, trial), case, suite, prompt)
+                for suite, case, prompt in pairs
                 if trial <= case.record.trials
             )
     return planned
@@ -290,7 +317,7 @@ def _suite_record(suite: Suite, prompt: PromptVersion, gap: ScriptGap | None) ->
         sha=suite.sha,
         description=suite.description,
         prompt_ref=prompt.ref,
-        prompt_sha=prompt.sha,
+        template_sha=prompt.template_sha,
         trials=max((case.record.trials for case in suite.cases), default=0),
         gate={key: value for key, value in vars(suite.gate).items() if value is not None},
         judge=asdict(suite.judge) if suite.judge else {},

@@ -103,8 +103,7 @@ def new_run(project: Project, invocation: Invocation, source: Source, plan: Plan
 
 def write_plan(writer: RunWriter, plan: Plan, old: OldVersions, known: RunReader | None = None) -> None:
     """Write prompts, suites, baselines and cases, except those that an interrupted run has written already."""
-    of_cases = (prompt for prompt in old.of_cases.values() if prompt is not None)
-    prompts = {prompt.sha: prompt for prompt in (*plan.prompts.values(), *old.prompts.values(), *of_cases)}
+    prompts = {prompt.sha: prompt for prompt in (*plan.prompts.values(), *old.prompts.values())}
     written = {suite.path for suite in known.suites} if known else set()
     lines: list[PromptVersion | SuiteRecord | BaselineRecord | CaseRecord] = [
         *(prompt for sha, prompt in prompts.items() if known is None or sha not in known.prompts),

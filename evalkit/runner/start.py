@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from evalkit.engine import Price
 from evalkit.engine.recorder import utc_now
 from evalkit.errors import NoVerdict, UsageError
 from evalkit.records import (
+    CaseKey,
     EndReason,
     PromptVersion,
     RunEnd,
@@ -33,7 +34,14 @@ from evalkit.records import (
     Usage,
 )
 from evalkit.runner.costs import cost_of_session
-from evalkit.runner.opponents import OldVersions, Stages, find_opponents, recorded_opponents, source_of_replies
+from evalkit.runner.opponents import (
+    OldVersions,
+    Stages,
+    find_opponents,
+    given_in,
+    recorded_opponents,
+    source_of_replies,
+)
 from evalkit.runner.plan import BASELINE, Plan, PlannedTrial, RunSettings, make_plan
 from evalkit.runner.project import Invocation, Progress, Project, new_run, write_plan
 from evalkit.runner.run import Runner, RunState
@@ -134,16 +142,20 @@ def prepare_resume(reader: RunReader, plan: Plan, writer: RunWriter) -> RunState
 
 def _refuse_changes(reader: RunReader, plan: Plan) -> None:
     recorded = {suite.path: suite for suite in reader.suites}
+    cases = {case.key: case for case in reader.cases}
+    changed = []
     for suite in plan.suite_records():
         before = recorded.get(suite.path)
         if before is None or before.sha != suite.sha:
-            what = suite.path
-        elif before.prompt_sha != suite.prompt_sha:
-            what = f"prompt {suite.prompt_ref}"
-        else:
-            continue
-        msg = f"{what} has changed since run {reader.header.run_id} was cut off; start a new run."
-        raise UsageError(msg)
+            changed.append(suite.path)
+        elif before.template_sha != suite.template_sha:
+            changed.append(f"prompt {suite.prompt_ref}")
+    for _, case in plan.cases:  # a file that a case names may be another one while the suite's is the same
+        record, then = case.record, cases.get(case.record.key)
+        if then is None or (then.sha, then.prompt_sha) != (record.sha, record.prompt_sha):
+            changed.append(f"what case {record.case_id!r} of {record.suite} is made of")
+    if changed:
+        raise UsageError(f"{changed[0]} has changed since run {reader.header.run_id} was cut off; start a new run.")
 
 
 def _refuse_unknown_price(plan: Plan, settings: RunSettings, price: Price) -> None:
@@ -151,7 +163,11 @@ def _refuse_unknown_price(plan: Plan, settings: RunSettings, price: Price) -> No
     for suite in plan.suites:
         limited = settings.max_cost_usd is not None or suite.gate.cost_usd is not None
         paid = (suite.judge.model,) if suite.judge else ()
-        paid = (plan.prompts[suite.path].model, *paid, *(case.simulate.model for case in suite.cases if case.simulate))
+        paid = (
+            plan.version_of(suite.path).model,
+            *paid,
+            *(case.simulate.model for case in suite.cases if case.simulate),
+        )
         for model in dict.fromkeys(paid) if limited else ():
             if price(model, Usage(input_tokens=1)) is None:
                 msg = (
@@ -231,16 +247,17 @@ def _replayed(reader: RunReader) -> Source:
     return Source("replayed", reader.header.run_id, before.kind)
 
 
-def _stored_prompts(reader: RunReader) -> Callable[[str], PromptVersion]:
-    """Return how to find a suite's prompt version among those of a stored run."""
-    by_suite = {suite.path: suite.prompt_sha for suite in reader.suites}
+def _stored_prompts(reader: RunReader) -> Callable[[CaseKey], PromptVersion]:
+    """Return how to find a case's prompt version among those of a stored run; of a new case, that of another one."""
+    by_case = {case.key: case.prompt_sha for case in reader.cases}
+    by_suite = {suite: sha for (suite, _), sha in by_case.items()}
     only = next(iter(reader.prompts)) if len(reader.prompts) == 1 else None
 
-    def find(suite: str) -> PromptVersion:
-        sha = by_suite.get(suite, only)
+    def find(case: CaseKey) -> PromptVersion:
+        sha = by_case.get(case) or by_suite.get(case[0], only)
         if sha is None:
             known = ", ".join(sorted(by_suite)) or "none"
-            msg = f"run {reader.header.run_id} has no replies for {suite}; its suites are {known}."
+            msg = f"run {reader.header.run_id} has no replies for {case[0]}; its suites are {known}."
             raise UsageError(msg)
         return reader.prompts[sha]
 
@@ -258,6 +275,7 @@ def _score_stored(plan: Plan, reader: RunReader, writer: RunWriter, progress: Pr
     for planned in plan.trials:
         alike[planned.key.case_id, planned.key.trial].append(planned)
     known_suites = {suite.path for suite in reader.suites}
+    given = given_in(reader)
     for stored in reader.trials():
         if not stored.key.is_own:
             continue
@@ -265,14 +283,14 @@ def _score_stored(plan: Plan, reader: RunReader, writer: RunWriter, progress: Pr
             same_suite = planned.key.suite == stored.key.suite or planned.key.suite not in known_suites
             if same_suite and planned.key in waiting:
                 del waiting[planned.key]
-                progress.trial(planned, _replay_trial(planned, stored, writer))
+                progress.trial(planned, _replay_trial(planned, stored, writer, given))
     for planned in waiting.values():
-        progress.trial(planned, _replay_trial(planned, None, writer))
+        progress.trial(planned, _replay_trial(planned, None, writer, given))
 
 
-def _replay_trial(planned: PlannedTrial, stored: Trial | None, writer: RunWriter) -> TrialScore:
+def _replay_trial(planned: PlannedTrial, stored: Trial | None, writer: RunWriter, given: Collection[str]) -> TrialScore:
     """Write a stored trial into the new run and grade it; one that is missing or does not fit is not measured."""
-    reason = _why_not(planned, stored)
+    reason = _why_not(planned, stored, given)
     session_id = planned.key.session_id
     if reason or stored is None:
         writer.append(TrialStart(planned.key, session_id, planned.prompt.sha, ts=utc_now()))
@@ -286,11 +304,16 @@ def _replay_trial(planned: PlannedTrial, stored: Trial | None, writer: RunWriter
     return score
 
 
-def _why_not(planned: PlannedTrial, stored: Trial | None) -> str:
+def _why_not(planned: PlannedTrial, stored: Trial | None, given: Collection[str]) -> str:
+    """Return why a stored trial can't stand for a planned one; `given` names inputs of the stored run's command."""
     if stored is None:
         return "the replayed run has no reply for this trial"
     if stored.transcript.prompt_sha != planned.prompt.sha:
         return f"the stored replies are for {stored.key.prompt_ref}, not for this text of {planned.prompt.ref}"
+    held = planned.prompt.inputs
+    asked_with = {name: value for name, value in planned.case.inputs.values.items() if name not in given}
+    if other := next((name for name, value in asked_with.items() if name in held and held[name] != value), None):
+        return f"the stored conversation was held with another value of the input {other!r} than the case has now"
     said = tuple(turn.user for turn in stored.transcript.turns)
     asked = planned.case.record.turns
     if asked and said != asked[: len(said)]:

@@ -146,6 +146,10 @@ class RunReader:
             raise UsageError(f"{self._file}: no run in this file; expected a first line with the run's header.")
         self.header = header
 
+    def version_of(self, suite: SuiteRecord) -> PromptVersion | None:
+        """Return one of the prompt versions a suite was played with: they differ in their inputs only."""
+        return next((one for one in self.prompts.values() if one.template_sha == suite.template_sha), None)
+
     def trials(self) -> Iterator[Trial]:
         """Yield every finished trial, graded or not, in the order in which they ended."""
         for session in self._sessions():

@@ -2,6 +2,7 @@
 
 from evalkit.suites.against_prompt import check_against_prompt, check_inputs
 from evalkit.suites.load import find_suites, find_voices, load_suite, load_suites, read_suite
+from evalkit.suites.renderings import render_cases, takes_of
 from evalkit.suites.values import Case, Fixture, Gate, JudgeSettings, Simulation, Suite, ToolMention
 
 __all__ = [
@@ -19,4 +20,6 @@ __all__ = [
     "load_suite",
     "load_suites",
     "read_suite",
+    "render_cases",
+    "takes_of",
 ]

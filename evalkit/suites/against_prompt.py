@@ -6,7 +6,7 @@ for any text. Knows both sides as values, and JSON Schema (draft 2020-12) withou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import jsonschema
@@ -15,11 +15,11 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from evalkit.graders.grader import Fault
-from evalkit.prompts import PromptSource
+from evalkit.prompts import PromptSource, input_fault
 from evalkit.reading.patterns import pattern_of
 from evalkit.records import JsonObject, Problem, PromptVersion
-from evalkit.suites.values import Suite
-from evalkit.yamlsource import did_you_mean, pattern_fault, shown
+from evalkit.suites.values import Case, Suite
+from evalkit.yamlsource import Source, did_you_mean, pattern_fault, shown
 
 
 def check_against_prompt(suite: Suite, prompt: PromptVersion) -> list[Problem]:
@@ -41,27 +41,47 @@ def check_against_prompt(suite: Suite, prompt: PromptVersion) -> list[Problem]:
     return problems
 
 
-def check_inputs(suite: Suite, prompt: PromptSource) -> list[Problem]:
-    """Return a problem for every input of the suite that the prompt does not know, and every required one missing."""
+def check_inputs(suite: Suite, prompt: PromptSource, given: Collection[str] = ()) -> list[Problem]:
+    """Return a problem for every input of suite or cases that the prompt can't take, and every required one missing.
+
+    `given` names inputs that neither has to give, since the command does.
+    """
     if prompt.header is None or suite.source is None:
         return []
-    inputs = prompt.header.inputs
-    problems = [
-        suite.source.problem(
-            ("inputs", name),
-            f"prompt {prompt.ref} has no input {name!r}{did_you_mean(name, inputs)}; inputs: "
-            f"{', '.join(sorted(inputs)) or 'none'}",
-            key=True,
-        )
-        for name in suite.inputs
-        if name not in inputs
-    ]
-    missing = [name for name, spec in inputs.items() if spec.required and name not in suite.inputs]
-    if missing:
-        names = ", ".join(repr(name) for name in missing)
-        message = f"prompt {prompt.ref} needs {names}; add it to this suite's inputs, such as {missing[0]}: ..."
-        problems.append(suite.source.problem(("inputs",), message, key=True))
-    return problems
+    declared = prompt.header.inputs
+    problems: dict[Problem, None] = {}
+    lacking: dict[str, list[Case]] = {
+        name: [] for name, spec in declared.items() if spec.required and name not in given
+    }
+    for case in suite.cases:
+        for name, value in case.inputs.values.items():
+            path = case.inputs.paths[name]
+            if name not in declared:
+                known = ", ".join(sorted(declared)) or "none"
+                message = f"prompt {prompt.ref} has no input {name!r}{did_you_mean(name, declared)}; inputs: {known}"
+                problems[suite.source.problem(path, message, key=True)] = None
+            elif fault := input_fault(prompt, name, value):
+                problems[suite.source.problem(path, f"input {name!r} of prompt {prompt.ref} {fault}.")] = None
+        for name, cases in lacking.items():
+            cases += [] if name in case.inputs.values else [case]
+    return [*problems, *_missing_inputs(suite, suite.source, prompt, lacking)]
+
+
+def _missing_inputs(
+    suite: Suite, source: Source, prompt: PromptSource, lacking: Mapping[str, Sequence[Case]]
+) -> Iterator[Problem]:
+    """Yield a problem for required inputs that no case has, at the suite's; else one for each case that lacks some."""
+    everywhere = [name for name, cases in lacking.items() if len(cases) == len(suite.cases)]
+    if everywhere:
+        names = ", ".join(repr(name) for name in everywhere)
+        message = f"prompt {prompt.ref} needs {names}; add it to this suite's inputs, such as {everywhere[0]}: ..."
+        yield source.problem(("inputs",), message, key=True)
+    for name, cases in lacking.items():
+        for case in cases if name not in everywhere else ():
+            message = (
+                f"case {case.record.case_id!r} has no {name!r}, which prompt {prompt.ref} needs; add it to `inputs`."
+            )
+            yield source.problem_at(case.record.place, message)
 
 
 PATTERN_TIMEOUT_S = 0.5

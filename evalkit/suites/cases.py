@@ -32,6 +32,7 @@ from evalkit.suites.format import (
     SuiteFile,
     TurnFile,
 )
+from evalkit.suites.inputs import InputReader, SuiteInputs
 from evalkit.suites.values import Case, Fixture, JudgeSettings, Simulation, ToolMention
 from evalkit.suites.voice import Voice
 from evalkit.yamlsource import FileModel, Source, ValuePath, did_you_mean
@@ -179,6 +180,8 @@ class CaseContext:
     fixtures: Fixtures
     expect: tuple[Requirement, ...]
     voice: Voice | None
+    reader: InputReader
+    inputs: SuiteInputs
 
     def expected(self, expect: Expect | None, path: ValuePath, turn: int | None = None) -> tuple[Requirement, ...]:
         """Return what an `expect` asks for; notes every rule that it switches off but that does not exist."""
@@ -208,7 +211,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
     simulation = Simulation(user.goal, user.persona, user.max_turns, user.model, tuple(user.stand_in)) if user else None
     _warn_of_no_demand(context, file, path, assertions)
     cases = []
-    for case_id, at, turns in _conversations(file, path):
+    for case_id, at, turns, inputs in _conversations(context, file, path):
         # Without places and names: a baseline's trials are of this case for as long as this is the same.
         demanded = {
             "turns": turns,
@@ -223,6 +226,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
                 for one in assertions
             ],
             **({"simulate": asdict(simulation)} if simulation else {}),
+            **({"inputs": inputs.values} if inputs.values else {}),
         }
         record = CaseRecord(
             suite=source.file,
@@ -241,7 +245,8 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
             own_trials=file.trials is not None,
             min_rate=file.min_rate,
         )
-        cases.append(Case(record, requirements, fixtures, history, script, file.from_ or "", simulation))
+        origin = file.from_ or ""
+        cases.append(Case(record, requirements, fixtures, history, script, origin, simulation, inputs))
     return cases
 
 
@@ -271,16 +276,21 @@ def _is_advice(demanded: Sequence[Assertion]) -> bool:
     return judged and not any(one.level is Level.ERROR for one in demanded)
 
 
-def _conversations(file: CaseFile, path: ValuePath) -> list[tuple[str, ValuePath, tuple[str, ...]]]:
-    """Return id, path and user messages of each conversation a case stands for.
+def _conversations(
+    context: CaseContext, file: CaseFile, path: ValuePath
+) -> Iterator[tuple[str, ValuePath, tuple[str, ...], SuiteInputs]]:
+    """Yield id, path, user messages and inputs of each conversation a case stands for.
 
     A case without user messages can only score recorded conversations.
     """
-    if file.variants:
-        return [(f"{file.id}/{n}", (*path, "variants", n - 1), (text,)) for n, text in enumerate(file.variants, 1)]
-    if file.turns:
-        return [(file.id, (*path, "id"), tuple(turn.user for turn in file.turns))]
-    return [(file.id, (*path, "id"), (file.user,) if file.user else ())]
+    inputs = context.inputs.under(context.reader.read(file.inputs, (*path, "inputs")))
+    for n, variant in enumerate(file.variants or (), 1):
+        at = (*path, "variants", n - 1)
+        own = context.reader.read(variant.inputs, (*at, "inputs"))
+        yield f"{file.id}/{n}", at, (variant.user,), inputs.under(own)
+    if not file.variants:
+        turns = tuple(turn.user for turn in file.turns or ()) or ((file.user,) if file.user else ())
+        yield file.id, (*path, "id"), turns, inputs
 
 
 def _requirements(context: CaseContext, file: CaseFile, path: ValuePath) -> tuple[Requirement, ...]:

@@ -6,10 +6,12 @@ versions and the cases that are played with it; the other checks are in the modu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from evalkit.errors import FileProblems, UsageError
 from evalkit.prompts import PromptSource, find_prompt, lint_prompt, list_prompts, render_prompt
@@ -18,9 +20,10 @@ from evalkit.standin.script import Script, Stuck, check_script, script_path
 from evalkit.standin.script.conversation import read_conversation
 from evalkit.standin.script.play import MOST_CALLS, Pass
 from evalkit.standin.script.script import Rule
-from evalkit.suites.against_prompt import check_against_prompt, check_inputs
+from evalkit.suites.against_prompt import check_against_prompt
 from evalkit.suites.fixtures import NO_FIXTURE, CaseTools, tools_of
 from evalkit.suites.load import find_suites, find_voices, is_voice_file, read_suite, relative_name
+from evalkit.suites.renderings import changing_inputs, render_cases, takes_of
 from evalkit.suites.values import Case, Suite
 from evalkit.suites.voice import check_examples, load_voice, unused_rules
 from evalkit.yamlsource import parse_yaml, read_below
@@ -132,10 +135,11 @@ class _Checker:
         # Those that were not asked for are read only to know which prompts and rules they use.
         known = [*suites, *(suite for suite, _ in (read_suite(path, self._root) for path in others) if suite)]
         self._check_voices(known)
-        inputs = {PromptRef.read(suite.prompt_ref).name: suite.inputs for suite in reversed(known)}
         for ref in dict.fromkeys(self._targets.prompts):
+            mine = [suite for suite in known if PromptRef.read(suite.prompt_ref).name == PromptRef.read(ref).name]
             try:
-                self._problems += lint_prompt(self._prompt(ref), inputs.get(PromptRef.read(ref).name, {}))
+                inputs = next(iter(_inputs_of(mine)), {})
+                self._problems += lint_prompt(self._prompt(ref), inputs, changing_inputs(mine))
             except FileProblems as error:
                 self._problems += error.problems
         for name in dict.fromkeys(PromptRef.read(ref).name for ref in self._targets.prompts):
@@ -152,7 +156,8 @@ class _Checker:
     def _suite_problems(self, suite: Suite) -> list[Problem]:
         try:
             prompt = self._prompt(suite.prompt_ref)
-            return check_inputs(suite, prompt) or check_against_prompt(suite, render_prompt(prompt, suite.inputs))
+            rendered = render_cases(suite, prompt, suite.cases)
+            return check_against_prompt(suite, next(iter(rendered.values()))) if rendered else []
         except UsageError as error:
             source, message = suite.source, str(error)
             return [source.problem(("prompt",), message) if source else Problem(suite.place, message)]
@@ -178,22 +183,25 @@ class _Checker:
     def _check_script(self, name: str, suites: Sequence[Suite]) -> None:
         """Check the stand-in's script of a prompt against its versions and the critical cases of its suites."""
         mine = [suite for suite in suites if PromptRef.read(suite.prompt_ref).name == name]
-        inputs = mine[0].inputs if mine else {}
-        versions = {ref: found for ref in _all_refs(self._root, name) if (found := self._rendered(ref, inputs))}
+        versions = [
+            found
+            for ref in _all_refs(self._root, name)
+            for inputs in _inputs_of(mine) or [{}]
+            if (found := self._rendered(ref, inputs))
+        ]
         played = [
             (case, version)
             for suite in mine
-            if (version := self._rendered(suite.prompt_ref, suite.inputs))
             for case in suite.cases
+            if case.record.critical and (version := self._rendered(suite.prompt_ref, case.inputs.values))
         ]
         self._problems += check_against_script(self._root, name, versions, played)
 
-    def _rendered(self, ref: str, inputs: Mapping[str, str]) -> PromptVersion | None:
+    def _rendered(self, ref: str, inputs: Mapping[str, Any]) -> PromptVersion | None:
         """Return a prompt version, or None where it can't be rendered: what is wrong with it is reported elsewhere."""
         try:
             source = self._prompt(ref)
-            known = source.header.inputs if source.header else {}
-            return render_prompt(source, {key: value for key, value in inputs.items() if key in known})
+            return render_prompt(source, takes_of(source, inputs))
         except (UsageError, FileProblems):
             return None
 
@@ -209,12 +217,19 @@ class _Checker:
                 self._problems.append(Problem(Place(f"{PROMPTS}/{name}"), str(error)))
 
 
+def _inputs_of(suites: Iterable[Suite]) -> list[Mapping[str, Any]]:
+    """Return the inputs that cases give, each set of values once."""
+    every = (case.inputs.values for suite in suites for case in suite.cases)
+    return list({orjson.dumps(values, option=orjson.OPT_SORT_KEYS): values for values in every}.values())
+
+
 def check_against_script(
-    root: Path, name: str, versions: Mapping[str, PromptVersion], played: Sequence[tuple[Case, PromptVersion]]
+    root: Path, name: str, versions: Sequence[PromptVersion], played: Sequence[tuple[Case, PromptVersion]]
 ) -> list[Problem]:
     """Return what is wrong with the script of a prompt, if it has one.
 
-    `versions` are all of the prompt's, rendered, by their names; `played` are its cases with the version they talk to.
+    `versions` are all of the prompt's, as they are rendered for its cases; `played` are its critical cases with the
+    version they talk to.
     """
     file = script_path(root, name)
     if not (root / file).exists():
@@ -228,7 +243,7 @@ def check_against_script(
         return problems
     source = parse_yaml(text)
     try:
-        held = {sentence for version in versions.values() for sentence in script.sentences_in(version.text)}
+        held = {sentence for version in versions for sentence in script.sentences_in(version.text)}
     except Stuck as stuck:
         return [*problems, Problem(stuck.place, f"{stuck.reason}.")]
     for sentence in script.prompt if versions else ():
@@ -236,7 +251,7 @@ def check_against_script(
             message = f"no version of {name} holds {sentence!r}; what rests on it is never kept. Mend the pattern."
             problems.append(source.problem(("prompt", sentence), message, "warning"))
     for case, version in played:
-        for slip in slips_on_the_way(script, case, version) if case.record.critical else ():
+        for slip in slips_on_the_way(script, case, version):
             message = f"the critical case {case.record.case_id!r} comes by this slip, and may fail by chance."
             problems.append(source.problem_at(slip.place, message, "warning"))
     return problems

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from evalkit.graders.registry import keys_of
+from evalkit.prompts.inputs import InputValue
 from evalkit.records import UNLABELLED, Enforce
 from evalkit.yamlsource import Count, FileModel, Flag, Json, JsonMap, Number, Text, Texts, refusal, shown, unwrapped
 
@@ -254,6 +255,28 @@ class TurnFile(FileModel):
     expect: Expect | None = Field(None, description="About this turn.", examples=[{"says": ["Northpost"]}])
 
 
+Inputs = dict[str, InputValue]
+_IN_INPUTS = "text, a number, true or false, a list, a mapping, or {file: docs/a.md} for a file of the project."
+
+
+class VariantFile(FileModel):
+    """One way of saying a case's message, or one user who says it."""
+
+    called: ClassVar[str] = "a variant"
+    user: Text = Field(min_length=1, description="What the user says.", examples=["parcel??"])
+    inputs: Inputs = Field(
+        {}, description="Inputs of the prompt here, over those of the case.", examples=[{"plan": "team"}]
+    )
+
+
+AnyVariant = Annotated[
+    VariantFile,
+    BeforeValidator(
+        lambda value: value if isinstance(value, dict) else {"user": value}, json_schema_input_type=str | VariantFile
+    ),
+]
+
+
 class HistoryEntry(FileModel):
     """A message that was said before the case begins."""
 
@@ -329,10 +352,16 @@ class CaseFile(FileModel):
     turns: list[TurnFile] | None = Field(
         None, min_length=1, description="Several turns.", examples=[[{"user": "Hello"}, {"user": "And now?"}]]
     )
-    variants: list[Annotated[Text, Field(min_length=1)]] | None = Field(
-        None, min_length=1, description="The same message said in several ways: cases ID/1, ID/2, ... of one cluster.",
-        examples=[["Where is my parcel?", "parcel??"]],
+    variants: list[AnyVariant] | None = Field(
+        None, min_length=1, description="The same message said in several ways, or with other inputs: cases ID/1, "
+        "ID/2, ... of one cluster.",
+        examples=[["Where is my parcel?", {"user": "parcel??", "inputs": {"plan": "team"}}]],
     )  # fmt: skip
+    inputs: Inputs = Field(
+        {},
+        description=f"Inputs of the prompt here, over the suite's: {_IN_INPUTS}",
+        examples=[{"plan": "free", "articles": [{"title": "Limits", "text": {"file": "docs/limits.md"}}]}],
+    )
     simulate: SimulateFile | None = Field(
         None, description="A model plays the user.", examples=[{"goal": "Return the jacket of TN-20418."}]
     )
@@ -391,9 +420,9 @@ class SuiteFile(FileModel):
     voice: Text | None = Field(
         None, min_length=1, description="The brand-voice file, relative to this file.", examples=["voice.yaml"]
     )
-    inputs: dict[str, Text] = Field(
+    inputs: Inputs = Field(
         {},
-        description="Inputs of the prompt, pinned so that a run means the same next month.",
+        description=f"Inputs of the prompt, pinned so that a run means the same next month: {_IN_INPUTS}",
         examples=[{"today": "2026-11-22"}],
     )
     trials: Count = Field(3, ge=1, le=MAX_TRIALS, description="How often each case is played.", examples=[3])

@@ -20,6 +20,7 @@ from evalkit.labels import AGREEMENT_FLOOR, LABELS_FLOOR, labels_file, measure_a
 from evalkit.records import Place, Problem
 from evalkit.suites.cases import CaseContext, Compiler, compile_case, compile_fixtures
 from evalkit.suites.format import CaseFile, GateFile, JudgeFile, SuiteFile
+from evalkit.suites.inputs import InputReader
 from evalkit.suites.values import Case, Gate, JudgeSettings, Suite
 from evalkit.suites.voice import Voice, load_voice
 from evalkit.yamlsource import Source, check_schema, load_yaml, parse_yaml, raise_problems, read_below, seconds_of
@@ -97,6 +98,7 @@ class _Loader:
         self._compiler = Compiler(source, judge_settings(self._head.judge if self._head else None))
         self._problems = self._compiler.problems
         self._problems += [*source.problems, *problems]
+        self._reader = InputReader(source, root, self._problems)
 
     def load(self) -> tuple[Suite | None, list[Problem]]:
         """Return the suite, or None, and all problems."""
@@ -117,7 +119,7 @@ class _Loader:
             sha=source.text.sha,
             description=head.description,
             prompt_ref=head.prompt,
-            inputs=dict(head.inputs),
+            inputs=context.inputs.values,
             gate=Gate(
                 time_s=seconds_of(gate.time) if gate.time else None,
                 max_increase=gate.max_increase.model_dump(exclude_none=True) if gate.max_increase else None,
@@ -125,7 +127,11 @@ class _Loader:
             ),
             trials=head.trials,
             cases=tuple(cases),
-            files={source.file: source.text.sha} | ({voice_file: voice.source.text.sha} if voice else {}),
+            files={
+                source.file: source.text.sha,
+                **({voice_file: voice.source.text.sha} if voice else {}),
+                **self._reader.files,
+            },
             place=source.place(),
             fixtures=context.fixtures,
             rules=voice.described() if voice else {},
@@ -175,7 +181,9 @@ class _Loader:
             compiler.problem(("min_pass",), message)
         if voice is not None:
             voice = voice.put_to(compiler.judge)
-        context = CaseContext(compiler, head, compile_fixtures(compiler, head.tools, ("tools",)), (), voice)
+        fixtures = compile_fixtures(compiler, head.tools, ("tools",))
+        inputs = self._reader.read(head.inputs, ("inputs",))
+        context = CaseContext(compiler, head, fixtures, (), voice, self._reader, inputs)
         return replace(context, expect=context.expected(head.expect, ("expect",)))
 
     def _cases(self, context: CaseContext, files: Sequence[tuple[int, CaseFile]]) -> list[Case]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from evalkit.graders import Requirement
 from evalkit.records import UNLABELLED, CaseRecord, Enforce, JsonObject, Place
+from evalkit.suites.inputs import SuiteInputs
 from evalkit.yamlsource import Source, ValuePath
 
 
@@ -65,7 +66,7 @@ class Case:
 
     `requirements` are its record's assertions, each with its grader. `fixtures` are by tool, the case's own before the
     suite's. `history` holds Messages API messages, `script` the steps of the stand-in. `origin` is where the case came
-    from, as its author wrote it.
+    from, as its author wrote it. `inputs` are those its prompt is rendered with, the suite's among them.
     """
 
     record: CaseRecord
@@ -75,6 +76,7 @@ class Case:
     script: tuple[JsonObject, ...] = ()
     origin: str = ""
     simulate: Simulation | None = None
+    inputs: SuiteInputs = field(default_factory=SuiteInputs)
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Suite:
     """A suite file with its voice file, ready to run.
 
     `path` is relative to the project's root, `sha` is over the bytes of the suite file, `files` maps every file that
-    was read to the SHA-256 of its bytes. `trials` is the suite's own number; each case's is in its record. `rules`
+    was read to the SHA-256 of its bytes. `inputs` and `trials` are the suite's own; each case has its own. `rules`
     describes each brand-voice rule by id. `judge` is None when no criterion needs one. `mentions` lists every place
     that names a tool, for `check_against_prompt`. `fixtures` are the suite's own, without those of its cases.
     """
@@ -121,7 +123,7 @@ class Suite:
     sha: str
     description: str
     prompt_ref: str
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Any]
     gate: Gate
     trials: int
     cases: tuple[Case, ...]

@@ -39,7 +39,7 @@ def older(project: Sample, **changes: Any) -> dict[str, Any]:
     cases["legal-threat"]["passed"] = 3
     cases["burned-hand"] |= {"sha": "0" * 16}
     project.rewrite_baseline(
-        **{"cases": cases, "prompt_ref": WEAK, "prompt_sha": "d" * 64, "blessed": "2026-01-02", **changes}
+        **{"cases": cases, "prompt_ref": WEAK, "template_sha": "d" * 64, "blessed": "2026-01-02", **changes}
     )
     return {**told, "cases": cases}
 
@@ -100,7 +100,8 @@ def test_a_kept_entry_is_compared_with_the_version_it_is_of(project: Sample) -> 
     """Where today's baseline is played, a kept case is played with its own old version, the others with theirs."""
     project.run("run", "-p", WEAK, "--via", "stand-in", "--trials", "1", "-k", "happy-customer", "-o", "weak", "-q")
     prompt = next(iter(RunReader(project.root / "weak").prompts.values()))
-    origin = {"prompt_ref": WEAK, "prompt_sha": prompt.sha, "source": "stand-in", "blessed": "2026-01-02", "commit": ""}
+    sha = prompt.template_sha
+    origin = {"prompt_ref": WEAK, "template_sha": sha, "source": "stand-in", "blessed": "2026-01-02", "commit": ""}
     cases = project.baseline()["cases"]
     cases["happy-customer"] |= {"origin": origin}
     project.rewrite_baseline(cases=cases)
@@ -113,7 +114,7 @@ def test_a_kept_entry_is_compared_with_the_version_it_is_of(project: Sample) -> 
 
 def test_an_entry_of_another_source_counts_for_nothing(project: Sample) -> None:
     """An origin that names another source than its baseline was written by hand: the case is not compared."""
-    origin = {"prompt_ref": WEAK, "prompt_sha": "d" * 64, "source": "live", "blessed": "2026-01-02", "commit": ""}
+    origin = {"prompt_ref": WEAK, "template_sha": "d" * 64, "source": "live", "blessed": "2026-01-02", "commit": ""}
     cases = project.baseline()["cases"]
     cases["happy-customer"] |= {"origin": origin}
     project.rewrite_baseline(cases=cases)

@@ -66,7 +66,7 @@ def test_the_baseline_is_named_with_its_hashes(blessed: Sample) -> None:
 
     assert suite["suite"] == SUITE
     assert suite["baseline"]["name"] == BASELINE
-    assert suite["baseline"]["prompt_sha"] == file["prompt_sha"]
+    assert suite["baseline"]["template_sha"] == file["template_sha"]
     assert suite["baseline"]["blessed"] == file["blessed"]
     assert suite["baseline"]["conditions"] == file["conditions"]
     stored = next(each for each in suite["trials"] if each["stage"] == "stored")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import EvalkitError, FileProblems, UsageError
-from evalkit.prompts import find_prompt, find_version, list_prompts, load_prompt
+from evalkit.prompts import find_prompt, find_version, list_prompts, load_prompt, render_prompt
 from evalkit.records import PromptRef
 from tests.project_files import PROMPT, commit_all, git, write_files, write_project
 
@@ -120,10 +120,10 @@ def test_an_earlier_version_is_found_with_the_model_it_was_asked_of(tmp_path: Pa
     write_project(root, v2=PROMPT.replace("Tess", "Ada"))
     commit_all(root, "second")
 
-    found = find_version(before.sha, before.ref, TODAY, root)
+    found = find_version(before.template_sha, before.ref, root)
 
     assert found is not None
-    assert found.system == before.system
+    assert render_prompt(found, TODAY).system == before.system
 
 
 @pytest.mark.parametrize(

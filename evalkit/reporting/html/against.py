@@ -164,7 +164,7 @@ def _suite(part: SuiteComparison) -> SuiteLine:
 
 def _baseline(record: BaselineRecord) -> str:
     """Return what a suite was compared with: its version, its day, and whether it was played again."""
-    parts = [f"{record.prompt_ref} ({record.prompt_sha[:7]})" if record.prompt_ref else record.name]
+    parts = [f"{record.prompt_ref} ({record.template_sha[:7]})" if record.prompt_ref else record.name]
     parts += [f"accepted {record.blessed}"] if record.blessed else []
     parts += ["played in this run"] if record.use == "fresh" else []
     return ", ".join(parts)

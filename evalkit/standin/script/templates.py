@@ -40,18 +40,12 @@ class Missing(jinja2.ChainableUndefined):
 
 
 class ScriptEnvironment(PromptEnvironment):
-    """The sandbox of prompts, with a budget for each request, two more filters, and keys of data before methods."""
+    """The sandbox of prompts, with a budget for each request and two more filters."""
 
     def __init__(self) -> None:
         super().__init__(jinja2.DictLoader({}), Budget())
         self.undefined = Missing
         self.filters = {**self.filters, **_OWN_FILTERS}
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return an entry of a mapping, also one that is called like a method (`items`), else an attribute."""
-        if isinstance(obj, Mapping) and attribute in obj:
-            return self.getitem(obj, attribute)
-        return super().getattr(obj, attribute)
 
 
 def day_words(value: Any, months: str = _MONTHS) -> str:
