@@ -157,21 +157,19 @@ def items_to_label(trials: Iterable[Trial], cases: Mapping[CaseKey, CaseRecord])
     }
     for trial in trials:
         for criterion, turn in asked.get((trial.key.suite, trial.key.case_id), ()):
-            for question in criterion.questions(trial.transcript, turn):
-                votes = criterion.votes_on(trial.transcript, question)
-                if votes:
-                    item = LabelItem(
-                        suite=trial.key.suite,
-                        case_id=trial.key.case_id,
-                        criterion=criterion.criterion,
-                        turn=question,
-                        transcript=trial.transcript,
-                        exhibit=votes[-1].exhibit,
-                        model=votes[-1].model,
-                        wording=votes[-1].wording,
-                        judge=criterion.answer(trial.transcript, question),
-                    )
-                    found.setdefault((item.exhibit, item.criterion), item)
+            for question, votes, answer in criterion.answered(trial.transcript, turn):
+                item = LabelItem(
+                    suite=trial.key.suite,
+                    case_id=trial.key.case_id,
+                    criterion=criterion.criterion,
+                    turn=question,
+                    transcript=trial.transcript,
+                    exhibit=votes[-1].exhibit,
+                    model=votes[-1].model,
+                    wording=votes[-1].wording,
+                    judge=answer,
+                )
+                found.setdefault((item.exhibit, item.criterion), item)
     return tuple(sorted(found.values(), key=lambda item: item.order))
 
 

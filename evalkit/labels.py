@@ -15,12 +15,15 @@ from typing import Any, Literal
 import orjson
 
 from evalkit.errors import FileProblems
-from evalkit.records import Agreement, Place, Problem
+from evalkit.records import Agreement, JudgedRate, Place, Problem
+from evalkit.stats import powered_rate
 
 LABELS_FLOOR = 50
 AGREEMENT_FLOOR = 0.85
 """A judge may fail a trial from this many labels and this agreement on (github.com/zeroclaw-labs/zeroclaw/issues/9227,
 read November 2026)."""
+CORRECTED_FROM = 10
+"""From so many labels on answers of a run its pass rate is corrected; below, an interval is all width."""
 Answer = Literal["yes", "no"]
 _Z_95 = 1.959964
 
@@ -99,6 +102,29 @@ def measure_agreement(labels: Iterable[Label], criterion: str, model: str, wordi
         kappa_interval=interval,
         trusted=len(pairs) >= LABELS_FLOOR and agreed >= AGREEMENT_FLOOR * len(pairs),
     )
+
+
+def correct_rate(
+    answers: Mapping[str, bool], labels: Iterable[Label], criterion: str, model: str, wording: str
+) -> JudgedRate:
+    """Return how often a judge says yes in a run, corrected by the labels on answers of that run.
+
+    `answers` are what the judge made of each exhibit. Labels on other runs don't count here: how a judge errs depends
+    on what it is shown, so only a sample of these very answers says how often it errs on them. It is a sample because
+    `evalkit label` asks in an order that knows neither case nor verdict.
+    """
+    own = {
+        label.exhibit: label.label == "yes"
+        for label in labels
+        if (label.criterion, label.model, label.wording) == (criterion, model, wording) and label.exhibit in answers
+    }
+    yes = sum(answers.values())
+    others = [answer for exhibit, answer in answers.items() if exhibit not in own]
+    pairs = [(person, answers[exhibit]) for exhibit, person in own.items()]
+    found = powered_rate(pairs, sum(others), len(others)) if len(pairs) >= CORRECTED_FROM else None
+    if found is None:
+        return JudgedRate(len(answers), yes, len(own))
+    return JudgedRate(len(answers), yes, len(own), found.rate, (found.low, found.high))
 
 
 def cohens_kappa(pairs: Sequence[tuple[str, str | None]]) -> tuple[float | None, tuple[float, float] | None]:

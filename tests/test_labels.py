@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,15 @@ from hypothesis import strategies as st
 
 from evalkit.errors import FileProblems
 from evalkit.graders.judge import WORDING
-from evalkit.labels import Label, append_label, cohens_kappa, measure_agreement, read_labels, take_back_label
+from evalkit.labels import (
+    Label,
+    append_label,
+    cohens_kappa,
+    correct_rate,
+    measure_agreement,
+    read_labels,
+    take_back_label,
+)
 from evalkit.records import Level
 from evalkit.suites import load_suite
 from evalkit.suites.load import read_suite
@@ -128,6 +137,22 @@ def test_kappa_obeys_its_laws(pairs: list[tuple[str, str | None]]) -> None:
         assert -1 <= interval[0] <= kappa + 1e-12
         assert kappa - 1e-12 <= interval[1] <= 1
         assert (kappa == pytest.approx(1)) == all(a == b for a, b in pairs)
+
+
+def test_a_pass_rate_is_corrected_by_labels_on_the_runs_own_answers() -> None:
+    """Labels on other runs, another judge or another statement say nothing about these answers."""
+    answers = {f"e{n}": n % 4 > 0 for n in range(60)}
+    own = [Label(f"e{n}", "Is kind", "yes" if n % 3 else "no", "judge-1", WORDING, "yes") for n in range(12)]
+    beside = [*made(40, 40, model="judge-2"), *(replace(one, exhibit=f"old-{one.exhibit}") for one in made(40, 40))]
+
+    found = correct_rate(answers, [*own, *beside], "Is kind", "judge-1", WORDING)
+    few = correct_rate(answers, [*own[:9], *beside], "Is kind", "judge-1", WORDING)
+
+    assert (found.answers, found.yes, found.labels) == (60, 45, 12)
+    assert found.corrected == pytest.approx(8 / 12, abs=0.03)
+    assert found.interval is not None
+    assert found.interval[0] < 0.5
+    assert (few.labels, few.corrected, few.interval) == (9, None, None)
 
 
 def test_agreement_counts_only_answers_that_both_gave() -> None:

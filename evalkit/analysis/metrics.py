@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from evalkit.analysis.rows import CacheTotals, FailureCount
-from evalkit.graders.judge import JUDGE_KINDS
-from evalkit.labels import Label, measure_agreement
+from evalkit.graders import requirement_of
+from evalkit.graders.judge import JUDGE_KINDS, Criterion
+from evalkit.labels import Label, correct_rate, measure_agreement
 from evalkit.records import (
+    Assertion,
     CacheSummary,
     CaseSummary,
     CriterionSummary,
@@ -30,6 +32,7 @@ from evalkit.records import (
     SuiteRecord,
     Times,
     TokenKind,
+    Transcript,
     Trial,
     TrialVerdict,
     TurnSummary,
@@ -239,9 +242,13 @@ def list_failures(failures: Iterable[FailureCount]) -> tuple[FailureSummary, ...
 
 @dataclass
 class CriterionCounts:
-    """Counts the answers of judges while trials stream by: yes, no and not measured, by suite, criterion and model."""
+    """Counts the answers of judges while trials stream by: yes, no and not measured, by suite, criterion and model.
+
+    Beside what each criterion came to in a trial it keeps the answer about each exhibit, which is what people label.
+    """
 
     _counts: dict[tuple[str, str, str], Counter[TrialVerdict]] = field(default_factory=dict)
+    _answers: dict[tuple[str, str, str], dict[str, bool]] = field(default_factory=dict)
 
     def add(self, trial: Trial) -> None:
         """Take in the judge criteria of one trial."""
@@ -250,26 +257,39 @@ class CriterionCounts:
                 params = score.assertion.params
                 key = trial.key.suite, str(params["criterion"]), str(params["model"])
                 self._counts.setdefault(key, Counter())[score.finding.verdict] += 1
+                self._answers.setdefault(key, {}).update(_answers(score.assertion, trial.transcript))
 
     def summaries(
         self, suites: Iterable[SuiteRecord], labels: Mapping[str, Sequence[Label]]
     ) -> tuple[CriterionSummary, ...]:
         """Return each criterion with its answers and how far people agree with its judge, by suite."""
         judges = {suite.path: suite.judge for suite in suites}
-        return tuple(
-            CriterionSummary(
-                suite=suite,
-                criterion=criterion,
-                model=model,
-                yes=counts[TrialVerdict.PASSED],
-                no=counts[TrialVerdict.FAILED],
-                not_measured=counts[TrialVerdict.NOT_MEASURED],
-                agreement=measure_agreement(labels.get(suite, ()), criterion, model, str(judge.get("wording", ""))),
-                enforce=judge.get("enforce", False),
+        found = []
+        for (suite, criterion, model), counts in self._counts.items():
+            judge, said = judges.get(suite, {}), labels.get(suite, ())
+            asked = (criterion, model, str(judge.get("wording", "")))
+            found.append(
+                CriterionSummary(
+                    suite=suite,
+                    criterion=criterion,
+                    model=model,
+                    yes=counts[TrialVerdict.PASSED],
+                    no=counts[TrialVerdict.FAILED],
+                    not_measured=counts[TrialVerdict.NOT_MEASURED],
+                    agreement=measure_agreement(said, *asked),
+                    rate=correct_rate(self._answers[suite, criterion, model], said, *asked),
+                    enforce=judge.get("enforce", False),
+                )
             )
-            for (suite, criterion, model), counts in self._counts.items()
-            for judge in [judges.get(suite, {})]
-        )
+        return tuple(found)
+
+
+def _answers(assertion: Assertion, transcript: Transcript) -> Iterator[tuple[str, bool]]:
+    """Yield what a judge made of each exhibit of a conversation, by the exhibit's hash."""
+    grader = requirement_of(assertion).grader
+    for _, votes, answer in grader.answered(transcript, assertion.turn) if isinstance(grader, Criterion) else ():
+        if answer is not None:
+            yield votes[-1].exhibit, answer
 
 
 def sum_side_money(asides: pd.DataFrame) -> tuple[SideMoney, ...]:

@@ -14,7 +14,7 @@ from evalkit.cli.terminal import QUIT_KEYS, next_key
 if TYPE_CHECKING:
     from evalkit.judging import LabelItem
     from evalkit.labels import Label
-    from evalkit.records import Agreement
+    from evalkit.records import Agreement, JudgedRate
 
 KEYS = "[y]es  [n]o  [s]kip  [u]ndo  [q]uit"
 
@@ -58,7 +58,7 @@ def label(run: str, tags: tuple[str, ...], keyword: str | None) -> None:
         raise UsageError(f"{outside[0]}: lies outside the project {root}; labels are kept beside suites in it only.")
     desk = _Desk(root)
     desk.work(items)
-    click.echo(agreement_table(desk.agreements(items)))
+    click.echo(agreement_table(desk.findings(items)))
 
 
 @dataclass
@@ -92,12 +92,19 @@ class _Desk:
             else:
                 click.echo(f"{key!r} is none of {KEYS}.")
 
-    def agreements(self, items: Iterable[LabelItem]) -> list[Agreement]:
-        """Return how far the judges of these items agree with people."""
-        from evalkit.labels import measure_agreement
+    def findings(self, items: Iterable[LabelItem]) -> list[tuple[Agreement, JudgedRate]]:
+        """Return how far the judges of these items agree with people, and their pass rates as labels correct them."""
+        from evalkit.labels import correct_rate, measure_agreement
 
-        judges = dict.fromkeys((item.suite, item.criterion, item.model, item.wording) for item in items)
-        return [measure_agreement(self._labels(suite), *judge) for suite, *judge in judges]
+        answers: dict[tuple[str, str, str, str], dict[str, bool]] = {}
+        for item in items:
+            known = answers.setdefault((item.suite, item.criterion, item.model, item.wording), {})
+            known.update({} if item.judge is None else {item.exhibit: item.judge})
+        found = []
+        for (suite, *asked), known in answers.items():
+            labels = self._labels(suite)
+            found.append((measure_agreement(labels, *asked), correct_rate(known, labels, *asked)))
+        return found
 
     def _labels(self, suite: str) -> tuple[Label, ...]:
         from evalkit.labels import labels_file, read_labels
@@ -120,12 +127,17 @@ class _Desk:
         append_label(self.root, labels_file(item.suite), one)
 
 
-def agreement_table(agreements: Sequence[Agreement]) -> str:
-    """Return one line per criterion: labels, agreement, Cohen's kappa with its interval, and the base rates."""
-    from evalkit.reporting.wording import agreement_in_words
+def agreement_table(findings: Sequence[tuple[Agreement, JudgedRate]]) -> str:
+    """Return for each criterion labels, agreement, Cohen's kappa and base rates, and the corrected pass rate."""
+    from evalkit.labels import CORRECTED_FROM
+    from evalkit.reporting.wording import agreement_in_words, rate_in_words
+    from evalkit.wording import plural
 
     lines = ["", "Agreement of the judge with people:"]
-    lines += [f"  {one.criterion}\n    {one.model}: {agreement_in_words(one)}" for one in agreements]
+    for agreement, rate in findings:
+        lines += [f"  {agreement.criterion}", f"    {agreement.model}: {agreement_in_words(agreement)}"]
+        so_far = f"{rate.labels} of this run's {plural(rate.answers, 'answer')} labelled"
+        lines.append(f"    {rate_in_words(rate) or f'{so_far}; from {CORRECTED_FROM} on its pass rate is corrected'}")
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -131,6 +131,14 @@ _PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\u00a0"
 _SHORTEST = 3
 
 
+class Answered(NamedTuple):
+    """A question about a turn (None: the conversation), the votes on it, and what they come to: None for no answer."""
+
+    turn: int | None
+    votes: tuple[Judgement, ...]
+    answer: bool | None
+
+
 class Criterion(Grader):
     """A statement that a judge holds true or not: what the two kinds have in common.
 
@@ -175,6 +183,13 @@ class Criterion(Grader):
         counted = [vote.answer for vote in votes if not fault(transcript, vote)]
         half = max(self.votes, len(votes)) / 2
         return True if counted.count("yes") > half else False if counted.count("no") > half else None
+
+    def answered(self, transcript: Transcript, turn: int | None) -> Iterator[Answered]:
+        """Yield the questions about a turn (None: the conversation) that its judge has voted on."""
+        for question in self.questions(transcript, turn):
+            votes = self.votes_on(transcript, question)
+            if votes:
+                yield Answered(question, votes, self.answer(transcript, question))
 
     def decide(self, transcript: Transcript, turn: int | None) -> Finding:
         """Return what the votes about a turn (None: the conversation) come to."""

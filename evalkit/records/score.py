@@ -121,6 +121,21 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class JudgedRate:
+    """How many of a run's answers a judge calls true, and what labels on some of them make of that rate.
+
+    Answers that were given word for word the same count once, as people are asked about them once. `corrected` is the
+    share (0 to 1) that people would call true, with its 95 % interval; None below ten labels on answers of the run.
+    """
+
+    answers: int
+    yes: int
+    labels: int
+    corrected: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class TrialScore:
     """All scores of one trial, and the verdict they add up to; `reason` says why nothing was measured."""
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from evalkit.records.project import CaseKey, Place, PromptVersion
 from evalkit.records.published import FLAT, Key
 from evalkit.records.run import RunEnd, RunHeader, SuiteRecord, Trial
-from evalkit.records.score import Agreement, CaseVerdict, Enforce, Level, TrialVerdict
+from evalkit.records.score import Agreement, CaseVerdict, Enforce, JudgedRate, Level, TrialVerdict
 
 TokenKind = Literal["input", "cache write", "cache read", "output"]
 
@@ -233,6 +233,7 @@ class CriterionSummary:
     no: int
     not_measured: int
     agreement: Agreement
+    rate: JudgedRate
     enforce: Enforce = False
 
 

@@ -36,8 +36,8 @@ from evalkit.reporting.safe_text import excerpt, one_line, shorten_middle, visib
 from evalkit.reporting.wording import (
     RUN_SYMBOLS,
     TRIAL_SYMBOLS,
-    agreement_in_words,
     answers_in_words,
+    criterion_in_words,
     money_in_words,
     script_gaps_in_words,
     seen_in_words,
@@ -276,8 +276,8 @@ def _judges(summary: Summary) -> Iterator[Text]:
     for side in summary.side_money:
         yield Text(one_line(side_money_in_words(side)))
     for criterion in summary.criteria[:CRITERIA_SHOWN]:
-        agreement = agreement_in_words(criterion.agreement, criterion.enforce)
-        yield Text(f"  {one_line(criterion.criterion)}: {answers_in_words(criterion)}; {agreement}", style="dim")
+        told = f"{answers_in_words(criterion)}; {criterion_in_words(criterion)}"
+        yield Text(f"  {one_line(criterion.criterion)}: {told}", style="dim")
     if len(summary.criteria) > CRITERIA_SHOWN:
         yield Text(
             f"  … and {len(summary.criteria) - CRITERIA_SHOWN} more criteria; the report has them all", style="dim"

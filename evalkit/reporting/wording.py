@@ -15,6 +15,7 @@ from evalkit.records import (
     CriterionSummary,
     Enforce,
     Finding,
+    JudgedRate,
     PassRate,
     RateChange,
     RunEnd,
@@ -198,6 +199,22 @@ def agreement_in_words(found: Agreement, enforce: Enforce = False) -> str:
     judge = f"the judge to {percent(found.judge_yes / found.labels)}"
     agreement = f"agreement {found.agreed / found.labels:.2f}"
     return f"{plural(found.labels, 'label')}, {agreement}, {kappa}, {rates}, {judge}: {weight}"
+
+
+def rate_in_words(rate: JudgedRate) -> str:
+    """Return a judge's pass rate, raw and corrected by labels on the run's answers; nothing without enough labels."""
+    if rate.corrected is None or rate.interval is None:
+        return ""
+    low, high = rate.interval
+    corrected = f"{percent(rate.corrected)} ({percent(low)} to {percent(high)})"
+    by = f"{percent(rate.yes / rate.answers)} by the judge, {corrected} corrected by {plural(rate.labels, 'label')}"
+    return f"pass rate of {plural(rate.answers, 'answer')}: {by} on them"
+
+
+def criterion_in_words(criterion: CriterionSummary) -> str:
+    """Return how far people agree with the judge of a criterion, and what they make of its pass rate in this run."""
+    words = [agreement_in_words(criterion.agreement, criterion.enforce), rate_in_words(criterion.rate)]
+    return "; ".join(word for word in words if word)
 
 
 def log_source_in_words(source: Source) -> str:

@@ -17,6 +17,7 @@ from evalkit.stats.exact import (
 )
 from evalkit.stats.paired import Estimate, paired_interval, ratio_interval, ratio_of_totals
 from evalkit.stats.planning import SuiteShape, cases_for, detectable_difference, detectable_drop, shape_of
+from evalkit.stats.powered import PoweredRate, powered_rate
 from evalkit.stats.proportions import (
     Z_95,
     all_pass_chance,
@@ -37,6 +38,7 @@ __all__ = [
     "Estimate",
     "GateP",
     "Margins",
+    "PoweredRate",
     "Stratum",
     "SuiteShape",
     "adjusted_case_p",
@@ -60,6 +62,7 @@ __all__ = [
     "null_law",
     "paired_interval",
     "percentile",
+    "powered_rate",
     "rate_shown_by",
     "ratio_interval",
     "ratio_of_totals",

@@ -43,6 +43,7 @@ def test_equal_answers_are_asked_about_once_and_the_judge_stays_hidden(project: 
     assert shown.count("is this true?") == 2
     assert "claude-haiku" not in shown
     assert "2 labels, agreement 0.50" in table
+    assert "2 of this run's 2 answers labelled; from 10 on its pass rate is corrected" in table
     assert [one.label for one in read_labels(project, "suites/a.labels.jsonl")] == ["yes", "no"]
 
 

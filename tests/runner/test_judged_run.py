@@ -351,3 +351,26 @@ def test_reports_show_each_criterion_with_what_people_say(tmp_path: Path, monkey
     assert "judge: $" in text
     assert said in page.read_text("utf-8")
     assert json.loads(render_summary(summary, gate))["criteria"][0]["agreement"]["labels"] == 1
+
+
+def test_reports_correct_a_judges_pass_rate_by_the_labels_on_its_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Raw rate, corrected rate, interval and counts stand in the terminal, the page and summary.json."""
+    cases = [{**CASE, "id": f"asks-{n}", "user": f"I want to return order {n}."} for n in range(12)]
+    with StandIn(JudgeModel(strict).answer) as server:
+        use(monkeypatch, server)
+        folder = run(make_project(tmp_path, cases=cases, trials=1), via="live")
+    said = [Label(one.exhibit, one.criterion, "no", one.model, one.wording, "yes") for one in judgements(folder)[:10]]
+
+    reader = RunReader(folder)
+    summary = analyse(reader, {"suites/a.yaml": said}).summary
+    gate = judge(summary)
+    page = tmp_path / "page.html"
+    render_html(summary, gate, reader.trials(), page)
+
+    told = "pass rate of 12 answers: 100 % by the judge, 0 % (0 % to "
+    assert told in render_run(summary, gate, {}, screen=Screen(400))
+    assert told in page.read_text("utf-8")
+    published = json.loads(render_summary(summary, gate))["criteria"][0]["rate"]
+    assert (published["answers"], published["yes"], published["labels"], published["corrected"]) == (12, 12, 10, 0)

@@ -46,7 +46,7 @@ def make_environment() -> Environment:
         "dots": wording.dots,
         "log_source": wording.log_source_in_words,
         "answers": wording.answers_in_words,
-        "agreement": wording.agreement_in_words,
+        "people": wording.criterion_in_words,
         "side_money": wording.side_money_in_words,
         "steadiness": wording.steadiness_in_words,
         "chance": chance,
