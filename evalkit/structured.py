@@ -7,13 +7,13 @@ nowhere recorded: reply and schema are, and whoever needs it reads it from them 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
 
+from evalkit.json_schema import find_misfit, respelled, shown_path
 from evalkit.records import JsonObject, Request, Turn
 
 Ending = str
@@ -25,9 +25,7 @@ no longer ran, because the model would not stop calling tools.
 Trouble = Literal["failed", "refusal", "max_tokens", "empty", "not JSON", "invalid"]
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
 """Stop reasons of a reply that ends in the middle."""
-_DEEPEST = 64
 _LONGEST = 300
-_NAME = re.compile(r"[^\W\d][\w-]*")
 
 
 @dataclass(frozen=True)
@@ -94,18 +92,15 @@ def read_structured(request: Request, output: Output) -> Value | NoValue:
     except orjson.JSONDecodeError as exc:
         return NoValue("not JSON", f"the reply is no JSON ({exc}): {text[:_LONGEST]!r}")
     value = respelled(raw, output.schema)
-    problem = misfit(value, output.schema)
-    if problem:
-        return NoValue("invalid", problem)
+    misfit = find_misfit(value, output.schema)
+    if misfit is not None:
+        where = shown_path(misfit.at)
+        reason = f"the reply does not fit the schema{f' at {where!r}' if where else ''}: {misfit.message}"
+        return NoValue("invalid", reason)
     try:
         return Value(output.make(value))
     except ValueError as exc:
         return NoValue("invalid", f"the reply can't be read: {str(exc)[:_LONGEST]}")
-
-
-def respelled(value: Any, schema: JsonObject) -> Any:
-    """Return a value with enumerated words spelled as its schema spells them, where only their case differs."""
-    return _respelled(value, schema, schema, 0)
 
 
 def _stopped(request: Request) -> NoValue | None:
@@ -118,64 +113,3 @@ def _stopped(request: Request) -> NoValue | None:
     if request.stop_reason in CUT_OFF:
         return NoValue("max_tokens", f"the reply was cut off ({request.stop_reason}); allow more max_tokens")
     return None
-
-
-def misfit(value: Any, schema: JsonObject) -> str:
-    """Return where and why a value does not fit a schema, or an empty text."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-    from referencing import Registry
-
-    error = best_match(Draft202012Validator(dict(schema), registry=Registry()).iter_errors(value))
-    if error is None:
-        return ""
-    where = shown_path(error.absolute_path)
-    return f"the reply does not fit the schema{f' at {where!r}' if where else ''}: {error.message[:_LONGEST]}"
-
-
-def shown_path(steps: Iterable[str | int]) -> str:
-    """Return the way into a JSON value as people write it: `a.b[0]`, `["odd key"]`."""
-    shown = ""
-    for step in steps:
-        if isinstance(step, str) and _NAME.fullmatch(step):
-            shown += f".{step}" if shown else step
-        else:
-            shown += f"[{orjson.dumps(step).decode()}]"
-    return shown
-
-
-def _respelled(value: Any, schema: Any, root: JsonObject, depth: int) -> Any:
-    """Return the value with enumerated words spelled as in the schema, where only their case differs."""
-    if not isinstance(schema, dict) or depth > _DEEPEST:
-        return value
-    for part in _parts(schema, root):
-        value = _respelled(value, part, root, depth + 1)
-    if isinstance(value, str):
-        return _spelled(value, schema)
-    if isinstance(value, list):
-        items = schema.get("items")
-        return [_respelled(item, items, root, depth + 1) for item in value]
-    if isinstance(value, dict):
-        known, other = schema.get("properties") or {}, schema.get("additionalProperties")
-        return {key: _respelled(item, known.get(key, other), root, depth + 1) for key, item in value.items()}
-    return value
-
-
-def _parts(schema: dict[str, Any], root: JsonObject) -> Iterable[Any]:
-    """Return the subschemas that speak of the same value."""
-    for key in ("anyOf", "allOf", "oneOf"):
-        yield from schema.get(key) or ()
-    reference = schema.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#"):
-        target: Any = root
-        for step in reference[1:].strip("/").split("/") if reference != "#" else ():
-            target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
-        yield target
-
-
-def _spelled(value: str, schema: dict[str, Any]) -> str:
-    words = [word for word in (*(schema.get("enum") or ()), schema.get("const")) if isinstance(word, str)]
-    if value in words:
-        return value
-    same = [word for word in words if word.casefold() == value.casefold()]
-    return same[0] if len(same) == 1 else value

@@ -22,6 +22,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
 BESIDE: dict[str, dict[str, Any]] = {
     "FixtureFile": {"returns": {}},
     "Wanted": {"text": "30 days"},
+    "JsonExpect": {"fields": {"urgency": "today"}},
     "OutcomeExpect": {"write_tools": ["start_return"], "writes": []},
     "StepFile": {"call": "lookup_order"},
     "LetterCount": {"max": 3},

@@ -24,6 +24,7 @@ from evalkit.records import (
     JsonObject,
     Level,
     Place,
+    PromptVersion,
     Request,
     Score,
     Span,
@@ -71,6 +72,11 @@ class Grader(FileModel, ABC):
         return cls.kind.rpartition(".")[2]
 
     @classmethod
+    def field(cls) -> str:
+        """The field that has this key: of the same name, unless pydantic needs the name for itself."""
+        return next((name for name, field in cls.model_fields.items() if field.alias == cls.key()), cls.key())
+
+    @classmethod
     def mapping(cls) -> str:
         """The mapping that its keys stand in: `tools`, `outcome`, `budget`, `voice`, or "" for `expect` itself."""
         return cls.kind.rpartition(".")[0]
@@ -112,6 +118,11 @@ class Grader(FileModel, ABC):
 
     def mentions(self) -> Iterator[Mention]:
         """Yield the tools it names."""
+        yield from ()
+
+    def misfits(self, prompt: PromptVersion) -> Iterator[str]:
+        """Yield why no conversation with a version of a prompt could ever fulfil it."""
+        del prompt
         yield from ()
 
     def params(self) -> dict[str, Any]:

@@ -136,7 +136,7 @@ class ExpectedCall(FileModel):
 
     def problems(self, path: ValuePath) -> Iterator[Fault]:
         """Yield what no call could ever fulfil; `path` leads to this call."""
-        yield from _value_faults(self.input, (*path, self.name))
+        yield from value_faults(self.input, (*path, self.name))
 
     def mention(self, path: ValuePath) -> Mention:
         """Return the tool with the part of the input that its schema can check."""
@@ -245,7 +245,7 @@ def aligned(expected: Any, actual: Any, how: Match = SUBSET) -> tuple[Any, Any]:
         return actual, actual
     if isinstance(expected, Mapping) and not is_choice(expected) and isinstance(actual, Mapping):
         pairs = {key: aligned(value, actual[key], how) for key, value in expected.items() if key in actual}
-        missing = {key: value for key, value in expected.items() if key not in actual and not _may_be_missing(value)}
+        missing = {key: value for key, value in expected.items() if key not in actual and not may_be_missing(value)}
         extra = {key: value for key, value in actual.items() if key not in expected} if how.arguments == "exact" else {}
         left = {key: pair[0] for key, pair in pairs.items()}
         return {**left, **missing}, {**{key: pair[1] for key, pair in pairs.items()}, **extra}
@@ -267,12 +267,13 @@ def _matches_object(expected: JsonObject, actual: Any, how: Match) -> bool:
     if not isinstance(actual, Mapping) or (how.arguments == "exact" and not actual.keys() <= expected.keys()):
         return False
     return all(
-        matches_value(value, actual[key], how) if key in actual else _may_be_missing(value)
+        matches_value(value, actual[key], how) if key in actual else may_be_missing(value)
         for key, value in expected.items()
     )
 
 
-def _may_be_missing(expected: Any) -> bool:
+def may_be_missing(expected: Any) -> bool:
+    """Return whether an expected value is content with nothing in its place."""
     return is_choice(expected) and bool(expected.get("optional") or expected.get("absent"))
 
 
@@ -327,18 +328,18 @@ def without_choices(value: Any) -> Any:
     return value
 
 
-def _value_faults(value: Any, path: ValuePath) -> Iterator[Fault]:
+def value_faults(value: Any, path: ValuePath) -> Iterator[Fault]:
     """Yield wrong patterns and wrong choices anywhere in an expected value."""
     if isinstance(value, str) and (pattern := pattern_of(value)):
         yield from pattern_faults(path, pattern)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _value_faults(item, (*path, index))
+            yield from value_faults(item, (*path, index))
     elif isinstance(value, dict):
         for key, item in value.items():
             if is_choice(item) and (message := _choice_fault(item)):
                 yield Fault((*path, key), message)
-            yield from _value_faults(item, (*path, key))
+            yield from value_faults(item, (*path, key))
 
 
 def _choice_fault(choice: Mapping[str, Any]) -> str:

@@ -15,8 +15,10 @@ from pydantic.fields import FieldInfo
 from evalkit.errors import EvalkitError
 from evalkit.graders import (
     budget,
+    ending,
     form,
     grounding,
+    json_reply,
     judge,
     outcome,
     privacy,
@@ -41,6 +43,8 @@ GRADERS: tuple[type[Grader], ...] = (
     form.MaxSentencesPerParagraph,
     form.CountUnits,
     form.Format,
+    json_reply.JsonReply,
+    ending.Ended,
     form.LetterCase,
     form.Language,
     form.Postscript,
@@ -118,7 +122,7 @@ def made_from(values: FileModel, mapping: str) -> tuple[Grader, ...]:
     return tuple(
         grader.model_construct(**{name: given[name] for name in grader.model_fields if name in given})
         for grader in graders_of(mapping)
-        if grader.key() in given
+        if grader.field() in given
     )
 
 
@@ -142,7 +146,7 @@ def requirement_of(assertion: Assertion) -> Requirement:
 def _key(grader: type[Grader], name: str, field: FieldInfo) -> Any:
     """Return a field as it stands in a mapping; the key that a grader is known by is explained by its docstring too."""
     kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-    about = explanation(grader) if name == grader.key() else ""
+    about = explanation(grader) if name == grader.field() else ""
     description = "\n\n".join(part for part in (field.description, about) if part)
     default = None if field.is_required() else field.default
     return Optional[kind] if field.is_required() else kind, Field(  # noqa: UP045 - a value, not an annotation

@@ -47,18 +47,22 @@ class Schema:
 
 
 def schema_problems(schema: Schema) -> list[Problem]:
-    """Return why a value is no JSON Schema that can be followed here: what it is not, or references that lead out."""
-    source, at = schema.source, schema.at
+    """Return why a value is no JSON Schema that can be followed here, each at its place."""
+    return [schema.source.problem((*schema.at, *path), message) for path, message in schema_faults(schema.json)]
+
+
+def schema_faults(schema: JsonObject) -> list[tuple[ValuePath, str]]:
+    """Return what makes a value no JSON Schema, or which references lead out of it, with the path to it."""
     try:
-        jsonschema.Draft202012Validator.check_schema(dict(schema.json))
+        jsonschema.Draft202012Validator.check_schema(dict(schema))
     except jsonschema.SchemaError as error:
-        return [source.problem((*at, *error.absolute_path), f"not a JSON Schema: {error.message[:200]}.")]
+        return [(tuple(error.absolute_path), f"not a JSON Schema: {error.message[:200]}.")]
     except (Unresolvable, RecursionError) as error:
-        return [source.problem(at, f"not a JSON Schema: {error}.")]
+        return [((), f"not a JSON Schema: {error}.")]
     only = "only references within the schema (#/$defs/...) can be followed."
     return [
-        source.problem(path, f"'$ref' to {reference!r}; {only}")
-        for path, reference in _references(schema.json, at)
+        (path, f"'$ref' to {reference!r}; {only}")
+        for path, reference in _references(schema, ())
         if not reference.startswith("#")
     ]
 

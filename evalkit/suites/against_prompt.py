@@ -23,7 +23,7 @@ from evalkit.yamlsource import Source, did_you_mean, pattern_fault, shown
 
 
 def check_against_prompt(suite: Suite, prompt: PromptVersion) -> list[Problem]:
-    """Return a problem for every tool the prompt does not have, and for inputs its tools could never get."""
+    """Return a problem for every tool the prompt does not have, and for what tools and replies could never be."""
     tools = {str(tool["name"]): tool for tool in prompt.tools}
     problems = []
     for mention in suite.mentions:
@@ -38,7 +38,11 @@ def check_against_prompt(suite: Suite, prompt: PromptVersion) -> list[Problem]:
         elif mention.input and suite.source:
             for path, message, on_key in misfits(mention.input, tool["input_schema"], mention.name):
                 problems.append(suite.source.problem((*mention.path, *path), message, key=on_key))
-    return problems
+    for one in (requirement for case in suite.cases for requirement in case.requirements):
+        for message in one.grader.misfits(prompt):
+            source, place = suite.source, one.assertion.place
+            problems.append(source.problem_at(place, message) if source else Problem(place, message))
+    return list(dict.fromkeys(problems))
 
 
 def check_inputs(suite: Suite, prompt: PromptSource, given: Collection[str] = ()) -> list[Problem]:

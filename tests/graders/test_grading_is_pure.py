@@ -36,6 +36,8 @@ PARAMS: dict[str, dict[str, Any]] = {
     "starts_with": {"starts_with": "sorry"},
     "ends_with": {"ends_with": "Fine."},
     "format": {"format": "json"},
+    "json": {"json": {"fields": {"a[0]": 1}}},
+    "ended": {"ended": ["end_turn"]},
     "case": {"case": "lower"},
     "postscript": {"postscript": "P.S."},
     "paragraph": {"paragraph": {"n": 1, "first_word": "late"}},
