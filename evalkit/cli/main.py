@@ -6,12 +6,15 @@ its own (evalkit.errors.ExitCode). Commands are imported when they are called, s
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -102,10 +105,52 @@ def run_command(args: Sequence[str]) -> int:
     except EvalkitError as exc:
         click.echo(f"error: {exc}", err=True)
         return exc.exit_code
+    except OSError as exc:
+        return _tell_os_error(exc)
     except Exception as exc:  # noqa: BLE001 - the last line of defence: a crash must never read as a verdict
-        with tempfile.NamedTemporaryFile("w", prefix="evalkit-crash-", suffix=".log", delete=False) as log:
-            traceback.print_exception(exc, file=log)
-        what = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-        click.echo(f"evalkit crashed ({type(exc).__name__}: {what}); this is a bug. Details: {log.name}", err=True)
-        return ExitCode.NO_VERDICT
+        return _tell_crash(exc)
     return result if isinstance(result, int) else ExitCode.PASSED
+
+
+_ADVICE = {
+    (errno.EACCES, errno.EPERM, errno.EROFS): "give yourself leave to use it, or choose another folder",
+    (errno.ENOTDIR, errno.EEXIST, errno.EISDIR): "a file and a folder are in each other's place; move one of them",
+    (errno.ENAMETOOLONG,): "choose a shorter one",
+    (errno.EMFILE, errno.ENFILE): "raise the limit (`ulimit -n`), or play fewer trials at once with -n",
+    (
+        errno.ENOSPC,
+        errno.EDQUOT,
+    ): "make room; what is recorded stays, and `evalkit run --resume last` goes on",
+}
+"""What to do about a refusal of the operating system that is nobody's bug."""
+
+
+def _tell_os_error(exc: OSError) -> int:
+    """Tell what the operating system refused; a run that it has stopped has come to no verdict."""
+    advice = next((words for numbers, words in _ADVICE.items() if exc.errno in numbers), "")
+    if not _is_here():
+        click.echo("error: the current folder is gone; change to one that exists.", err=True)
+    elif advice:
+        where = f"{os.path.relpath(os.fsdecode(exc.filename))}: " if exc.filename else ""
+        click.echo(f"error: {where}{os.strerror(exc.errno or 0)}; {advice}.", err=True)
+    else:
+        return _tell_crash(exc)
+    return ExitCode.NO_VERDICT if exc.errno in {errno.ENOSPC, errno.EDQUOT} else ExitCode.WRONG_INPUT
+
+
+def _is_here() -> bool:
+    """Tell whether the current folder still exists."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _tell_crash(exc: Exception) -> int:
+    """Keep the traceback in a file and name it."""
+    with tempfile.NamedTemporaryFile("w", prefix="evalkit-crash-", suffix=".log", delete=False) as log:
+        traceback.print_exception(exc, file=log)
+    what = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+    click.echo(f"evalkit crashed ({type(exc).__name__}: {what}); this is a bug. Details: {log.name}", err=True)
+    return ExitCode.NO_VERDICT
