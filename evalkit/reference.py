@@ -124,11 +124,11 @@ def sections(schema: JsonSchema) -> Iterator[Section]:
         section = todo.pop(0)
         yield section
         for key, value in section.keys.items():
-            met = [
-                (at, name) for at, name in _mentioned(value, f"{section.path}.{key}".lstrip(".")) if name not in seen
-            ]
-            seen.update(name for _, name in met)
-            made = [_section(at, name, known[name]) for at, name in met]
+            met: dict[str, str] = {}
+            for at, name in _mentioned(value, f"{section.path}.{key}".lstrip(".")):
+                met.setdefault(name, at)
+            made = [_section(at, name, known[name]) for name, at in met.items() if name not in seen]
+            seen.update(met)
             todo += _kinds(made) if len(made) > 1 and all("extends" in one.keys for one in made) else made
 
 

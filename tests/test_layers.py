@@ -26,7 +26,7 @@ DOORS = {
     "anthropic": {"engine/claude.py"},
     "httpx2": {"engine/claude.py"},
     "pandas": {"analysis/"},
-    "jinja2": {"prompts/", "reporting/", "standin/script/templates.py"},
+    "jinja2": {"prompts/", "reporting/"},
     "deepdiff": {"graders/matching.py"},
     "click": {"cli/"},
     "uvicorn": {"standin/"},

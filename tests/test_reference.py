@@ -20,6 +20,7 @@ from tests.graders.build import call, called
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
 BESIDE: dict[str, dict[str, Any]] = {
+    "WorldStep": {"get": "booking", "by": "input.code"},
     "FixtureFile": {"returns": {}},
     "Wanted": {"text": "30 days"},
     "JsonExpect": {"fields": {"urgency": "today"}},
@@ -40,6 +41,14 @@ BESIDE: dict[str, dict[str, Any]] = {
 """What a mapping needs so that a single key of it can stand there."""
 INSTEAD: dict[tuple[str, str], dict[str, Any]] = {
     ("FixtureFile", "error"): {},
+    **{("WorldStep", key): {} for key in ("find", "delete", "returns")},
+    **{("WorldStep", key): {"find": "booking"} for key in ("where", "in", "sort", "limit")},
+    **{("WorldStep", key): {"update": "booking"} for key in ("set", "append")},
+    ("WorldStep", "update"): {"set": {"seat": "14C"}},
+    ("WorldStep", "create"): {"set": {"usd": 120}},
+    ("WorldStep", "id"): {"create": "refund", "set": {"usd": 120}},
+    ("WorldStep", "require"): {"error": "It is cancelled."},
+    ("WorldStep", "error"): {"require": "booking.status == 'confirmed'"},
     ("Wanted", "word"): {},
     ("Wanted", "exact"): {},
     ("Wanted", "ignore_case"): {"exact": "PR"},

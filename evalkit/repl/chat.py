@@ -127,10 +127,8 @@ class Chat:
     async def go_on_from(self, start: StartingPoint) -> None:
         """Take up a loaded conversation, up to before a reply; the first turns of a case are played."""
         session, screen = self.session, self.screen
-        session.begin_with(start.opening, start.exchanges, start.origin)
+        session.begin_with(start.opening, start.exchanges, start.origin, start.staged)
         session.case = start.case
-        if start.staged is not None:
-            session.tools.use(start.staged)
         session.tools.replay(start.calls)
         screen.note(f"{start.origin}: {start.what}")
         for exchange in session.exchanges:

@@ -227,7 +227,7 @@ def start_versus(chat: Chat, ref: str, *, blind: bool) -> None:
     tools = ChatTools(setting, partial(chat.ask_result, other=True))
     tools.typed = main.tools.typed
     other = Session(setting, main.connection, tools, main.record, OTHER_SIDE)
-    other.begin_with(main.opening, main.exchanges, main.origin)
+    other.begin_with(main.opening, main.exchanges, main.origin, main.staged)
     chat.versus = Versus(main, other, chat.terminal, blind=blind)
     names = "names hidden until you have answered" if blind else f"A {main.setting.prompt.ref}, B {setting.prompt.ref}"
     chat.screen.note(f"every message goes to both: {names}. /vs off ends it")

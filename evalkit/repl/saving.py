@@ -22,7 +22,7 @@ from evalkit.repl.setting import Setting, find_suite_file, load_setting
 from evalkit.repl.sources import BROKEN
 from evalkit.store import find_run
 from evalkit.suites import Suite, load_suite
-from evalkit.suites.fixtures import NO_FIXTURE, CaseTools, tools_of
+from evalkit.suites.fixtures import NO_FIXTURE, Stage, tools_of
 from evalkit.suites.writing import Addition, NewCase, NewFixture, NewTurn, append_cases, case_id_of, new_suite_text
 
 NOT_A_RESULT = frozenset({"invalid input", NO_FIXTURE})
@@ -127,7 +127,7 @@ def save_cases(setting: Setting, drafts: Sequence[CaseDraft], suite_name: str) -
 
 def _needed(calls: Iterable[ToolCall], suite: Suite | None) -> Iterable[NewFixture]:
     """Yield a fixture for every result that the suite would not give to the same calls."""
-    tools = tools_of(suite) if suite else CaseTools({})
+    tools = tools_of(suite or Stage({}))
     results: dict[tuple[str, bytes], list[ToolCall]] = {}
     for call in calls:
         if call.origin not in NOT_A_RESULT:

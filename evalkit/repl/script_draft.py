@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from evalkit.errors import NothingSelected, UsageError
+from evalkit.prompts.expressions import day_words
 from evalkit.records import JsonObject, PromptRef, ToolCall, Transcript, Turn
 from evalkit.repl.loading import StoredConversation, find_conversation
 from evalkit.standin.script import Script, Stuck, load_script, play, read_script, script_path
@@ -28,7 +29,6 @@ from evalkit.standin.script.conversation import sentences
 from evalkit.standin.script.patterns import Pattern, compile_pattern, literal_pattern, literal_regex, plain
 from evalkit.standin.script.play import MOST_CALLS
 from evalkit.standin.script.script import RESERVED
-from evalkit.standin.script.templates import day_words
 from evalkit.suites.writing import Addition, block, flow, scalar
 from evalkit.yamlsource import SourceText, parse_yaml, read_text
 

@@ -28,6 +28,7 @@ from evalkit.records import Failure, JsonObject, PromptVersion, Request, ToolCal
 from evalkit.repl.record import CASE, ChatRecord, SessionRecord
 from evalkit.repl.setting import Setting
 from evalkit.repl.sources import CaseSteps, ChatTools, Connection
+from evalkit.suites.fixtures import Staged
 
 INTERRUPTED = "interrupted"
 """The kind of failure of a reply that a person stopped."""
@@ -76,6 +77,7 @@ class Session:
         self.case = CaseSteps()
         self.taken_back = ""
         self.origin = ""
+        self.staged: Staged = setting
         self._case_id = case_id
         self._recorded: SessionRecord | None = None
 
@@ -119,7 +121,7 @@ class Session:
         """Ask for another reply to the last message; the ones it had are kept."""
         last = self.last
         self.end()
-        self.tools.rewind(call for each in self.exchanges[:-1] for call in each.answer.turn.tool_calls)
+        self._rewind(self.exchanges[:-1])
 
         def keep(before: Conversation, answer: Answer) -> None:
             self.exchanges[-1] = replace(last, before=before, answers=(*last.answers, answer))
@@ -137,20 +139,24 @@ class Session:
         self.taken_back = self.exchanges[-count].user
         del self.exchanges[-count:]
         self.end()
-        self.tools.rewind(call for each in self.exchanges for call in each.answer.turn.tool_calls)
+        self._rewind(self.exchanges)
         return self.taken_back
 
     def begin_with(
-        self, opening: Sequence[JsonObject] = (), exchanges: Sequence[Exchange] = (), origin: str = ""
+        self,
+        opening: Sequence[JsonObject] = (),
+        exchanges: Sequence[Exchange] = (),
+        origin: str = "",
+        staged: Staged | None = None,
     ) -> None:
-        """Take up a conversation that was held before, or begin a new one."""
+        """Take up a conversation that was held before, or begin a new one; `staged` says how tools answer in it."""
         self.end()
         self.opening = tuple(opening)
         self.exchanges = list(exchanges)
         self.origin = origin
         self.case = CaseSteps()
-        self.tools.use(self.setting)
         self.tools.replay(())
+        self._restage(staged or self.setting)
 
     def change(self, setting: Setting) -> None:
         """Go on with another prompt version or model, keeping the conversation."""
@@ -162,13 +168,23 @@ class Session:
             after = replace(last.answer.after, messages=without_thinking(last.answer.after.messages))
             self.exchanges[-1] = replace(last, answers=(*last.answers[:-1], replace(last.answer, after=after)))
         if setting.suites != before.suites:
-            self.tools.use(setting)
+            self._restage(setting)
 
     def end(self) -> None:
         """End the stretch that is being recorded; the record itself stays open."""
         if self._recorded is not None:
             self._recorded.end()
             self._recorded = None
+
+    def _restage(self, staged: Staged) -> None:
+        """Let tools answer in another way, and stand where the conversation stands."""
+        self.staged = staged
+        self.tools.use(staged)
+        self._rewind(self.exchanges)
+
+    def _rewind(self, exchanges: Sequence[Exchange]) -> None:
+        """Let the tools stand where these exchanges leave them."""
+        self.tools.rewind(call for each in exchanges for call in each.answer.turn.tool_calls)
 
     async def _play(
         self, before: Conversation, user: str, trial: int, keep: Callable[[Conversation, Answer], None]
@@ -199,6 +215,7 @@ class Session:
                     recorded.take(RequestFinished(request), number)
                 recorded.turns.append(turn)
                 keep(before, Answer(turn, after, prompt))
+                self._rewind(self.exchanges)  # calls that nobody heard of are not made
             raise
 
 

@@ -18,6 +18,7 @@ from evalkit.records import Level, PromptRef, PromptVersion, Score, Transcript, 
 from evalkit.suites import Fixture, Suite, find_suites, find_voices, load_suite, read_suite
 from evalkit.suites.load import relative_name
 from evalkit.suites.voice import load_voice
+from evalkit.world import World
 
 Fixtures = Mapping[str, tuple[Fixture, ...]]
 
@@ -26,14 +27,15 @@ Fixtures = Mapping[str, tuple[Fixture, ...]]
 class Setting:
     """A prompt version with everything around it.
 
-    `given` are inputs of the command line, which win over the suites'. `voice` is the file that `rules` come from.
-    `notes` are for the person: files that could not be used.
+    `world` is that of the first suite that has one. `given` are inputs of the command line, which win over the suites'.
+    `voice` is the file that `rules` come from. `notes` are for the person: files that could not be used.
     """
 
     root: Path
     prompt: PromptVersion
     suites: tuple[Suite, ...] = ()
     fixtures: Fixtures = field(default_factory=dict)
+    world: World | None = None
     rules: tuple[Requirement, ...] = ()
     voice: str = ""
     given: tuple[tuple[str, str], ...] = ()
@@ -83,7 +85,8 @@ def setting_of(
     if suites is None:
         suites, notes = suites_of(prompt.ref, root)
     voice, rules = _find_voice(suites, root)
-    return Setting(root, prompt, suites, merged_fixtures(suites), rules, voice, given, notes)
+    world = next((suite.world for suite in suites if suite.world), None)
+    return Setting(root, prompt, suites, merged_fixtures(suites), world, rules, voice, given, notes)
 
 
 def only_prompt(root: Path) -> str:

@@ -102,6 +102,7 @@ def choose_source(asked: str | None, platform: str = ANTHROPIC) -> str:
 BROKEN = "/tools fail"
 TYPED = "typed by you"
 RECORDED = "as recorded"
+_NOT_THE_SUITES = frozenset({BROKEN, TYPED, RECORDED, "invalid input"})
 
 AskPerson = Callable[[str, JsonObject], Awaitable[ToolOutcome | None]]
 """Asks for the result of a call; None when there is nobody to ask."""
@@ -117,7 +118,7 @@ class KnownResult:
 
 
 class ChatTools:
-    """A source of tool results, first match wins: broken, recorded (each once), typed, fixtures, the person."""
+    """A source of tool results, first match wins: broken, recorded (each once), typed, the suite, the person."""
 
     def __init__(self, staged: Staged, ask: AskPerson | None = None) -> None:
         self.ask = ask
@@ -131,12 +132,13 @@ class ChatTools:
         if name in self._broken:
             self._broken.discard(name)
             return ToolOutcome(f"{name} failed: upstream timeout", is_error=True, origin=BROKEN)
-        recorded = [one for one in self._recorded if one.name == name and one.input == tool_input]
-        if len(recorded) > 1:  # the call had several results: each is given once, the last one for good
-            self._recorded.remove(recorded[0])
-        known = recorded[0].outcome if recorded else self.typed_result(name, tool_input)
-        if known is not None:
-            return known
+        if not self._suite.remembers(name):  # else a write of this conversation could go unseen
+            recorded = [one for one in self._recorded if one.name == name and one.input == tool_input]
+            if len(recorded) > 1:  # the call had several results: each is given once, the last one for good
+                self._recorded.remove(recorded[0])
+            known = recorded[0].outcome if recorded else self.typed_result(name, tool_input)
+            if known is not None:
+                return known
         answered = await self._suite.known(name, tool_input)
         if answered is not None:
             return answered
@@ -161,11 +163,8 @@ class ChatTools:
         self._suite = tools_of(staged)
 
     def rewind(self, calls: Iterable[ToolCall]) -> None:
-        """Stand where these calls, and no others, were made: fixtures for a number of calls may run out."""
-        self._suite.forget()
-        for call in calls:
-            if call.origin not in {BROKEN, TYPED, RECORDED}:
-                self._suite.answer(call.name, call.input)
+        """Stand where these calls, and no others, were made: fixtures may run out, and a world remembers."""
+        self._suite.stand_after(call for call in calls if call.origin not in _NOT_THE_SUITES)
 
     def typed_result(self, name: str, tool_input: JsonObject) -> ToolOutcome | None:
         """Return what the person typed for the same call before, if they did."""

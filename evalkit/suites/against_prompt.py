@@ -29,8 +29,8 @@ def check_against_prompt(suite: Suite, prompt: PromptVersion) -> list[Problem]:
     for mention in suite.mentions:
         tool = tools.get(mention.name)
         if tool is None:
-            if mention.path[-1] == "when":
-                continue  # one answer of a tool whose name, the key above it, is a mention of its own
+            if mention.known:
+                continue
             hint = did_you_mean(mention.name, tools) or f"; it has {', '.join(tools) or 'no tools'}"
             message = f"no tool named {mention.name!r} in prompt {prompt.ref}{hint}"
             source = suite.source

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from evalkit.graders import Grader, Requirement
@@ -35,6 +35,7 @@ from evalkit.suites.format import (
 from evalkit.suites.inputs import InputReader, SuiteInputs
 from evalkit.suites.values import Case, Fixture, JudgeSettings, Simulation, ToolMention
 from evalkit.suites.voice import Voice
+from evalkit.world import World, WorldFile, read_world
 from evalkit.yamlsource import FileModel, Source, ValuePath, did_you_mean
 from evalkit.yamlsource.nodes import ListNode
 
@@ -58,11 +59,16 @@ class Compiler:
         """Note what a grader finds wrong with its values; `path` is that of the mapping it stands in."""
         self.problem(self._as_written((*path, *fault.path)), fault.message, key=fault.on_key)
 
-    def mention(self, name: str, path: ValuePath, given: JsonObject | None = None, *, key: bool = True) -> None:
-        """Note that a tool is named by the key at a path (or its value), with an input that it is given there."""
+    def mention(
+        self, name: str, path: ValuePath, given: JsonObject | None = None, *, key: bool = True, known: bool = False
+    ) -> None:
+        """Note that a tool is named by the key at a path (or its value), with an input that it is given there.
+
+        `known`: its name is a mention of its own.
+        """
         path = self._as_written(path)
         place = self.source.key_place(path) if key else self.source.place(path)
-        self.mentions.append(ToolMention(name, place, given, path))
+        self.mentions.append(ToolMention(name, place, given, path, known))
 
     def expect(self, expect: Expect | None, path: ValuePath, turn: int | None = None) -> tuple[Requirement, ...]:
         """Return what one `expect` demands of turn `turn`, or of the whole conversation."""
@@ -124,6 +130,8 @@ class Compiler:
 
 
 Fixtures = Mapping[str, tuple[Fixture, ...]]
+ANY_TEXT = "/./"
+"""An input that may be anything: texts between slashes stand for any value (`against_prompt.py`)."""
 
 
 def compile_fixtures(
@@ -139,7 +147,7 @@ def compile_fixtures(
         for index, entry in enumerate(entries):
             at = (*path, tool, index)
             if entry.when:
-                compiler.mention(tool, (*at, "when"), entry.when)
+                compiler.mention(tool, (*at, "when"), entry.when, known=True)
                 for fault in _pattern_faults(entry.when, ("when",)):
                     compiler.fault(at, fault)
             place = compiler.source.place(at)
@@ -171,6 +179,35 @@ def _contains(whole: Any, part: Any) -> bool:
     return type(whole) is type(part) and bool(whole == part)
 
 
+def compile_world(
+    compiler: Compiler,
+    file: WorldFile | None,
+    path: ValuePath,
+    inputs_of: Sequence[SuiteFile | CaseFile],
+    *,
+    base: World | None = None,
+    over: Iterable[CaseFile] = (),
+) -> World | None:
+    """Return the world at a path, over `base`; `over` are the cases whose own worlds will stand over it.
+
+    Its templates may use the inputs of `inputs_of`; their values are the case's.
+    """
+    if file is None:
+        return base
+    givers = [
+        *inputs_of,
+        *(variant for one in inputs_of if isinstance(one, CaseFile) for variant in one.variants or ()),
+    ]
+    names = {name for one in givers for name in one.inputs}
+    worlds = [one.world for one in over if one.world]
+    read = read_world(compiler.source, path, file, base=base, inputs=names, over=worlds)
+    compiler.problems += read.problems
+    for used in read.used:
+        given = {used.input: ANY_TEXT} if used.input else None
+        compiler.mention(used.tool, used.path, given, known=given is not None)
+    return read.world
+
+
 @dataclass(frozen=True)
 class CaseContext:
     """What all cases of a suite share."""
@@ -182,6 +219,7 @@ class CaseContext:
     voice: Voice | None
     reader: InputReader
     inputs: SuiteInputs
+    world: World | None = None
 
     def expected(self, expect: Expect | None, path: ValuePath, turn: int | None = None) -> tuple[Requirement, ...]:
         """Return what an `expect` asks for; notes every rule that it switches off but that does not exist."""
@@ -202,6 +240,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
     source = compiler.source
     own, shared = compile_fixtures(compiler, file.tools, (*path, "tools")), context.fixtures
     fixtures = {tool: (*own.get(tool, ()), *shared.get(tool, ())) for tool in dict.fromkeys([*shared, *own])}
+    world = compile_world(compiler, file.world, (*path, "world"), (context.suite, file), base=context.world)
     requirements = _requirements(context, file, path)
     assertions = tuple(one.assertion for one in requirements)
     trials, min_pass = _trials(context, file, path)
@@ -227,6 +266,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
             ],
             **({"simulate": asdict(simulation)} if simulation else {}),
             **({"inputs": inputs.values} if inputs.values else {}),
+            **({"world": [world.entities, world.written]} if world else {}),
         }
         record = CaseRecord(
             suite=source.file,
@@ -245,8 +285,9 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
             own_trials=file.trials is not None,
             min_rate=file.min_rate,
         )
+        staged = replace(world, inputs=inputs.values) if world else None
         origin = file.from_ or ""
-        cases.append(Case(record, requirements, fixtures, history, script, origin, simulation, inputs))
+        cases.append(Case(record, requirements, fixtures, history, script, origin, simulation, inputs, staged))
     return cases
 
 

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from evalkit.graders.registry import keys_of
 from evalkit.prompts.inputs import InputValue
 from evalkit.records import UNLABELLED, Enforce
+from evalkit.world import WorldFile
 from evalkit.yamlsource import Count, FileModel, Flag, Json, JsonMap, Number, Text, Texts, refusal, shown, unwrapped
 
 
@@ -375,6 +376,11 @@ class CaseFile(FileModel):
         {}, description="What tools answer here, before the suite's answers.",
         examples=[{"lookup_order": [{"error": "timeout"}]}],
     )  # fmt: skip
+    world: WorldFile | None = Field(
+        None,
+        description="What is different here in the suite's world, or a world of its own.",
+        examples=[{"entities": {"booking": {"KX4P2A": {"status": "cancelled"}}}}],
+    )
     budget: BudgetFile | None = Field(None, description="Limits of a trial here.", examples=[{"requests": 5}])
     expect: Expect | None = Field(None, description="About the whole conversation.", examples=[{"tools": "none"}])
     trials: Count | None = Field(
@@ -441,6 +447,16 @@ class SuiteFile(FileModel):
         {}, description="What the tools answer. The first entry that fits does.",
         examples=[{"lookup_order": [{"when": {"order_id": "TN-1"}, "returns": {"status": "delivered"}}]}],
     )  # fmt: skip
+    world: WorldFile | None = Field(
+        None,
+        description="Entities, and the tools that read and write them; every trial begins with it anew.",
+        examples=[
+            {
+                "entities": {"booking": {"KX4P2A": {"seat": "14C"}}},
+                "tools": {"get_booking": {"get": "booking", "by": "input.code"}},
+            }
+        ],
+    )
     expect: Expect | None = Field(None, description="About every case.", examples=[{"never_says": ["as an AI"]}])
     shared: Json = Field(
         None,

@@ -18,7 +18,7 @@ from evalkit.errors import FileProblems
 from evalkit.graders.judge import WORDING, Criterion
 from evalkit.labels import AGREEMENT_FLOOR, LABELS_FLOOR, labels_file, measure_agreement, read_labels
 from evalkit.records import Place, Problem
-from evalkit.suites.cases import CaseContext, Compiler, compile_case, compile_fixtures
+from evalkit.suites.cases import CaseContext, Compiler, compile_case, compile_fixtures, compile_world
 from evalkit.suites.format import CaseFile, GateFile, JudgeFile, SuiteFile
 from evalkit.suites.inputs import InputReader
 from evalkit.suites.values import Case, Gate, JudgeSettings, Suite
@@ -107,7 +107,7 @@ class _Loader:
         if head is None:
             return None, self._problems
         voice, voice_file = self._voice(head.voice)
-        context = self._context(head, voice)
+        context = self._context(head, voice, [file for _, file in files])
         cases = self._cases(context, files)
         self._problems += check_enforced(source, self._root, judge, cases)
         gate = head.gate or GateFile.model_validate({})
@@ -134,6 +134,7 @@ class _Loader:
             },
             place=source.place(),
             fixtures=context.fixtures,
+            world=context.world,
             rules=voice.described() if voice else {},
             mentions=tuple(self._compiler.mentions),
             judge=judge if criteria_of(cases) else None,
@@ -174,7 +175,7 @@ class _Loader:
         self._problems += problems
         return voice, file
 
-    def _context(self, head: SuiteFile, voice: Voice | None) -> CaseContext:
+    def _context(self, head: SuiteFile, voice: Voice | None, files: Sequence[CaseFile]) -> CaseContext:
         compiler = self._compiler
         if head.min_pass is not None and head.min_pass > head.trials:
             message = f"min_pass {head.min_pass} is more than trials {head.trials}; no case could pass."
@@ -183,7 +184,9 @@ class _Loader:
             voice = voice.put_to(compiler.judge)
         fixtures = compile_fixtures(compiler, head.tools, ("tools",))
         inputs = self._reader.read(head.inputs, ("inputs",))
-        context = CaseContext(compiler, head, fixtures, (), voice, self._reader, inputs)
+        world = compile_world(compiler, head.world, ("world",), (head, *files), over=files)
+        world = replace(world, inputs=inputs.values) if world else None
+        context = CaseContext(compiler, head, fixtures, (), voice, self._reader, inputs, world)
         return replace(context, expect=context.expected(head.expect, ("expect",)))
 
     def _cases(self, context: CaseContext, files: Sequence[tuple[int, CaseFile]]) -> list[Case]:

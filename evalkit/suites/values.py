@@ -9,6 +9,7 @@ from typing import Any
 from evalkit.graders import Requirement
 from evalkit.records import UNLABELLED, CaseRecord, Enforce, JsonObject, Place
 from evalkit.suites.inputs import SuiteInputs
+from evalkit.world import World
 from evalkit.yamlsource import Source, ValuePath
 
 
@@ -65,8 +66,9 @@ class Case:
     """A case that can be played.
 
     `requirements` are its record's assertions, each with its grader. `fixtures` are by tool, the case's own before the
-    suite's. `history` holds Messages API messages, `script` the steps of the stand-in. `origin` is where the case came
-    from, as its author wrote it. `inputs` are those its prompt is rendered with, the suite's among them.
+    suite's; `world` answers after them. `history` holds Messages API messages, `script` the steps of the stand-in.
+    `origin` is where the case came from, as its author wrote it. `inputs` are those its prompt is rendered with, the
+    suite's among them.
     """
 
     record: CaseRecord
@@ -77,6 +79,7 @@ class Case:
     origin: str = ""
     simulate: Simulation | None = None
     inputs: SuiteInputs = field(default_factory=SuiteInputs)
+    world: World | None = None
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,16 @@ class Gate:
 
 @dataclass(frozen=True)
 class ToolMention:
-    """A tool's name in a suite, with an input it is given there; `path` leads to the input in the suite's file."""
+    """A tool's name in a suite, with an input it is given there; `path` leads to the input in the suite's file.
+
+    `known` says that the name is a mention of its own, above this one.
+    """
 
     name: str
     place: Place
     input: JsonObject | None
     path: ValuePath
+    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,8 @@ class Suite:
     `path` is relative to the project's root, `sha` is over the bytes of the suite file, `files` maps every file that
     was read to the SHA-256 of its bytes. `inputs` and `trials` are the suite's own; each case has its own. `rules`
     describes each brand-voice rule by id. `judge` is None when no criterion needs one. `mentions` lists every place
-    that names a tool, for `check_against_prompt`. `fixtures` are the suite's own, without those of its cases.
+    that names a tool, for `check_against_prompt`. `fixtures` and `world` are the suite's own, without those of its
+    cases.
     """
 
     path: str
@@ -130,6 +138,7 @@ class Suite:
     files: Mapping[str, str]
     place: Place
     fixtures: Mapping[str, tuple[Fixture, ...]] = field(default_factory=dict)
+    world: World | None = None
     rules: Mapping[str, JsonObject] = field(default_factory=dict)
     mentions: tuple[ToolMention, ...] = ()
     judge: JudgeSettings | None = None

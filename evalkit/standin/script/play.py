@@ -17,12 +17,12 @@ from typing import Any
 
 import orjson
 
+from evalkit.prompts.expressions import ERRORS, Value
 from evalkit.records import Place
 from evalkit.standin.reply import Answer, Cue, JsonObject, NoScript, Part, Reply
 from evalkit.standin.script.conversation import Call, Conversation, read_conversation, sentences
 from evalkit.standin.script.patterns import Pattern, TooSlow
 from evalkit.standin.script.script import Conditions, Rule, Script, Stuck
-from evalkit.standin.script.templates import ERRORS, Value
 
 MOST_CALLS = 20
 """Calls in one turn after which the script is taken to go round in circles."""

@@ -15,11 +15,11 @@ from typing import Literal, TypeVar
 import orjson
 
 from evalkit.errors import FileProblems
+from evalkit.prompts.expressions import Templates, Value
 from evalkit.records import Place, Problem
 from evalkit.standin.reply import Part
 from evalkit.standin.script.format import AnswerFile, ConditionsFile, RuleFile, ScriptFile, StyleFile
 from evalkit.standin.script.patterns import Pattern, PatternFault, TooSlow, Words, compile_pattern, compile_words, plain
-from evalkit.standin.script.templates import Templates, Value
 from evalkit.yamlsource import (
     Source,
     SourceText,

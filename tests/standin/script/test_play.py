@@ -150,6 +150,7 @@ def test_chance_depends_on_the_request_the_trial_and_the_rule() -> None:
         ("rules: [{user: '/(/', say: Hi}]", "1:16 the pattern '/(/' is not a regular expression"),
         ("prompt: {asks: x}\nrules: [{has: ask, user: a, say: Hi}]", "2:15 'ask' stands nowhere under `prompt`"),
         ("rules: [{user: hi, say: '{{ x }}'}]", "1:25 the text '{{ x }}' uses 'x', which stands nowhere"),
+        ("rules: [{user: hi, say: '{{ 1 | x }}'}]", "1:25 the text '{{ 1 | x }}' no filter 'x' here; there are: abs"),
         ("rules: [{user: hi, say: '{{ x '}]", "1:25 the text '{{ x ' is not a template"),
         ("rules: [{user: hi, say: Hi, slip: {say: Ho}}]", "1:35 a slip needs its `chance`"),
     ],
