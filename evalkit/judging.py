@@ -14,7 +14,16 @@ from hashlib import sha256
 from evalkit.engine import Ask, Replies
 from evalkit.engine.requests import ask_aside, side_request
 from evalkit.graders import Requirement, requirement_of
-from evalkit.graders.judge import JUDGE_KINDS, SCHEMA, WORDING, Criterion, build_question, exhibit_id, exhibit_of
+from evalkit.graders.judge import (
+    JUDGE_KINDS,
+    SCHEMA,
+    WORDING,
+    Criterion,
+    build_question,
+    exhibit_id,
+    exhibit_of,
+    files_shown,
+)
 from evalkit.records import CaseKey, CaseRecord, Judgement, Level, Request, Score, Transcript, Trial, Turn
 from evalkit.structured import NoValue, Output, read_structured
 
@@ -86,7 +95,7 @@ async def ask_judge(
 ) -> Judgement:
     """Ask one question and return the answer; a reply that can't be read is an answer of None with its reason."""
     exhibit = exhibit_of(transcript, turn)
-    body = build_question(model, criterion, turn, exhibit)
+    body = build_question(model, criterion, turn, exhibit, files_shown(transcript, turn))
     request = await ask_aside(replies, Ask(1, 1, body, "judge"))
     read = read_structured(request, Output(SCHEMA))
     value = {} if isinstance(read, NoValue) else read.value

@@ -16,11 +16,13 @@ Examples:
   evalkit chat support@v4
   evalkit chat support@v4 --vs support@v3
   evalkit chat support -m "Where is PR26-0977?"
+  evalkit chat claims -m "Is this covered?" --attach dent.png
   git diff | evalkit chat reviewer --json | jq .usage
   evalkit chat support@v4 --load last#return-inside-window"""
 )
 @click.argument("ref", required=False, metavar="[REF]")
 @click.option("-m", "--message", metavar="TEXT", help="Send this, print the reply, end.")
+@click.option("--attach", metavar="FILE", multiple=True, help="Send this picture, PDF or text with the first message.")
 @click.option("-c", "--continue", "resume", is_flag=True, help="Go on with the last chat.")
 @click.option("--load", metavar="FILE[#N]", help="Begin with a conversation: RUN#CASE, LOG#SESSION, SUITE::CASE.")
 @click.option("--vs", "versus", metavar="REF", help="Send every message to this version too.")

@@ -143,13 +143,16 @@ def agreement_table(findings: Sequence[tuple[Agreement, JudgedRate]]) -> str:
 
 def _shown(item: LabelItem, left: int) -> str:
     """Return the conversation up to what is judged, and the question."""
+    from evalkit.content import readable, spoken
     from evalkit.reporting.safe_text import visible
 
     lines = ["", "─" * 78, f"{left} to go"]
-    lines += [f"{one['role']} (before)  {visible(str(one['content']))}" for one in item.transcript.history]
+    for part in spoken(item.transcript.history):
+        lines.append(f"{part.role} (before)  {visible(readable(part.content))}")
+        lines += [f"  tool     {call.get('name')}: {visible(part.result_of(call)[0])[:200]}" for call in part.calls]
     for turn in item.transcript.turns:
         if item.turn is None or turn.n <= item.turn:
-            lines.append(f"\nCustomer   {visible(turn.user)}")
+            lines.append(f"\nCustomer   {visible(readable(turn.said))}")
             lines += [f"  tool     {call.name}: {visible(call.output)[:200]}" for call in turn.tool_calls]
             lines.append(f"Assistant  {visible(turn.reply)}")
     about = "the last reply" if item.turn is not None else "the whole conversation"

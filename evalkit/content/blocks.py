@@ -123,6 +123,20 @@ def sendable(content: UserContent) -> str | list[JsonObject]:
     ]
 
 
+def sent_messages(messages: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
+    """Return Messages API messages as they are sent: without the keys of their blocks that are evalkit's own."""
+    return tuple(
+        {**message, "content": sendable(message["content"])} if _has_own_keys(message.get("content")) else message
+        for message in messages
+    )
+
+
+def _has_own_keys(content: UserContent | None) -> bool:
+    if isinstance(content, str):
+        return False
+    return any(block.get("type") in _FILES and not block.keys().isdisjoint(OWN_KEYS) for block in content or ())
+
+
 def kept_of(content: UserContent) -> tuple[str, tuple[JsonObject, ...]]:
     """Return what a record keeps of a user's message: its text, and its blocks where it is more than a text."""
     return text_of(content), () if isinstance(content, str) else tuple(content)
@@ -159,6 +173,11 @@ class Said:
     def text(self) -> str:
         """All text of it."""
         return text_of(self.content)
+
+    def result_of(self, call: JsonObject) -> tuple[str, bool]:
+        """Return what a call of it brought as text, and whether that was an error; empty when nothing came."""
+        block = dict(self.results).get(str(call.get("id")), {})
+        return text_of(block.get("content")), bool(block.get("is_error"))
 
 
 def spoken(messages: Iterable[JsonObject]) -> Iterator[Said]:

@@ -1,7 +1,9 @@
 """The grader of grounded answers: what a reply states must come from the tools, the prompt or the user.
 
-A fact is grounded when it stands in a tool's result, the system prompt, earlier messages or the user's words up to this
-turn, in whatever format; a sum, difference or multiple of amounts that are grounded; or a date counted from today.
+A fact is grounded when it stands in a tool's result, the system prompt, earlier messages, the user's words or their
+text documents up to this turn, in whatever format; a sum, difference or multiple of amounts that are grounded; or a
+date counted from today. A picture or PDF can't be read here: what it `shows` counts as its text; without that, a fact
+that has no other source may stand in it, and is neither grounded nor made up but not measured.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BeforeValidator, Field
 
-from evalkit.graders.grader import ReplyGrader
+from evalkit.content import AttachedFile, files_in, spoken
+from evalkit.graders.grader import ReplyGrader, not_measured
 from evalkit.graders.replies import once_per_transcript
 from evalkit.graders.text import to_spans
 from evalkit.reading.facts import NUMBER_WORDS, Fact, facts_in, names_in, shifted
 from evalkit.records import Finding, Transcript, TrialVerdict, Turn
+from evalkit.wording import listed
 from evalkit.yamlsource import refusal, unwrapped
 
 Day = tuple[int, int, int]
@@ -237,8 +241,10 @@ class Grounded(ReplyGrader):
     """Require that every amount, date, time, identifier and name in the reply comes from a source.
 
     Why: a made-up number costs money. Example: `grounded: true`. Sources are tool results, the system prompt and what
-    the user said; formats, units, rounding (`about 42`) and sums of stated amounts are allowed. Names are runs of
-    capitalised words inside a sentence. Instead of one number that must be there, use `says`.
+    the user said or sent as text; formats, units, rounding (`about 42`) and sums of stated amounts are allowed. Of a
+    picture or PDF only what it `shows` is known: without that, facts that no other source has are not measured, since
+    they may stand there. Names are runs of capitalised words inside a sentence. Instead of one number that must be
+    there, use `says`.
     """
 
     kind = "grounded"
@@ -259,14 +265,18 @@ class Grounded(ReplyGrader):
         named = (f'{_KIND_OF[fact.kind][:-1]} "{turn.reply[fact.start : fact.end]}"' for fact in loose)
         spans = tuple((fact.start, fact.end) for fact in sorted(loose, key=lambda fact: fact.start))
         shown = ", ".join(dict.fromkeys(named))
+        if reply.unread:
+            files = listed(list(dict.fromkeys(reply.unread)), "or")
+            return not_measured(f"{shown} may stand in {files}, which can't be read here; say what it `shows`", turn.n)
         return Finding(TrialVerdict.FAILED, shown, expected, to_spans(spans, turn.n), turn.n)
 
 
 class _Reply(NamedTuple):
-    """The facts that one reply states, and those of them that have no source."""
+    """The facts that one reply states, those of them that have no source, and the files that nobody could look into."""
 
     stated: tuple[Fact, ...]
     loose: tuple[Fact, ...]
+    unread: tuple[str, ...]
 
 
 @once_per_transcript
@@ -274,16 +284,26 @@ def _replies(transcript: Transcript) -> Mapping[int, _Reply]:
     """Return the facts of each turn's reply; each turn adds its own sources to what was known before."""
     known = Evidence(day_today(transcript.system_text))
     known.learn(transcript.system_text)
-    for message in transcript.history:
-        content = message.get("content")
-        known.learn(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False))
+    unread: list[str] = []
+
+    def look_into(files: Iterable[AttachedFile]) -> None:
+        for file in files:
+            known.learn(file.text)
+            unread.extend([] if file.is_readable else [file.name])
+
+    for part in spoken(transcript.history):
+        look_into(files_in(part.content))
+        for text in (part.text, *(part.result_of(call)[0] for call in part.calls)):
+            known.learn(text)
     replies: dict[int, _Reply] = {}
     for turn in sorted(transcript.turns, key=lambda one: one.n):
+        look_into(files_in(turn.content))
         for text in (turn.user, *(call.output for call in turn.tool_calls)):
             known.learn(text)
         known.learn_days(turn.user)
         facts = _StatedFacts(turn.reply, known)
-        replies[turn.n] = _Reply(facts.stated, tuple([fact for fact in facts.stated if not facts.is_known(fact)]))
+        loose = tuple([fact for fact in facts.stated if not facts.is_known(fact)])
+        replies[turn.n] = _Reply(facts.stated, loose, tuple(unread))
     return replies
 
 

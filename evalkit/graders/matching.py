@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_serializer
 
+from evalkit.content import spoken
 from evalkit.graders.grader import Fault, Grader, Mention, not_measured, pattern_faults
 from evalkit.graders.replies import complete_turns
 from evalkit.reading.patterns import matches_somewhere, pattern_of
@@ -49,6 +50,16 @@ def made_calls(transcript: Transcript, turn: int | None) -> MadeCalls:
     judged = complete_turns(transcript, turn)
     made = [(turn.n, call) for turn in judged.turns for call in turn.tool_calls]
     return MadeCalls(tuple(call for _, call in made), tuple(turn for turn, _ in made), judged.missing)
+
+
+def past_calls(transcript: Transcript) -> tuple[ToolCall, ...]:
+    """Return the calls that were made before the first turn, as far as the history holds them."""
+    made = []
+    for part in spoken(transcript.history):
+        for call in part.calls:
+            output, is_error = part.result_of(call)
+            made.append(ToolCall(str(call["id"]), str(call["name"]), call.get("input") or {}, output, is_error, 0.0, 0))
+    return tuple(made)
 
 
 def shown_call(name: str, arguments: JsonObject | None) -> str:

@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
+from evalkit.content import files_in
 from evalkit.graders.rule import VoiceRule
 from evalkit.reading.sentences import Range
 from evalkit.records import Finding, Transcript, Turn
@@ -206,7 +207,10 @@ class PersonalData(VoiceRule):
     def judge_turn(self, turn: Turn, transcript: Transcript) -> Finding:
         found = [(kind, at) for kind in self.kinds for at in find_personal_data(kind, turn.reply)]
         if found:
-            said = [transcript.system_text, *(one.user for one in transcript.turns if one.n <= turn.n)]
+            said = [transcript.system_text]
+            for one in transcript.turns:
+                if one.n <= turn.n:
+                    said += [one.user, *(file.text for file in files_in(one.content))]
             known, allowed = _squeezed("\n".join(said)), {_squeezed(text) for text in self.exceptions}
             found = [
                 (kind, at)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field, model_serializer
 
 from evalkit.graders.grader import Fault, Grader, Mention, limit_finding, not_measured, pattern_faults
-from evalkit.graders.matching import SUBSET, AnyCall, MatchKey, made_calls, shown_call
+from evalkit.graders.matching import SUBSET, AnyCall, MatchKey, made_calls, past_calls, shown_call
 from evalkit.reading.patterns import matches_somewhere, pattern_of
 from evalkit.records import Finding, ToolCall, Transcript, TrialVerdict
 from evalkit.yamlsource import Count, FileModel, Text, Texts, ValuePath, refusal, unwrapped
@@ -135,7 +135,8 @@ class After(_Order):
                 yield Fault(path, message)
 
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
-        made = made_calls(transcript, None)  # what is needed may have come in an earlier turn
+        made = made_calls(transcript, None)  # what is needed may have come in an earlier turn, or before the first
+        before = past_calls(transcript)
         tool, needed = self.only()
         expected = f"{tool} only after {needed}"
         for at, (number, call) in enumerate(zip(made.turns, made.calls, strict=True)):
@@ -144,7 +145,7 @@ class After(_Order):
             if needed.call is None:
                 is_ready = needed.is_given(transcript, number)
             else:
-                earlier = (one for one in made.calls[:at] if not one.is_error)
+                earlier = (one for one in (*before, *made.calls[:at]) if not one.is_error)
                 is_ready = any(needed.call.matches(one, self.match) for one in earlier)
             if not is_ready:
                 return Finding(TrialVerdict.FAILED, shown_call(call.name, call.input), expected, turn=number)

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from evalkit.content import UserContent, files_in, readable, text_of
 from evalkit.engine import EngineEvent, TextArrived, ToolFinished, ToolOutcome, ToolStarted, TurnFinished
 from evalkit.records import JsonObject
+from evalkit.repl.attachments import blocks_with_files, with_files
 from evalkit.repl.loading import StartingPoint
 from evalkit.repl.record import LabelledReply, append_preference
 from evalkit.repl.screen import Columns, Screen
@@ -46,7 +48,8 @@ class Chat:
     """What the commands work on.
 
     `prefill` is on the line the next time something can be typed. `waiting` is the message of a loaded conversation
-    that has no reply yet. `files` tell when the prompt is edited.
+    that has no reply yet, `attached` are the blocks of pictures and documents that go with the next message. `files`
+    tell when the prompt is edited.
     """
 
     session: Session
@@ -54,7 +57,8 @@ class Chat:
     files: PromptFiles
     versus: Versus | None = None
     prefill: str = ""
-    waiting: str = ""
+    waiting: UserContent = ""
+    attached: list[JsonObject] = field(default_factory=list)
     leaving: bool = False
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -73,9 +77,16 @@ class Chat:
         """The session, and that of the second version where there is one."""
         return [self.session, self.versus.other] if self.versus is not None else [self.session]
 
-    async def send(self, user: str) -> None:
+    def composed(self, text: str) -> UserContent:
+        """Return a typed message with the files that go with it."""
+        return with_files(text, self.attached, self.waiting)
+
+    async def send(self, user: UserContent) -> None:
         """Send a message and show what comes."""
         self.waiting = ""
+        attached, self.attached = self.attached, []
+        if files := files_in(user):
+            self.screen.note(f"  {', '.join(f'[{file}]' for file in files)}")
         self.session.taken_back = ""
         if self.versus is not None:
             await self.versus.play(lambda session: session.send(user))
@@ -83,7 +94,7 @@ class Chat:
         before = len(self.session.exchanges)
         await self.terminal.play(self.session.send(user), TurnView(self.screen, self.session))
         if len(self.session.exchanges) == before:  # stopped before it was sent
-            self.prefill = user
+            self.prefill, self.attached = text_of(user), attached
 
     async def retry(self) -> None:
         """Ask again for the last reply and say which one it is."""
@@ -126,7 +137,7 @@ class Chat:
 
     async def go_on_from(self, start: StartingPoint) -> None:
         """Take up a loaded conversation, up to before a reply; the first turns of a case are played."""
-        session, screen = self.session, self.screen
+        session, screen, given = self.session, self.screen, self.attached
         session.begin_with(start.opening, start.exchanges, start.origin, start.staged)
         session.case = start.case
         session.tools.replay(start.calls)
@@ -134,7 +145,7 @@ class Chat:
         for exchange in session.exchanges:
             self.show_exchange(exchange)
         for message in start.first:
-            screen.say(f"you> {message}")
+            screen.say(f"you> {text_of(message)}")
             await self.send(message)
             if session.last.answer.turn.failure is not None:
                 break
@@ -142,14 +153,15 @@ class Chat:
             screen.note(f"  the recorded reply, left out: {shorten_middle(one_line(start.left_out), SHOWN)}")
         for reason in start.reasons:
             screen.note(f"  why it failed: {one_line(reason)}", "yellow")
-        self.prefill = self.waiting = start.waiting
+        self.waiting, self.prefill = start.waiting, text_of(start.waiting)
+        self.attached = [*blocks_with_files(start.waiting), *given]
         if not screen.one_shot:
             screen.note("  the last message waits on the line: Enter or /retry gets a new reply")
 
     def show_exchange(self, exchange: Exchange) -> None:
         """Print an exchange that was held before."""
         screen, turn = self.screen, exchange.answer.turn
-        screen.say(f"you> {exchange.user}")
+        screen.say(f"you> {readable(exchange.said)}")
         for call in turn.tool_calls:
             show_call(screen, call.name, call.input)
             show_result(screen, call)
@@ -297,7 +309,7 @@ class Versus:
                 )
                 for side in sides
             }
-            user = sides[0].session.last.user
+            user = readable(sides[0].session.last.said)
             kept = f"   kept in {append_preference(main.setting.root, main.record.name, user, replies, better)}"
         who = ", ".join(f"{side.letter} was {side.ref}" for side in sides)
         self._terminal.screen.note(f"  {who}{kept}")

@@ -21,7 +21,8 @@ class ChatOptions:
     """The prompt, where replies come from, and what the chat begins with.
 
     `ref` None means the only prompt of the project, or the one that `load` or `resume` was held with. `suite` limits
-    the fixtures to one suite. `via` None means live where a key is set. `config` is `[tool.evalkit]`.
+    the fixtures to one suite. `attach` names the
+    first message's files. `via` None means live where a key is set. `config` is `[tool.evalkit]`.
     """
 
     root: Path
@@ -29,6 +30,7 @@ class ChatOptions:
     via: str | None = None
     suite: str | None = None
     inputs: tuple[tuple[str, str], ...] = ()
+    attach: tuple[str, ...] = ()
     load: str | None = None
     versus: str | None = None
     blind: bool = False
@@ -55,6 +57,7 @@ COMMANDS = (
     Command("undo", "[N]", "take back the last N exchanges; your message is on the line again", ("rewind",)),
     Command("retry", "", "another reply to the same message; the last one counts"),
     Command("edit", "", "write the next message in $EDITOR; after /undo the one taken back"),
+    Command("attach", "[FILE | off]", "send a picture, PDF or text with the next message; alone it lists them"),
     Command("clear", "", "new conversation, same prompt", ("new",)),
     Command("why", "", "every voice rule on the last reply, and why the cache missed"),
     Command("tools", "[fail NAME]", "the last calls in full; fail breaks the next call of a tool"),
@@ -140,6 +143,9 @@ def _arguments(command: str, rest: str, root: Path, prompt: PromptVersion | None
             found = [*(root / "reports").glob("*/run.jsonl"), *(root / "reports" / "chat").glob("*/run.jsonl")]
             for folder in sorted((file.parent for file in found), key=lambda one: one.name, reverse=True)[:20]:
                 yield f"{folder.relative_to(root).as_posix()}#", "chat" if folder.parent.name == "chat" else "run"
+            yield from _files(rest)
+        case "/attach" if first:
+            yield "off", "drop what is attached"
             yield from _files(rest)
         case "/tools" if first:
             yield "fail", "break the next call of a tool"

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import orjson
 
+from evalkit.content import files_in, readable, text_of
 from evalkit.errors import EvalkitError, FileProblems, UsageError
 from evalkit.records import Level, Request, Score, TrialVerdict
+from evalkit.repl.attachments import blocks_with_files, read_attachment
 from evalkit.repl.chat import Chat, Versus
 from evalkit.repl.command_line import help_text, read_command
 from evalkit.repl.keyboard import as_message
@@ -29,7 +31,7 @@ from evalkit.repl.session import Session
 from evalkit.repl.setting import PromptFiles, Setting, judge_voice
 from evalkit.repl.sources import ChatTools
 from evalkit.repl.turn_view import folded, friendly, miss_reason, money, origin_words, sum_up, tokens
-from evalkit.wording import adapted, duration, percent
+from evalkit.wording import adapted, duration, percent, plural
 from evalkit.yamlsource import did_you_mean
 
 # the reasons of the API's cache diagnostics, in words
@@ -49,7 +51,7 @@ async def handle(chat: Chat, text: str) -> None:
     try:
         if line is None:
             if message := as_message(text):
-                await chat.send(message)
+                await chat.send(chat.composed(message))
         elif line.command is None:
             chat.screen.problem(f"  /{line.word} is no command; {line.hint}")
         else:
@@ -75,7 +77,8 @@ async def undo(chat: Chat, rest: str) -> None:
     if rest and not rest.isdecimal():
         raise UsageError(f"/undo takes a number of exchanges, not {rest!r}.")
     count = int(rest or 1)
-    chat.prefill = chat.session.undo(count)
+    taken_back = chat.session.undo(count)
+    chat.prefill, chat.attached = text_of(taken_back), list(blocks_with_files(taken_back))
     if chat.versus is not None:
         chat.versus.other.undo(min(count, len(chat.versus.other.exchanges)))
     chat.screen.note(f"  {count} taken back; {len(chat.session.exchanges)} left. Change the message, or send it again.")
@@ -95,7 +98,7 @@ async def edit(chat: Chat, rest: str) -> None:
     """Write the next message in the editor."""
     if rest:
         raise UsageError("/edit takes nothing; it opens $EDITOR.")
-    text = await asyncio.to_thread(_edited, chat.waiting or chat.session.taken_back)
+    text = await asyncio.to_thread(_edited, text_of(chat.waiting) or chat.session.taken_back)
     if not text:
         chat.screen.note("  nothing written, nothing sent")
         return
@@ -124,7 +127,7 @@ async def clear(chat: Chat, rest: str) -> None:
         raise UsageError("/clear takes nothing.")
     for session in chat.sessions:
         session.begin_with()
-    chat.waiting = ""
+    chat.waiting, chat.attached = "", []
     chat.screen.note(f"  new conversation with {chat.session.setting.prompt.ref}")
 
 
@@ -261,6 +264,20 @@ async def load(chat: Chat, rest: str) -> None:
     await chat.go_on_from(start)
 
 
+async def attach(chat: Chat, rest: str) -> None:
+    """Add a file to the next message, list those that go with it, or drop them."""
+    if rest == "off":
+        dropped, chat.attached = len(chat.attached), []
+        chat.screen.note(f"  {plural(dropped, 'file')} dropped" if dropped else "  nothing was attached")
+        return
+    if rest:
+        chat.attached.append(read_attachment(rest, chat.root))
+    files = files_in(chat.attached)
+    if not files:
+        raise UsageError("nothing is attached; /attach FILE sends a picture, a PDF or a text with the next message.")
+    chat.screen.note(f"  with the next message: {', '.join(map(str, files))}. /attach off drops them")
+
+
 async def why(chat: Chat, rest: str) -> None:
     """Show what every rule says of the last reply, and what the cache did."""
     if rest:
@@ -324,7 +341,7 @@ async def tools(chat: Chat, rest: str) -> None:
     if not rest:
         for session in chat.sessions:
             turn = next((turn for turn in reversed(session.turns()) if turn.tool_calls), None)
-            chat.screen.say(f"turn {turn.n}: {turn.user}" if turn else "no calls yet", "dim" if turn else "")
+            chat.screen.say(f"turn {turn.n}: {readable(turn.said)}" if turn else "no calls yet", "dim" if turn else "")
             for call in turn.tool_calls if turn else ():
                 chat.screen.say(f"→ {call.name}", "cyan")
                 chat.screen.say(_pretty(orjson.dumps(call.input).decode()))
@@ -381,6 +398,7 @@ FUNCTIONS: Mapping[str, Callable[[Chat, str], Awaitable[None]]] = {
     "undo": undo,
     "retry": retry,
     "edit": edit,
+    "attach": attach,
     "clear": clear,
     "why": why,
     "tools": tools,

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import orjson
 
+from evalkit.content import UserContent, sendable, sent_messages
 from evalkit.engine import Conversation
 from evalkit.errors import FileProblems, UsageError
 from evalkit.importing.chat_format import to_transcript
 from evalkit.importing.importer import read_conversations
 from evalkit.records import JsonObject, Problem, PromptVersion, ToolCall, Transcript, Trial, TrialVerdict, Turn
+from evalkit.repl.attachments import same_message
 from evalkit.repl.record import CASE, FOLDER
 from evalkit.repl.session import Answer, Exchange
 from evalkit.repl.setting import find_suite_file
@@ -37,10 +39,10 @@ class StartingPoint:
 
     origin: str
     what: str
-    waiting: str
+    waiting: UserContent
     opening: tuple[JsonObject, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
-    first: tuple[str, ...] = ()
+    first: tuple[UserContent, ...] = ()
     calls: tuple[ToolCall, ...] = ()
     left_out: str = ""
     reasons: tuple[str, ...] = ()
@@ -201,7 +203,7 @@ def _before_reply(stored: StoredConversation) -> StartingPoint:
     return StartingPoint(
         origin=stored.origin,
         what=f"{len(transcript.turns)} turns{verdict}; here before the reply of turn {at}",
-        waiting=cut.user,
+        waiting=cut.said,
         opening=without_system(transcript.history),
         exchanges=exchanges_of(transcript, prompt)[: at - 1],
         calls=tuple(call for turn in transcript.turns for call in turn.tool_calls if call.origin != "invalid input"),
@@ -226,14 +228,14 @@ def _case(name: str, root: Path) -> StartingPoint:
     suite = load_suite(path, root)
     cases = {case.record.case_id: case for case in suite.cases}
     case = cases.get(case_id) or cases.get(f"{case_id}/1")
-    if case is None or not case.record.turns:
+    if case is None or not case.messages:
         what = f"no case {case_id!r}" if case is None else f"case {case_id!r} has no user message"
         raise UsageError(
             f"{suite.path}: {what}; there are {', '.join(list(cases)[:8])}{', …' if len(cases) > 8 else ''}."
         )
-    *first, last = case.record.turns
+    *first, last = case.messages
     replies = sum(message.get("role") == "assistant" for message in case.history)
-    played = f"; {len(first)} of its {len(case.record.turns)} turns are played first" if first else ""
+    played = f"; {len(first)} of its {len(case.messages)} turns are played first" if first else ""
     return StartingPoint(
         origin=f"{suite.path}::{case.record.case_id}",
         what=f"a case{played}",
@@ -265,10 +267,10 @@ def last_chat(root: Path) -> LastChat:
         if at is None:  # it belongs to none of them
             opening, chain = history, exchanges
             continue
-        answers = {each.user: each.answers for each in chain[at:]}
-        if exchanges and exchanges[0].user in answers:  # the same message again: a retry
-            first = exchanges[0]
-            exchanges[0] = Exchange(first.user, first.before, (*answers[first.user], *first.answers))
+        first = exchanges[0] if exchanges else None
+        asked = [each for each in chain[at:] if first is not None and same_message(each.said, first.said)]
+        if first is not None and asked:  # the same message again: a retry
+            exchanges[0] = Exchange(first.said, first.before, (*asked[-1].answers, *first.answers))
         chain[at:] = exchanges
     return LastChat(folder, ref, opening, tuple(chain), folder.relative_to(root).as_posix())
 
@@ -282,11 +284,11 @@ def exchanges_of(transcript: Transcript, prompt: PromptVersion) -> tuple[Exchang
             before = Conversation(messages=without_system(turn.replies[0].body.get("messages", ()))[:-1])
             known, message_id = _said_until_end(turn), turn.replies[-1].message_id
         else:
-            before = Conversation(messages=tuple(known))
-            known, message_id = (*known, {"role": "user", "content": turn.user}), None
+            before = Conversation(messages=sent_messages(known))
+            known, message_id = (*known, {"role": "user", "content": sendable(turn.said)}), None
         requests = sum(len(one.answer.turn.requests) for one in made)
-        after = Conversation(tuple(known), turn.n, requests, message_id)
-        made.append(Exchange(turn.user, before, (Answer(turn, after, prompt),)))
+        after = Conversation(sent_messages(known), turn.n, requests, message_id)
+        made.append(Exchange(turn.said, before, (Answer(turn, after, prompt),)))
     return tuple(made)
 
 

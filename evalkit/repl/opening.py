@@ -12,8 +12,10 @@ from typing import Any
 
 import orjson
 
+from evalkit.content import files_in, text_of
 from evalkit.errors import ExitCode, UsageError
 from evalkit.pricing import parse_prices, price_table, price_with
+from evalkit.repl.attachments import read_attachment
 from evalkit.repl.chat import Chat
 from evalkit.repl.command_line import ChatOptions
 from evalkit.repl.commands import start_versus
@@ -69,6 +71,7 @@ def connect(setup: ChatSetup, screen: Screen, ask_line: AskLine | None) -> Chat:
     tools = ChatTools(setting)
     session = Session(setting, connection, tools, record)
     chat = Chat(session, Terminal(screen, Interrupts(), ask_line), PromptFiles(setting.prompt, options.root))
+    chat.attached = [read_attachment(name, options.root) for name in options.attach]
     tools.ask = chat.ask_result
     if setup.earlier:
         session.begin_with(setup.earlier.opening, setup.earlier.exchanges, setup.earlier.origin)
@@ -116,7 +119,7 @@ async def close_chat(chat: Chat) -> None:
 def run_one_shot(options: ChatOptions, message: str, *, as_json: bool = False) -> int:
     """Send one message and return the exit code: 0 answered, 3 no complete answer (what came is printed)."""
     setup = read_setup(options)
-    if not message.strip() and setup.start is None:
+    if not message.strip() and setup.start is None and not options.attach:
         raise UsageError("nothing to send: the message is empty; expected text with -m or on standard input.")
     return asyncio.run(_play_one(setup, message, as_json=as_json))
 
@@ -133,7 +136,7 @@ async def _play_one(setup: ChatSetup, message: str, *, as_json: bool) -> int:
     try:
         if setup.start is not None:
             await chat.go_on_from(setup.start)
-        await chat.send(message.strip() or chat.waiting)
+        await chat.send(chat.composed(message.strip() or text_of(chat.waiting)))
         turn = chat.session.last.answer.turn if chat.session.exchanges else None
         if as_json and turn is not None:
             sys.stdout.write(orjson.dumps(described(chat.session)).decode() + "\n")
@@ -158,6 +161,7 @@ def described(session: Session) -> dict[str, Any]:
         "model": answer.prompt.model,
         "source": session.connection.source.kind,
         "user": turn.user,
+        "files": [str(file) for file in files_in(turn.content)],
         "reply": turn.reply or partial,
         "stop_reason": last.stop_reason if last else None,
         "failure": asdict(turn.failure) if turn.failure else None,

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from evalkit.errors import NothingSelected, UsageError
 from evalkit.records import JsonObject, PromptRef, ToolCall, Transcript, TrialVerdict, Turn
+from evalkit.repl.case_messages import CaseFiles, value_of, written_history
 from evalkit.repl.loading import all_trials, find_conversation, without_system
 from evalkit.repl.setting import Setting, find_suite_file, load_setting
 from evalkit.repl.sources import BROKEN
@@ -114,12 +113,14 @@ def save_cases(setting: Setting, drafts: Sequence[CaseDraft], suite_name: str) -
                 raise UsageError(f"{path.name} has a case {draft.case_id!r} already; choose another id.")
             chosen = draft.case_id or case_id_of(draft.turns[0].user, taken)
             taken.add(chosen)
+            files = CaseFiles(path, setting.root, chosen)
             turns = tuple(
-                NewTurn(each.user, tuple((one.name, one.input) for one in each.tool_calls), each.reply)
+                NewTurn(files.message(each.said), tuple((one.name, one.input) for one in each.tool_calls), each.reply)
                 for each in draft.turns
             )
+            history = tuple(written_history(draft.opening, files))
             fixtures = _needed((call for turn in draft.turns for call in turn.tool_calls), suite)
-            made.append(NewCase(chosen, turns, draft.origin, tuple(_history(draft.opening)), tuple(fixtures)))
+            made.append(NewCase(chosen, turns, draft.origin, history, tuple(fixtures)))
         return made
 
     return append_cases(path, setting.root, make, _beginning(setting, path))
@@ -146,29 +147,7 @@ def _needed(calls: Iterable[ToolCall], suite: Suite | None) -> Iterable[NewFixtu
             if call.is_error:
                 yield NewFixture(call.name, call.input, error=call.output or "failed", once=once)
                 continue
-            returns: Any = call.output
-            with suppress(orjson.JSONDecodeError):  # as a value where that gives the same text again
-                value = orjson.loads(call.output)
-                if not isinstance(value, str) and orjson.dumps(value).decode() == call.output:
-                    returns = value
-            yield NewFixture(call.name, call.input, returns=returns, once=once)
-
-
-def _history(messages: Sequence[JsonObject]) -> Iterable[tuple[str, str]]:
-    """Yield what was said before, as a suite can say it: texts, the two taking turns."""
-    joined: list[tuple[str, str]] = []
-    for message in messages:
-        content = message.get("content", "")
-        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
-        text = "\n\n".join(str(block["text"]) for block in blocks if block.get("type") == "text" and block.get("text"))
-        role = str(message.get("role"))
-        if not text or role not in {"user", "assistant"}:
-            continue
-        if joined and joined[-1][0] == role:
-            joined[-1] = (role, f"{joined[-1][1]}\n\n{text}")
-        elif joined or role == "user":
-            joined.append((role, text))
-    yield from joined[:-1] if joined and joined[-1][0] == "user" else joined
+            yield NewFixture(call.name, call.input, returns=value_of(call.output), once=once)
 
 
 def _beginning(setting: Setting, path: Path) -> str:

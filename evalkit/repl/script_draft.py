@@ -20,6 +20,7 @@ from typing import Any
 
 import orjson
 
+from evalkit.content import sendable, sent_messages
 from evalkit.errors import NothingSelected, UsageError
 from evalkit.prompts.expressions import day_words
 from evalkit.records import JsonObject, PromptRef, ToolCall, Transcript, Turn
@@ -93,11 +94,10 @@ class Rehearsal:
 
     def before(self, index: int) -> list[dict[str, Any]]:
         """Return the messages that stand before the message of a turn."""
-        messages: list[dict[str, Any]] = [
-            dict(one) for one in self.found.transcript.history if one.get("role") != "system"
-        ]
+        history = sent_messages(self.found.transcript.history)
+        messages: list[dict[str, Any]] = [dict(one) for one in history if one.get("role") != "system"]
         for turn in self.turns[:index]:
-            messages.append({"role": "user", "content": turn.user})
+            messages.append({"role": "user", "content": sendable(turn.said)})
             messages += [message for call in turn.tool_calls for message in _exchange(call)]
             messages.append({"role": "assistant", "content": turn.reply or "…"})
         return messages
@@ -112,7 +112,7 @@ class Rehearsal:
         request: dict[str, Any] = {
             "system": self.found.transcript.system_text or (prompt.text if prompt else ""),
             "tools": [{"name": call.name} for one in self.turns for call in one.tool_calls],
-            "messages": [*self.before(index), {"role": "user", "content": turn.user}],
+            "messages": [*self.before(index), {"role": "user", "content": sendable(turn.said)}],
         }
         for _ in range(MOST_CALLS + 1):
             try:

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
+from evalkit.content import UserContent, kept_of, sent_messages, text_of
 from evalkit.engine import (
     Ask,
     Chatbot,
@@ -49,12 +50,18 @@ class Answer:
 class Exchange:
     """One message of the person with every reply it ever got; the last one counts.
 
-    `before` is where the conversation stood, so that the message can be taken back or asked again.
+    `said` is the message as it was sent, `before` where the conversation stood, so that it can be taken back or asked
+    again.
     """
 
-    user: str
+    said: UserContent
     before: Conversation
     answers: tuple[Answer, ...]
+
+    @property
+    def user(self) -> str:
+        """The text of the message."""
+        return text_of(self.said)
 
     @property
     def answer(self) -> Answer:
@@ -84,7 +91,7 @@ class Session:
     @property
     def conversation(self) -> Conversation:
         """Where the conversation stands."""
-        return self.exchanges[-1].answer.after if self.exchanges else Conversation(messages=self.opening)
+        return self.exchanges[-1].answer.after if self.exchanges else Conversation(messages=sent_messages(self.opening))
 
     @property
     def session_id(self) -> str:
@@ -107,7 +114,7 @@ class Session:
         """Return the turns that count, numbered from 1."""
         return tuple(replace(each.answer.turn, n=n) for n, each in enumerate(self.exchanges, 1))
 
-    async def send(self, user: str) -> AsyncGenerator[EngineEvent]:
+    async def send(self, user: UserContent) -> AsyncGenerator[EngineEvent]:
         """Play one turn; when the caller stops it, what has arrived is kept."""
 
         def keep(before: Conversation, answer: Answer) -> None:
@@ -128,19 +135,20 @@ class Session:
 
         # the API says why the cache missed when it may compare with the reply before
         before = replace(last.before, message_id=last.answer.after.message_id or last.before.message_id)
-        async with aclosing(self._play(before, last.user, len(last.answers) + 1, keep)) as events:
+        async with aclosing(self._play(before, last.said, len(last.answers) + 1, keep)) as events:
             async for event in events:
                 yield event
 
-    def undo(self, count: int = 1) -> str:
+    def undo(self, count: int = 1) -> UserContent:
         """Take back exchanges and return the message of the earliest; UsageError when there are fewer."""
         if not 1 <= count <= len(self.exchanges):
             raise UsageError(f"can't take back {count}; there are {len(self.exchanges)} exchanges.")
-        self.taken_back = self.exchanges[-count].user
+        taken_back = self.exchanges[-count].said
+        self.taken_back = text_of(taken_back)
         del self.exchanges[-count:]
         self.end()
         self._rewind(self.exchanges)
-        return self.taken_back
+        return taken_back
 
     def begin_with(
         self,
@@ -187,7 +195,7 @@ class Session:
         self.tools.rewind(call for each in exchanges for call in each.answer.turn.tool_calls)
 
     async def _play(
-        self, before: Conversation, user: str, trial: int, keep: Callable[[Conversation, Answer], None]
+        self, before: Conversation, user: UserContent, trial: int, keep: Callable[[Conversation, Answer], None]
     ) -> AsyncGenerator[EngineEvent]:
         """Play a turn from a place in the conversation, record it, and keep its answer, whole or stopped."""
         replies = _NotedReplies(await self.connection.replies(self.setting, trial, self.case))
@@ -238,7 +246,7 @@ class _TurnSoFar:
     """A turn that is being played, as far as its events tell it."""
 
     before: Conversation
-    user: str
+    user: UserContent
     requests: list[Request] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
     text: str = ""
@@ -279,6 +287,7 @@ class _TurnSoFar:
         ]
         if words:
             messages = (*messages, {"role": "assistant", "content": words})
-        turn = Turn(before.turns + 1, self.user, tuple(self.requests), tuple(self.calls))
+        text, content = kept_of(self.user)
+        turn = Turn(before.turns + 1, text, tuple(self.requests), tuple(self.calls), content)
         requests = before.requests + len(self.requests)
         return turn, Conversation(messages, turn.n, requests, last.message_id or before.message_id)

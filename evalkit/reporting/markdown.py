@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 
+from evalkit.content import readable
 from evalkit.records import (
     CaseSummary,
     CaseVerdict,
@@ -223,7 +224,7 @@ def _said(trial: Trial) -> Iterator[str]:
     if turn is None:
         yield plain(trial.score.reason if trial.score else "no reply", 300)
         return
-    yield f"**User** {code(turn.user, 400)}"
+    yield f"**User** {code(readable(turn.said), 400)}"
     for call in turn.tool_calls[:CALLS_SHOWN]:
         failed = "error: " if call.is_error else ""
         yield f"**Tool** {code(call.name, 80)} → {code(failed + call.output, 200)}"

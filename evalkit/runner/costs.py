@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from evalkit.content import weigh
 from evalkit.engine import Price
 from evalkit.records import Request, SideRequest, Transcript, Usage
 from evalkit.runner.opponents import Stages, find_opponents
@@ -33,10 +34,10 @@ def estimate_trial(planned: PlannedTrial, price: Price) -> float:
     """Return a rough cost of one trial in US dollars with a warm cache; 0.0 when the model's price is unknown."""
     prompt = planned.prompt
     prefix = len(prompt.text) + sum(len(orjson.dumps(tool)) for tool in prompt.tools)
-    talk = sum(len(str(message)) for message in planned.case.history)
+    talk = weigh((*planned.case.history, *({"content": each} for each in planned.case.messages)))
     requests = estimate_requests(planned)
     usage = Usage(
-        input_tokens=int(talk / CHARACTERS_PER_TOKEN) + OUTPUT_TOKENS * requests,
+        input_tokens=talk.tokens_at(CHARACTERS_PER_TOKEN) + OUTPUT_TOKENS * requests,
         cache_read_input_tokens=int(prefix / CHARACTERS_PER_TOKEN) * requests,
         output_tokens=OUTPUT_TOKENS * requests,
     )

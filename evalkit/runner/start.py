@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalkit.baseline import replies_name
+from evalkit.content import sendable
 from evalkit.engine import Price
 from evalkit.engine.recorder import utc_now
 from evalkit.errors import NoVerdict, UsageError
@@ -314,8 +315,8 @@ def _why_not(planned: PlannedTrial, stored: Trial | None, given: Collection[str]
     asked_with = {name: value for name, value in planned.case.inputs.values.items() if name not in given}
     if other := next((name for name, value in asked_with.items() if name in held and held[name] != value), None):
         return f"the stored conversation was held with another value of the input {other!r} than the case has now"
-    said = tuple(turn.user for turn in stored.transcript.turns)
-    asked = planned.case.record.turns
+    said = tuple(sendable(turn.said) for turn in stored.transcript.turns)
+    asked = tuple(map(sendable, planned.case.messages))
     if asked and said != asked[: len(said)]:
         return "the stored conversation has other user messages than the case has now"
     if asked and len(said) < len(asked) and stored.transcript.failure is None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
+from evalkit.content import sent_messages, spoken
 from evalkit.engine import (
     ApiReplies,
     Ask,
@@ -191,7 +192,7 @@ class _OpenTrial:
         replies = StoredReplies(self.stored.requests if self.stored else (), asking)
         bot = Chatbot(self.planned.prompt, replies, tools_of(self.planned.case))
         user = self._user()
-        conversation = Conversation(messages=tuple(history))
+        conversation = Conversation(messages=sent_messages(history))
         while (said := await user.says(self.turns)) is not None:
             number = len(self.turns) + 1
             self.recorder.turn(number, said)
@@ -234,8 +235,8 @@ class _OpenTrial:
         """Return who says the user's messages: the case itself, or a model."""
         simulation, history = self.planned.case.simulate, self.planned.case.history
         if simulation is None:
-            return WrittenUser(self.planned.case.record.turns)
-        replies_before = sum(message.get("role") == "user" for message in history)
+            return WrittenUser(self.planned.case.messages)
+        replies_before = sum(said.role == "user" for said in spoken(history))
         steps = () if self._plays("simulate") and not simulation.script else steps_of(simulation)
         headers = stand_in_headers(self.run.source, self._draw, self._cue("simulate"), steps, replies_before)
 

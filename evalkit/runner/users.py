@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from evalkit.content import UserContent, readable, spoken
 from evalkit.engine import Ask, Replies
 from evalkit.engine.requests import ask_aside, side_request
 from evalkit.records import JsonObject, Request, SimulatedMessage, Turn
@@ -44,7 +45,7 @@ class Said(Protocol):
 class UserSide(Protocol):
     """Says what the user says next."""
 
-    async def says(self, turns: Sequence[Turn]) -> str | None:
+    async def says(self, turns: Sequence[Turn]) -> UserContent | None:
         """Return the next message after these turns, or None when the user has nothing more to say."""
         ...
 
@@ -52,10 +53,10 @@ class UserSide(Protocol):
 class WrittenUser:
     """A user whose messages are written out in the case."""
 
-    def __init__(self, messages: Sequence[str]) -> None:
+    def __init__(self, messages: Sequence[UserContent]) -> None:
         self._messages = messages
 
-    async def says(self, turns: Sequence[Turn]) -> str | None:
+    async def says(self, turns: Sequence[Turn]) -> UserContent | None:
         """Return the message at this place of the case."""
         return self._messages[len(turns)] if len(turns) < len(self._messages) else None
 
@@ -97,15 +98,19 @@ class SimulatedUser:
 
 def build_user_body(simulation: Simulation, history: Sequence[JsonObject], turns: Sequence[Turn]) -> dict[str, Any]:
     """Return the body that asks for the user's next message: the conversation with the roles turned round."""
-    heard: list[str] = [_OPENING]
-    spoken: list[str] = []
-    for message in history:
-        (spoken if message["role"] == "user" else heard).append(str(message["content"]))
+    mine, heard = list[str](), list[list[str]]()
+    for part in spoken(history):
+        if part.role == "user":
+            mine.append(readable(part.content))
+            heard.append([])
+        elif heard:
+            heard[-1].append(part.text)
     for turn in turns:
-        spoken.append(turn.user)
-        heard.append(turn.reply.strip() or _SILENCE)
-    messages: list[JsonObject] = [{"role": "user", "content": heard[0]}]
-    for said, answer in zip(spoken, heard[1:], strict=True):
+        mine.append(readable(turn.said))
+        heard.append([turn.reply])
+    answers = ["\n\n".join(text for text in texts if text.strip()) or _SILENCE for texts in heard]
+    messages: list[JsonObject] = [{"role": "user", "content": _OPENING}]
+    for said, answer in zip(mine, answers, strict=True):
         messages += [{"role": "assistant", "content": said}, {"role": "user", "content": answer}]
     persona = f"Who you are: {simulation.persona}\n" if simulation.persona else ""
     role = _ROLE.format(goal=simulation.goal, persona=persona, goal_mark=GOAL_MARK, stop_mark=STOP_MARK)

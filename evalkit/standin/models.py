@@ -13,6 +13,7 @@ from typing import Literal
 
 import orjson
 
+from evalkit.content.blocks import file_tokens
 from evalkit.standin.reply import JsonObject
 
 ForcedToolChoice = Literal["accepted", "not while thinking", "rejected"]
@@ -20,8 +21,6 @@ CHARACTERS_PER_TOKEN_NEW = 3.6
 CHARACTERS_PER_TOKEN_OLD = 4.7  # the older tokenizer counts about 30 % fewer tokens for the same text
 MESSAGE_OVERHEAD_TOKENS = 4
 TOOLS_OVERHEAD_TOKENS = 290  # the instructions the API adds once tools are present
-IMAGE_TOKENS = 1_500
-PDF_TOKENS = 3_000
 THINKING_TYPES = ("adaptive", "between_tools", "disabled", "enabled")
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _UNKNOWN_DAY = "1970-01-01T00:00:00Z"  # what the API gives where the day is unknown
@@ -266,10 +265,8 @@ def count_block(block: JsonObject, model: Model, encoded: bytes | None = None) -
         return count_text(str(block.get("content") or ""), model)
     if kind == "thinking":
         return count_text(str(block.get("thinking", "")), model)
-    if kind == "image":
-        return IMAGE_TOKENS
-    if kind == "document" and block.get("source", {}).get("type") in {"base64", "url", "file"}:
-        return PDF_TOKENS
+    if kind in {"image", "document"} and (tokens := file_tokens(block)) is not None:
+        return tokens
     if kind == "tool_result":
         content = block.get("content")
         parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]

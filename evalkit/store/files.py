@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from evalkit.content import UserContent, kept_of
+from evalkit.content import UserContent, kept_of, sent_messages
 from evalkit.errors import NoVerdict, UsageError
 from evalkit.records import SCHEMA_VERSION, JsonObject, PromptVersion, Request, RequestLine, RunLine, ToolCall, Turn
 from evalkit.records.run import from_json
@@ -75,7 +75,7 @@ class SessionBodies:
         self._of_prompt: dict[str, Any] = {"system": list(prompt.system), "tools": list(prompt.tools)} if prompt else {}
         if prompt and prompt.output_schema is not None:
             self._of_prompt["output_config"] = prompt.params["output_config"]
-        self._known: list[JsonObject] = list(history)
+        self._known: list[JsonObject] = list(sent_messages(history))
 
     @property
     def known(self) -> tuple[JsonObject, ...]:

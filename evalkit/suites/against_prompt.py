@@ -35,8 +35,9 @@ def check_against_prompt(suite: Suite, prompt: PromptVersion) -> list[Problem]:
             message = f"no tool named {mention.name!r} in prompt {prompt.ref}{hint}"
             source = suite.source
             problems.append(source.problem_at(mention.place, message) if source else Problem(mention.place, message))
-        elif mention.input and suite.source:
-            for path, message, on_key in misfits(mention.input, tool["input_schema"], mention.name):
+        elif suite.source and mention.input is not None and (mention.input or mention.whole):
+            faults = misfits(mention.input, tool["input_schema"], mention.name, whole=mention.whole)
+            for path, message, on_key in faults:
                 problems.append(suite.source.problem((*mention.path, *path), message, key=on_key))
     for one in (requirement for case in suite.cases for requirement in case.requirements):
         for message in one.grader.misfits(prompt):
@@ -98,9 +99,15 @@ _ADDRESSED = frozenset({"properties", "$defs", "definitions"})
 """Mappings whose keys are names, not words of JSON Schema."""
 
 
-def misfits(value: JsonObject, schema: JsonObject, tool: str) -> list[Fault]:
-    """Return everything in `value` that the tool's input could never be, with its path in `value`."""
-    validator = _Lenient(_relaxed(schema), registry=Registry())
+def misfits(value: JsonObject, schema: JsonObject, tool: str, *, whole: bool = False) -> list[Fault]:
+    """Return everything in `value` that the tool's input could never be, with its path in `value`.
+
+    A `whole` value is held against all that the schema asks for; else what is left out, and patterns, are no misfit.
+    """
+    if whole:
+        validator: Any = jsonschema.Draft202012Validator(schema, registry=Registry())
+    else:
+        validator = _Lenient(_relaxed(schema), registry=Registry())
     found: list[Fault] = []
     try:
         for error in validator.iter_errors(value):

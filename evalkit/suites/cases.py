@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from evalkit.content import UserContent, files_in, text_of
 from evalkit.graders import Grader, Requirement
 from evalkit.graders.grader import Fault, pattern_faults
+from evalkit.graders.grounding import Grounded
 from evalkit.graders.judge import JUDGE_KINDS, Criterion
 from evalkit.graders.registry import made_from
 from evalkit.graders.text import TextGrader
@@ -26,15 +28,16 @@ from evalkit.suites.format import (
     CaseFile,
     Expect,
     FixtureFile,
-    HistoryEntry,
     NoToolsExpect,
     StepFile,
     SuiteFile,
     TurnFile,
 )
 from evalkit.suites.inputs import InputReader, SuiteInputs
+from evalkit.suites.messages import MessageReader, identity_of
 from evalkit.suites.values import Case, Fixture, JudgeSettings, Simulation, ToolMention
 from evalkit.suites.voice import Voice
+from evalkit.wording import listed
 from evalkit.world import World, WorldFile, read_world
 from evalkit.yamlsource import FileModel, Source, ValuePath, did_you_mean
 from evalkit.yamlsource.nodes import ListNode
@@ -219,6 +222,7 @@ class CaseContext:
     voice: Voice | None
     reader: InputReader
     inputs: SuiteInputs
+    messages: MessageReader
     world: World | None = None
 
     def expected(self, expect: Expect | None, path: ValuePath, turn: int | None = None) -> tuple[Requirement, ...]:
@@ -244,17 +248,20 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
     requirements = _requirements(context, file, path)
     assertions = tuple(one.assertion for one in requirements)
     trials, min_pass = _trials(context, file, path)
-    history = _history(compiler, file.history, (*path, "history"))
+    history = context.messages.history(file.history, (*path, "history"))
     script = _script(compiler, file.stand_in, (*path, "stand_in"))
     user = file.simulate
     simulation = Simulation(user.goal, user.persona, user.max_turns, user.model, tuple(user.stand_in)) if user else None
     _warn_of_no_demand(context, file, path, assertions)
     cases = []
-    for case_id, at, turns, inputs in _conversations(context, file, path):
+    for case_id, at, messages, inputs in _conversations(context, file, path):
+        before = [message["content"] for message in history if message["role"] == "user"]
+        context.messages.check_size([*before, *messages], at)
+        _warn_of_blind_facts(context, requirements, [*before, *messages], at)
         # Without places and names: a baseline's trials are of this case for as long as this is the same.
         demanded = {
-            "turns": turns,
-            "history": history,
+            "turns": identity_of(messages),
+            "history": identity_of(history),
             "script": script,
             "fixtures": {
                 tool: [[one.when, one.returns, one.error, one.times, one.delay_ms] for one in entries]
@@ -272,7 +279,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
             suite=source.file,
             case_id=case_id,
             place=source.place(at),
-            turns=turns,
+            turns=tuple(map(text_of, messages)),
             assertions=assertions,
             trials=trials,
             min_pass=min_pass,
@@ -287,7 +294,9 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
         )
         staged = replace(world, inputs=inputs.values) if world else None
         origin = file.from_ or ""
-        cases.append(Case(record, requirements, fixtures, history, script, origin, simulation, inputs, staged))
+        cases.append(
+            Case(record, requirements, fixtures, messages, history, script, origin, simulation, inputs, staged)
+        )
     return cases
 
 
@@ -317,21 +326,33 @@ def _is_advice(demanded: Sequence[Assertion]) -> bool:
     return judged and not any(one.level is Level.ERROR for one in demanded)
 
 
+def _warn_of_blind_facts(
+    context: CaseContext, requirements: Sequence[Requirement], said: Sequence[UserContent], path: ValuePath
+) -> None:
+    """Warn of pictures and PDFs whose facts nobody can check, where the reply's facts are to have a source."""
+    unread = [file.name for content in said for file in files_in(content) if not file.is_readable]
+    if unread and any(isinstance(one.grader, Grounded) for one in requirements):
+        names = listed(list(dict.fromkeys(unread)))
+        message = f"`grounded` can't read {names}, so that facts from there are not measured; say what it `shows`."
+        context.compiler.problem(path, message, "warning")
+
+
 def _conversations(
     context: CaseContext, file: CaseFile, path: ValuePath
-) -> Iterator[tuple[str, ValuePath, tuple[str, ...], SuiteInputs]]:
+) -> Iterator[tuple[str, ValuePath, tuple[UserContent, ...], SuiteInputs]]:
     """Yield id, path, user messages and inputs of each conversation a case stands for.
 
     A case without user messages can only score recorded conversations.
     """
-    inputs = context.inputs.under(context.reader.read(file.inputs, (*path, "inputs")))
+    inputs, reader = context.inputs.under(context.reader.read(file.inputs, (*path, "inputs"))), context.messages
     for n, variant in enumerate(file.variants or (), 1):
         at = (*path, "variants", n - 1)
         own = context.reader.read(variant.inputs, (*at, "inputs"))
-        yield f"{file.id}/{n}", at, (variant.user,), inputs.under(own)
+        yield f"{file.id}/{n}", at, (reader.message(variant.user, at),), inputs.under(own)
     if not file.variants:
-        turns = tuple(turn.user for turn in file.turns or ()) or ((file.user,) if file.user else ())
-        yield file.id, (*path, "id"), turns, inputs
+        said = [reader.message(turn.user, (*path, "turns", n, "user")) for n, turn in enumerate(file.turns or ())]
+        said += [reader.message(file.user, (*path, "user"))] if file.user else []
+        yield file.id, (*path, "id"), tuple(said), inputs
 
 
 def _requirements(context: CaseContext, file: CaseFile, path: ValuePath) -> tuple[Requirement, ...]:
@@ -374,22 +395,6 @@ def _trials(context: CaseContext, file: CaseFile, path: ValuePath) -> tuple[int,
         message = "min_rate is what a critical case's trials are to prove; add critical: true, or remove it."
         context.compiler.problem((*path, "min_rate"), message)
     return trials, trials if file.critical else min_pass
-
-
-def _history(compiler: Compiler, entries: list[HistoryEntry], path: ValuePath) -> tuple[JsonObject, ...]:
-    messages = tuple(
-        {"role": "user" if entry.user is not None else "assistant", "content": entry.user or entry.assistant}
-        for entry in entries
-    )
-    for index, message in enumerate(messages):
-        if message["role"] != ("user" if index % 2 == 0 else "assistant"):
-            words = f"entry {index + 1} of 'history' is from the {message['role']}; the two take turns, user first."
-            compiler.problem((*path, index), words)
-            return messages
-    if len(messages) % 2:
-        words = "'history' ends with the user; expected the assistant's answer before the first turn."
-        compiler.problem((*path, len(messages) - 1), words)
-    return messages
 
 
 def _script(compiler: Compiler, steps: list[StepFile], path: ValuePath) -> tuple[JsonObject, ...]:

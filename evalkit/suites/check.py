@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from evalkit.content import sendable, sent_messages
 from evalkit.errors import FileProblems, UsageError
 from evalkit.prompts import PromptSource, find_prompt, lint_prompt, list_prompts, render_prompt
 from evalkit.records import JsonObject, Place, Problem, PromptRef, PromptVersion
@@ -261,11 +262,11 @@ def slips_on_the_way(script: Script, case: Case, prompt: PromptVersion) -> list[
     """Play a case with a version of its prompt and return the slips that could have happened, in their order."""
     met: dict[int, Rule] = {}
     tools = tools_of(case)
-    messages: list[JsonObject] = list(case.history)
+    messages: list[JsonObject] = [*sent_messages(case.history)]
     if case.script:
         return []
-    for turn in case.record.turns:
-        messages.append({"role": "user", "content": turn})
+    for said in case.messages:
+        messages.append({"role": "user", "content": sendable(said)})
         for _ in range(MOST_CALLS):
             request = {"system": list(prompt.system), "tools": list(prompt.tools), "messages": messages}
             conversation = read_conversation(request)

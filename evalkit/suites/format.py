@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from evalkit.graders.registry import keys_of
 from evalkit.prompts.inputs import InputValue
 from evalkit.records import UNLABELLED, Enforce
+from evalkit.suites.messages import HistoryEntry, Message, PartFile
 from evalkit.world import WorldFile
 from evalkit.yamlsource import Count, FileModel, Flag, Json, JsonMap, Number, Text, Texts, refusal, shown, unwrapped
 
@@ -252,7 +253,10 @@ class TurnFile(FileModel):
     """A user message, and what the reply must do."""
 
     called: ClassVar[str] = "a turn"
-    user: Text = Field(min_length=1, description="What the user says.", examples=["Where is my parcel?"])
+    user: Message = Field(
+        description="What the user says: a text, or a list of texts, pictures and documents.",
+        examples=["Where is my parcel?", [{"text": "Is this covered?"}, {"image": "photos/dent.png"}]],
+    )
     expect: Expect | None = Field(None, description="About this turn.", examples=[{"says": ["Northpost"]}])
 
 
@@ -264,7 +268,9 @@ class VariantFile(FileModel):
     """One way of saying a case's message, or one user who says it."""
 
     called: ClassVar[str] = "a variant"
-    user: Text = Field(min_length=1, description="What the user says.", examples=["parcel??"])
+    user: Message = Field(
+        description="What the user says: a text, or a list of texts, pictures and documents.", examples=["parcel??"]
+    )
     inputs: Inputs = Field(
         {}, description="Inputs of the prompt here, over those of the case.", examples=[{"plan": "team"}]
     )
@@ -273,23 +279,10 @@ class VariantFile(FileModel):
 AnyVariant = Annotated[
     VariantFile,
     BeforeValidator(
-        lambda value: value if isinstance(value, dict) else {"user": value}, json_schema_input_type=str | VariantFile
+        lambda value: value if isinstance(value, dict) else {"user": value},
+        json_schema_input_type=str | list[PartFile] | VariantFile,
     ),
 ]
-
-
-class HistoryEntry(FileModel):
-    """A message that was said before the case begins."""
-
-    called: ClassVar[str] = "a history entry"
-    user: Text | None = Field(None, min_length=1, description="What the user said.", examples=["Hello"])
-    assistant: Text | None = Field(None, min_length=1, description="What the assistant said.", examples=["Hello."])
-
-    @model_validator(mode="after")
-    def _one_speaker(self) -> HistoryEntry:
-        if (self.user is None) == (self.assistant is None):
-            raise refusal("a history entry is one `user: ...` or one `assistant: ...`.")
-        return self
 
 
 class ScriptedCall(FileModel):
@@ -349,7 +342,11 @@ class CaseFile(FileModel):
     skip: Annotated[Text, BeforeValidator(_reason)] | None = Field(
         None, min_length=1, description="Why it is not run.", examples=["waits for the new policy"]
     )
-    user: Text | None = Field(None, min_length=1, description="One message, one turn.", examples=["Where is TN-20977?"])
+    user: Message | None = Field(
+        None,
+        description="One message, one turn: a text, or a list of texts, pictures and documents.",
+        examples=["Where is TN-20977?", [{"text": "Is this covered?"}, {"image": "photos/dent.png"}]],
+    )
     turns: list[TurnFile] | None = Field(
         None, min_length=1, description="Several turns.", examples=[[{"user": "Hello"}, {"user": "And now?"}]]
     )
@@ -370,7 +367,9 @@ class CaseFile(FileModel):
         None, min_length=1, description="Cases that stand or fall together share one.", examples=["parcel-20977"]
     )
     history: list[HistoryEntry] = Field(
-        [], description="Messages before the first turn.", examples=[[{"user": "Hello"}, {"assistant": "Hello."}]]
+        [],
+        description="What was said before the first turn, with the tool calls that were made.",
+        examples=[[{"user": "Hello"}, {"assistant": "Hello."}]],
     )
     tools: Fixtures = Field(
         {}, description="What tools answer here, before the suite's answers.",

@@ -21,6 +21,7 @@ from evalkit.records import Place, Problem
 from evalkit.suites.cases import CaseContext, Compiler, compile_case, compile_fixtures, compile_world
 from evalkit.suites.format import CaseFile, GateFile, JudgeFile, SuiteFile
 from evalkit.suites.inputs import InputReader
+from evalkit.suites.messages import MessageReader
 from evalkit.suites.values import Case, Gate, JudgeSettings, Suite
 from evalkit.suites.voice import Voice, load_voice
 from evalkit.yamlsource import Source, check_schema, load_yaml, parse_yaml, raise_problems, read_below, seconds_of
@@ -95,6 +96,7 @@ class _Loader:
         self._source = source
         self._root = root
         self._head, problems = check_schema(source, SuiteFile, without=("cases",))
+        self._messages = MessageReader(root, source)
         self._compiler = Compiler(source, judge_settings(self._head.judge if self._head else None))
         self._problems = self._compiler.problems
         self._problems += [*source.problems, *problems]
@@ -109,6 +111,7 @@ class _Loader:
         voice, voice_file = self._voice(head.voice)
         context = self._context(head, voice, [file for _, file in files])
         cases = self._cases(context, files)
+        self._problems += self._messages.problems
         self._problems += check_enforced(source, self._root, judge, cases)
         gate = head.gate or GateFile.model_validate({})
         self._check_max_trials(gate.max_trials, cases)
@@ -131,12 +134,13 @@ class _Loader:
                 source.file: source.text.sha,
                 **({voice_file: voice.source.text.sha} if voice else {}),
                 **self._reader.files,
+                **self._messages.files,
             },
             place=source.place(),
             fixtures=context.fixtures,
             world=context.world,
             rules=voice.described() if voice else {},
-            mentions=tuple(self._compiler.mentions),
+            mentions=(*self._compiler.mentions, *self._messages.mentions),
             judge=judge if criteria_of(cases) else None,
             source=source,
         )
@@ -186,7 +190,7 @@ class _Loader:
         inputs = self._reader.read(head.inputs, ("inputs",))
         world = compile_world(compiler, head.world, ("world",), (head, *files), over=files)
         world = replace(world, inputs=inputs.values) if world else None
-        context = CaseContext(compiler, head, fixtures, (), voice, self._reader, inputs, world)
+        context = CaseContext(compiler, head, fixtures, (), voice, self._reader, inputs, self._messages, world)
         return replace(context, expect=context.expected(head.expect, ("expect",)))
 
     def _cases(self, context: CaseContext, files: Sequence[tuple[int, CaseFile]]) -> list[Case]:

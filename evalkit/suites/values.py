@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalkit.content import UserContent
 from evalkit.graders import Requirement
 from evalkit.records import UNLABELLED, CaseRecord, Enforce, JsonObject, Place
 from evalkit.suites.inputs import SuiteInputs
@@ -66,14 +67,16 @@ class Case:
     """A case that can be played.
 
     `requirements` are its record's assertions, each with its grader. `fixtures` are by tool, the case's own before the
-    suite's; `world` answers after them. `history` holds Messages API messages, `script` the steps of the stand-in.
-    `origin` is where the case came from, as its author wrote it. `inputs` are those its prompt is rendered with, the
-    suite's among them.
+    suite's; `world` answers after them. `messages` are what the user says, `history` what was said before: Messages API
+    messages, whose files may have keys of evalkit's own (see `evalkit/content`). `script` holds the steps of the
+    stand-in. `origin` is where the case came from, as its author wrote it. `inputs` are those its prompt is rendered
+    with, the suite's among them.
     """
 
     record: CaseRecord
     requirements: tuple[Requirement, ...]
     fixtures: Mapping[str, tuple[Fixture, ...]]
+    messages: tuple[UserContent, ...] = ()
     history: tuple[JsonObject, ...] = ()
     script: tuple[JsonObject, ...] = ()
     origin: str = ""
@@ -107,6 +110,7 @@ class ToolMention:
     """A tool's name in a suite, with an input it is given there; `path` leads to the input in the suite's file.
 
     `known` says that the name is a mention of its own, above this one.
+    A `whole` input is all that the tool got, not only the arguments that matter.
     """
 
     name: str
@@ -114,6 +118,7 @@ class ToolMention:
     input: JsonObject | None
     path: ValuePath
     known: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -149,23 +149,36 @@ class NewFixture:
     once: bool = False
 
 
+NewMessage = str | tuple[Mapping[str, str], ...]
+"""What a user said: a text, or parts as a suite writes them, each with its keys."""
+
+
 @dataclass(frozen=True)
 class NewTurn:
     """A user message, the calls that the assistant made, and what it replied."""
 
-    user: str
+    user: NewMessage
     calls: tuple[tuple[str, Any], ...] = ()
     reply: str = ""
 
 
 @dataclass(frozen=True)
+class NewEntry:
+    """What one side said before a case begins; `calls` are the assistant's, each with what it brought."""
+
+    role: str
+    said: NewMessage
+    calls: tuple[NewFixture, ...] = ()
+
+
+@dataclass(frozen=True)
 class NewCase:
-    """A case to be written. `history` holds what was said before as (role, text), `origin` where it came from."""
+    """A case to be written. `history` holds what was said before, `origin` says where the case came from."""
 
     id: str
     turns: tuple[NewTurn, ...]
     origin: str = ""
-    history: tuple[tuple[str, str], ...] = ()
+    history: tuple[NewEntry, ...] = ()
     fixtures: tuple[NewFixture, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -192,17 +205,42 @@ def case_lines(case: NewCase, dash: int, step: int) -> list[str]:
     lines += [f"{pad}# {note}" for note in case.notes]
     if case.history:
         lines.append(f"{pad}history:")
-        lines += [f"{pad}  - {role}: {block(text, key + 6)}" for role, text in case.history]
+        lines += [line for entry in case.history for line in _entry(entry, key + 2)]
     if len(case.turns) == 1:
         turn = case.turns[0]
-        lines.append(f"{pad}user: {block(turn.user, key + 2)}")
+        lines.append(f"{pad}user:{_message(turn.user, key + 2)}")
         lines += _suggestions(turn, pad)
     else:
         lines.append(f"{pad}turns:")
         for turn in case.turns:
-            lines.append(f"{pad}  - user: {block(turn.user, key + 6)}")
+            lines.append(f"{pad}  - user:{_message(turn.user, key + 6)}")
             lines += _suggestions(turn, f"{pad}    ")
     return [line for part in [*lines, *_fixtures(case.fixtures, pad)] for line in part.split("\n")]
+
+
+def _message(said: NewMessage, indent: int) -> str:
+    """Return a message as it stands behind the colon of its key: a text, or on lines of their own its parts."""
+    if isinstance(said, str):
+        return f" {block(said, indent)}"
+    pad = " " * indent
+    lines = []
+    for part in said:
+        keys = [f"{key}: {block(text, indent + 4)}" for key, text in part.items()]
+        lines += [f"{pad}- {keys[0]}", *(f"{pad}  {key}" for key in keys[1:])]
+    return "\n" + "\n".join(lines)
+
+
+def _entry(entry: NewEntry, indent: int) -> list[str]:
+    """Return a history entry as an item of a list whose dashes stand at column `indent`."""
+    pad = " " * indent
+    keys = [f"{entry.role}:{_message(entry.said, indent + 4)}"] if entry.said else []
+    if entry.calls:
+        keys.append("calls:")
+    lines = [f"{pad}{'  ' if n else '- '}{key}" for n, key in enumerate(keys)]
+    for call in entry.calls:
+        answer = f"error: {scalar(call.error)}" if call.error is not None else f"returns: {flow(call.returns)}"
+        lines += [f"{pad}    - {scalar(call.tool)}: {flow(call.when)}", f"{pad}      {answer}"]
+    return lines
 
 
 def _suggestions(turn: NewTurn, pad: str) -> list[str]:

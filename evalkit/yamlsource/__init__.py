@@ -20,7 +20,7 @@ from evalkit.yamlsource.schema import (
     unwrapped,
 )
 from evalkit.yamlsource.source import Source, ValuePath, raise_problems
-from evalkit.yamlsource.text import SourceText, decode, read_below, read_text
+from evalkit.yamlsource.text import SourceText, decode, read_below, read_bytes_below, read_text
 
 __all__ = [
     "Count",
@@ -43,6 +43,7 @@ __all__ = [
     "pattern_fault",
     "raise_problems",
     "read_below",
+    "read_bytes_below",
     "read_text",
     "refusal",
     "seconds_of",

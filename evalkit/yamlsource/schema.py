@@ -213,6 +213,8 @@ def _wanted(error: ErrorDetails, ctx: Mapping[str, Any]) -> str:
     if kind in _LIMITS:
         name, words = _LIMITS[kind]
         return words.format(ctx[name])
+    if kind == "too_short" and ctx.get("field_type") == "Value":  # of a text that may be left out
+        return f"at least {ctx['min_length']} characters"
     if kind == "too_short":
         return f"at least {ctx['min_length']} entr{'y' if ctx['min_length'] == 1 else 'ies'}"
     return str(error["msg"])

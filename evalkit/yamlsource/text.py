@@ -61,37 +61,44 @@ class SourceText:
 
 
 def read_text(path: Path, file: str, limit: int = MAX_BYTES) -> SourceText:
-    """Read a file of the project; `file` is its name in messages.
+    """Read a text file of the project; `file` is its name in messages. Raises FileProblems."""
+    return decode(_read(path, file, limit, "a text file", "Split it."), file, limit)
 
-    Symbolic links, anything but regular files, and files above `limit` bytes are refused before a byte is read.
-    Raises FileProblems.
-    """
+
+def _read(path: Path, file: str, limit: int, wanted: str, advice: str) -> bytes:
+    """Return a file's bytes; links, anything but regular files, and too large files are refused before one is read."""
     try:
         info = path.lstat()
         if stat.S_ISLNK(info.st_mode):
             raise FileProblems.at(Place(file), "is a symbolic link; expected a file. Put the file itself there.")
         if not stat.S_ISREG(info.st_mode):
-            raise FileProblems.at(Place(file), "is not a regular file; expected a text file.")
+            raise FileProblems.at(Place(file), f"is not a regular file; expected {wanted}.")
         if info.st_size > limit:
-            raise FileProblems.at(
-                Place(file), f"is {info.st_size:,} bytes large; at most {limit:,} are read. Split it."
-            )
-        data = path.read_bytes()
+            raise FileProblems.at(Place(file), f"is {info.st_size:,} bytes large; at most {limit:,} are read. {advice}")
+        return path.read_bytes()
     except OSError as error:
         missing = isinstance(error, FileNotFoundError | NotADirectoryError)
         reason = "no such file." if missing else f"can't be read: {error.strerror or error}."
         raise FileProblems.at(Place(file), reason) from error
-    return decode(data, file, limit)
 
 
 def read_below(root: Path, file: str, limit: int = MAX_BYTES) -> SourceText:
-    """Read a file by its path relative to `root` (which is also its name); no link may be on the way to it."""
+    """Read a text file by its path relative to `root` (which is also its name); no link may be on the way to it."""
+    return read_text(_path_below(root, file), file, limit)
+
+
+def read_bytes_below(root: Path, file: str, limit: int) -> bytes:
+    """Return the bytes of any file by its path relative to `root`, as `read_below` does. Raises FileProblems."""
+    return _read(_path_below(root, file), file, limit, "a file", "Make it smaller.")
+
+
+def _path_below(root: Path, file: str) -> Path:
     at = root
     for part in PurePosixPath(file).parts:
         at /= part
         if at.is_symlink():
             raise FileProblems.at(Place(file), "is (or is reached through) a symbolic link; expected a plain file.")
-    return read_text(at, file, limit)
+    return at
 
 
 def decode(data: bytes, file: str, limit: int = MAX_BYTES) -> SourceText:

@@ -14,6 +14,7 @@ from evalkit.errors import FileProblems, UsageError
 from evalkit.suites import load_suite
 from evalkit.suites.writing import (
     NewCase,
+    NewEntry,
     NewFixture,
     NewTurn,
     append_cases,
@@ -31,7 +32,7 @@ CASE = NewCase(
     "new",
     (NewTurn("First\n\nsecond", (("lookup_order", {"order_id": "TN-1"}),), "It is here."), NewTurn("Bye")),
     "reports/chat/x#1",
-    (("user", "Hello"), ("assistant", "Hello there.")),
+    (NewEntry("user", "Hello"), NewEntry("assistant", "Hello there.")),
     (NewFixture("lookup_order", {"order_id": "TN-1"}, {"a": [1, None, "x: y"]}),),
 )
 PRINTABLE = st.text(st.characters(exclude_categories=["Cs"]))

@@ -22,6 +22,7 @@ from evalkit.standin.context import (
 from evalkit.standin.errors import bad_request, not_found
 from evalkit.standin.models import Model, find_model, request_effort, request_thinks
 from evalkit.standin.protocol.conversation import BLOCK_TYPES, check_conversation
+from evalkit.standin.protocol.files import check_files
 from evalkit.standin.protocol.shapes import CountBody, MessagesBody, check_shape
 from evalkit.standin.protocol.tools import check_strict_schema, check_tools, is_server_tool
 from evalkit.standin.reply import JsonObject
@@ -96,6 +97,7 @@ def validate_request(request: object, terms: Terms) -> Model:
         check_summarisable(messages)
         messages = [*messages, {"role": "user", "content": "(the request for the summary)"}]
     check_conversation(messages, model, old_contract=terms.version == "2023-06-01")
+    check_files(messages, model)
     check_settings(body, model)
     check_edits(body, model, terms.betas)
     check_compaction_blocks(body)

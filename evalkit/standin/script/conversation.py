@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from evalkit.content import AttachedFile, files_in
 from evalkit.standin.reply import JsonObject
 from evalkit.standin.script.patterns import plain
 
@@ -47,12 +48,15 @@ class Call:
 class Conversation:
     """What one request shows. `user` is the message of the open turn, `reply` the assistant's text before it.
 
+    `files` are the pictures and documents of the open turn's message; each also stands at the end of `user`, in
+    brackets: `[image png]`, `[document Policy HM-20418]`.
     `told` are the sentences of the user and of notes, oldest first; those in `told[:before]` came before the open turn.
     """
 
     request: JsonObject
     system: str = ""
     user: str = ""
+    files: tuple[AttachedFile, ...] = ()
     reply: str = ""
     told: list[str] = field(default_factory=list)
     before: int = 0
@@ -132,12 +136,15 @@ def read_conversation(request: JsonObject) -> Conversation:
             for block in blocks:
                 if block.get("type") == "tool_result" and str(block.get("tool_use_id")) in open_calls:
                     _answer(open_calls[str(block["tool_use_id"])], block)
-            if text.strip():
-                found.user, found.turn_calls = plain(text.strip()), []
+            files = files_in(blocks)
+            if text.strip() or files:
+                named = [f"[{file.kind} {file.name}]" for file in files]
+                found.user, found.turn_calls = plain("\n".join([*text.strip().splitlines(), *named])), []
+                found.files = files
                 found.reply = plain("\n".join(part for part in said if part).strip())
                 said = []
                 found.before = len(found.told)
-                found.told += sentences(found.user)
+                found.told += sentences(text)
     found.system = plain("\n\n".join(part for part in system if part))
     return found
 

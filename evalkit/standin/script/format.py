@@ -24,7 +24,12 @@ _DOES = ("say", "call", "then", "output", "refuse")
 class ConditionsFile(FileModel):
     """What must hold; all of it."""
 
-    user: Names = Field([], description="Patterns, each found in the user's message.", examples=["where is|{order}"])
+    user: Names = Field(
+        [],
+        description="Patterns, each found in the user's message; a picture or document that came with it stands there "
+        "as `[image png]` or `[document TITLE]`.",
+        examples=["where is|{order}"],
+    )
     reply: Names = Field(
         [], description="Patterns, each found in the assistant's reply before.", examples=["Shall I open the return"]
     )

@@ -84,6 +84,10 @@ class Pass:
             "text": _Lazily({name: partial(self._text, name) for name in script.texts}),
             "told": "\n".join(f"- {line}" for line in dict.fromkeys(notes)),
             "user": conversation.user,
+            "files": [
+                {"kind": one.kind, "name": one.name, "media_type": one.media_type, "text": one.text}
+                for one in conversation.files
+            ],
             "reply": conversation.reply,
             "system": conversation.system,
             "calls": by_tool,

@@ -132,7 +132,7 @@ def _matches(script: Script, section: Literal["prompt", "facts"], text: str) -> 
 
 FILE = "stand-in.yaml"
 PARTS: tuple[Part, ...] = ("rules", "judge", "simulate")
-RESERVED = ("prompt", "facts", "found", "text", "calls", "failed", "user", "reply", "system", "told", "match")
+RESERVED = ("prompt", "facts", "found", "text", "calls", "failed", "user", "files", "reply", "system", "told", "match")
 _FAILED = frozenset({"tool", "error", "times"})
 
 
