@@ -12,7 +12,6 @@ from evalkit.gate.settings import (
     critical_beside,
     gate_cases,
     gate_settings,
-    usual_rounds,
 )
 from evalkit.gate.words import decision_in_words, interval_in_words, remarks
 
@@ -42,5 +41,4 @@ __all__ = [
     "outlook",
     "outlook_in_words",
     "remarks",
-    "usual_rounds",
 ]

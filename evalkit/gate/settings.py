@@ -63,11 +63,6 @@ class GateCase:
     least: int = 0
 
 
-def usual_rounds(cases: int) -> int:
-    """Return the number of screening rounds that suits a number of cases: about 100 trials, one to five rounds."""
-    return min(5, max(1, math.ceil(100 / cases))) if cases else 1
-
-
 def usual_confirm(cases: int) -> int:
     """Return how often a suspect is played again in each arm: more in large suites, whose screen is a single round."""
     return 8 if cases <= 100 else 10

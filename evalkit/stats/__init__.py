@@ -16,15 +16,13 @@ from evalkit.stats.exact import (
     null_law,
 )
 from evalkit.stats.paired import Estimate, paired_interval, ratio_interval, ratio_of_totals
-from evalkit.stats.planning import SuiteShape, cases_for, detectable_difference, detectable_drop, shape_of
+from evalkit.stats.planning import SuiteShape, cases_for, detectable_drop, shape_of
 from evalkit.stats.powered import PoweredRate, powered_rate
 from evalkit.stats.proportions import (
     Z_95,
     all_pass_chance,
-    any_pass_chance,
     clean_trials_for,
     exact_interval,
-    exact_lower_bound,
     mean,
     percentile,
     rate_shown_by,
@@ -43,7 +41,6 @@ __all__ = [
     "SuiteShape",
     "adjusted_case_p",
     "all_pass_chance",
-    "any_pass_chance",
     "benjamini_hochberg",
     "breadth_p",
     "break_p",
@@ -52,10 +49,8 @@ __all__ = [
     "case_p",
     "cases_for",
     "clean_trials_for",
-    "detectable_difference",
     "detectable_drop",
     "exact_interval",
-    "exact_lower_bound",
     "gate_p",
     "holm",
     "mean",

@@ -79,35 +79,6 @@ def ratio_of_totals(baseline: Sequence[float], candidate: Sequence[float]) -> fl
     return math.fsum(candidate) / whole if whole else None
 
 
-def signflip_p(differences: Sequence[float]) -> float:
-    """Return the exact one-sided sign-flip p of "the mean is below zero"; at most 20 differences may be nonzero."""
-    moved = [d for d in differences if d]
-    if len(moved) > 20:
-        raise ValueError(f"differences: {len(moved)} are not zero; expected at most 20 for the exact test")
-    observed = math.fsum(moved)
-    hits = 0
-    for signs in range(1 << len(moved)):
-        flipped = math.fsum(abs(d) if signs >> i & 1 else -abs(d) for i, d in enumerate(moved))
-        hits += flipped <= observed + 1e-12
-    return hits / (1 << len(moved))
-
-
-def t_p_below(mean: float, se: float, freedom: int) -> float:
-    """Return Student's one-sided p of "the true mean is not below zero"."""
-    from scipy.special import stdtr
-
-    return float(stdtr(freedom, mean / se))
-
-
-def plain_error(differences: Sequence[float], clusters: Sequence[object] | None = None) -> float:
-    """Return the standard error of a mean without pseudo-cases; cluster-robust when clusters are given."""
-    n = len(differences)
-    mean = math.fsum(differences) / n
-    if clusters is not None:
-        return math.sqrt(_cluster_square(differences, mean, clusters))
-    return math.sqrt(math.fsum((d - mean) ** 2 for d in differences) / (n * (n - 1)))
-
-
 def _cluster_square(values: Sequence[float], mean: float, clusters: Sequence[object]) -> float:
     sums: dict[object, float] = defaultdict(float)
     for value, cluster in zip(values, clusters, strict=True):

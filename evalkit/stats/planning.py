@@ -76,11 +76,3 @@ def cases_for(delta: float, between: float, within: float = 0.0, *, alpha: float
     """
     z = float(ndtri(1 - alpha / 2) + ndtri(power))
     return z * z * (between + within) / (delta * delta)
-
-
-def detectable_difference(
-    cases: int, between: float, within: float = 0.0, *, alpha: float = 0.05, power: float = POWER
-) -> float:
-    """Return the mean difference that `cases` independent cases show; the inverse of `cases_for`."""
-    z = float(ndtri(1 - alpha / 2) + ndtri(power))
-    return z * math.sqrt((between + within) / cases)

@@ -40,12 +40,6 @@ def exact_interval(passed: int, n: int, level: float = 0.95) -> tuple[float, flo
     return low, high
 
 
-def exact_lower_bound(passed: int, n: int, level: float = 0.95) -> float | None:
-    """Return what the rate is at least, at a one-sided level (Clopper-Pearson), or None when n is 0."""
-    interval = exact_interval(passed, n, 2 * level - 1)
-    return interval[0] if interval else None
-
-
 def rate_shown_by(clean: int, level: float = 0.95) -> float | None:
     """Return the pass rate that `clean` passes in as many trials prove at least; None without trials."""
     return float((1 - level) ** (1 / clean)) if clean else None
@@ -60,12 +54,6 @@ def all_pass_chance(passed: int, n: int, k: int) -> float | None:
     """Return the chance that k trials drawn from the observed ones all passed (pass^k), or None when k > n."""
     _refuse_impossible(passed, n)
     return math.comb(passed, k) / math.comb(n, k) if k <= n else None
-
-
-def any_pass_chance(passed: int, n: int, k: int) -> float | None:
-    """Return the chance that at least one of k trials drawn from the observed ones passed, or None when k > n."""
-    _refuse_impossible(passed, n)
-    return 1 - math.comb(n - passed, k) / math.comb(n, k) if k <= n else None
 
 
 def _refuse_impossible(passed: float, n: float) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 
-from evalkit.gate import Answer, GateCase, GateSettings, StagePlan, decide, usual_rounds
+from evalkit.gate import Answer, GateCase, GateSettings, StagePlan, decide
 from evalkit.records import Arm, CaseKey, Counts, Decision, Verdict
 from tests.simulation.worlds import SCENARIOS, WORLDS, Chances
 
@@ -53,13 +54,18 @@ def simulate(cell: Cell, runs: int) -> list[Outcome]:
     return outcomes
 
 
+def rounds_of(cases: int) -> int:
+    """Return the screening rounds that suit a number of cases: about 100 trials, one to five rounds."""
+    return min(5, max(1, ceil(100 / cases)))
+
+
 def play(before: Chances, after: Chances, chance: np.random.Generator, cell: Cell) -> Decision:
     """Let the gate decide between two versions whose cases pass with these probabilities."""
     keys = [(SUITE, f"case-{number:04}") for number in range(len(before))]
     place = {key: number for number, key in enumerate(keys)}
     passes = chance.binomial(cell.stored, before)
     kept = [Counts(int(count), cell.stored - int(count)) if cell.stored else None for count in passes]
-    rounds = usual_rounds(len(keys)) if cell.fixed is None else cell.fixed
+    rounds = rounds_of(len(keys)) if cell.fixed is None else cell.fixed
     settings = SETTINGS if cell.fixed is None else replace(SETTINGS, adaptive=False, rounds_fixed=cell.fixed)
     cases = [GateCase(key, rounds, counts) for key, counts in zip(keys, kept, strict=True)]
     procedure = decide(cases, settings)

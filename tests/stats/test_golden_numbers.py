@@ -6,13 +6,10 @@ is read from there too.
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from evalkit import stats
 from evalkit.stats import Stratum
-from evalkit.stats.paired import plain_error, signflip_p, t_p_below
 
 ABS = 6e-7
 D1 = [(5, 5, 5, 5), (5, 5, 0, 5), (5, 5, 5, 5), (4, 5, 4, 5), (3, 5, 1, 5), (5, 5, 4, 5), (0, 5, 0, 5), (2, 5, 3, 5)]
@@ -90,32 +87,28 @@ def test_break_scores(k_a: int, k_b: int, passes: int, scores: tuple[int, ...]) 
 
 
 @pytest.mark.parametrize(
-    ("passed", "n", "wilson", "exact", "bound"),
+    ("passed", "n", "wilson", "exact"),
     [
-        (0, 5, (0, 0.434482), (0, 0.521824), 0),
-        (4, 5, (0.375535, 0.963776), (0.283582, 0.994949), 0.342592),
-        (10, 10, (0.722467, 1), (0.691503, 1), 0.741134),
-        (45, 50, (0.786398, 0.956524), (0.781865, 0.966725), 0.801167),
-        (59, 59, (0.938871, 1), (0.939391, 1), 0.950492),
+        (0, 5, (0, 0.434482), (0, 0.521824)),
+        (4, 5, (0.375535, 0.963776), (0.283582, 0.994949)),
+        (10, 10, (0.722467, 1), (0.691503, 1)),
+        (45, 50, (0.786398, 0.956524), (0.781865, 0.966725)),
+        (59, 59, (0.938871, 1), (0.939391, 1)),
     ],
 )
-def test_proportions(
-    passed: int, n: int, wilson: tuple[float, float], exact: tuple[float, float], bound: float
-) -> None:
-    """Wilson's and Clopper-Pearson's intervals and the one-sided bound are scipy's and statsmodels'."""
+def test_proportions(passed: int, n: int, wilson: tuple[float, float], exact: tuple[float, float]) -> None:
+    """Wilson's and Clopper-Pearson's intervals are scipy's and statsmodels'."""
     assert stats.wilson_interval(passed, n) == pytest.approx(wilson, abs=ABS)
     assert stats.exact_interval(passed, n) == pytest.approx(exact, abs=ABS)
-    assert stats.exact_lower_bound(passed, n) == pytest.approx(bound, abs=ABS)
 
 
 @pytest.mark.parametrize(
-    ("passed", "n", "k", "every", "some"),
-    [(6, 8, 1, 0.75, 0.75), (6, 8, 2, 0.535714, 0.964286), (6, 8, 4, 0.214286, 1), (5, 5, 5, 1, 1), (3, 4, 4, 0, 1)],
+    ("passed", "n", "k", "every"),
+    [(6, 8, 1, 0.75), (6, 8, 2, 0.535714), (6, 8, 4, 0.214286), (5, 5, 5, 1), (3, 4, 4, 0)],
 )
-def test_chances_over_k_trials(passed: int, n: int, k: int, every: float, some: float) -> None:
-    """pass^k and pass@k are the counts of all draws."""
+def test_chances_over_k_trials(passed: int, n: int, k: int, every: float) -> None:
+    """pass^k is the share of all draws."""
     assert stats.all_pass_chance(passed, n, k) == pytest.approx(every, abs=ABS)
-    assert stats.any_pass_chance(passed, n, k) == pytest.approx(some, abs=ABS)
 
 
 def test_clean_trials() -> None:
@@ -139,10 +132,6 @@ def test_paired_interval() -> None:
         (-0.15, 0.104809, -0.338224, 0.038224), abs=ABS
     )
     assert (clustered.se, clustered.low, clustered.high) == pytest.approx((0.102535, -0.391303, 0.091303), abs=ABS)
-    assert (plain_error(d), plain_error(d, groups)) == pytest.approx((0.101876, 0.099536), abs=ABS)
-    assert t_p_below(-0.15, plain_error(d), 11) == pytest.approx(0.084473, abs=ABS)
-    assert t_p_below(-0.15, plain_error(d, groups), 3) == pytest.approx(0.114456, abs=ABS)
-    assert signflip_p(d) == pytest.approx(0.125, abs=ABS)
 
 
 def test_interval_without_variation() -> None:
@@ -162,7 +151,6 @@ def test_ratios() -> None:
     assert found is not None
     assert (found.mean, found.low, found.high) == pytest.approx((1.132796, 1.074377, 1.194392), abs=ABS)
     assert stats.ratio_of_totals(a, b) == pytest.approx(1.130612, abs=ABS)
-    assert t_p_below(-math.log(found.mean), found.se, 7) == pytest.approx(0.001465, abs=ABS)
 
 
 def test_several_p_values() -> None:
@@ -189,7 +177,5 @@ def test_detectable_drop(shape: stats.SuiteShape, k_a: int, k_b: int, drop: floa
 
 
 def test_population_planning() -> None:
-    """Cases needed, and what given cases show, are Miller's examples."""
+    """The cases that a difference needs are those of Miller's example."""
     assert stats.cases_for(0.03, 1 / 9) == pytest.approx(968.997498, abs=1e-6)
-    assert stats.detectable_difference(198, 1 / 9, 2 / 6) == pytest.approx(0.132733, abs=ABS)
-    assert stats.detectable_difference(198, 1 / 9, 2 / 60) == pytest.approx(0.07567, abs=ABS)
