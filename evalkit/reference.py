@@ -25,6 +25,12 @@ editors: `evalkit schema suite` (`prompt`, `voice`, `stand-in`). A key that is n
 written between slashes, as `/refund(s|ed)?/`.
 """
 
+STATEMENTS = """\
+## Ready-made statements for judges
+
+`judge: [builtin/complete]` in an `expect`, or `message: builtin/complete` in a voice rule with `extends: judge`. A name
+without a version means the newest wording; with one it stays what it is, and so do people's labels about it.
+"""
 SHARE = "share, 0 to 1"
 UNITS = {
     "_usd": "US dollars",
@@ -96,6 +102,8 @@ def file_formats() -> tuple[FileFormat, ...]:
 
 def reference_page() -> str:
     """Return the page in Markdown."""
+    from evalkit.graders.statements import ready_statements
+
     parts = [INTRODUCTION]
     for made in file_formats():
         parts.append(f"## {made.name.capitalize()}: {made.files}\n")
@@ -105,6 +113,10 @@ def reference_page() -> str:
             heading = [f"### {made.name}: {section.path}\n"] if section.path else []
             parts += [*heading, section.about + "\n"]
             parts += [_entry(section, key, schema, links) for key, schema in section.keys.items()]
+    parts.append(STATEMENTS)
+    for name, ready in ready_statements().items():
+        if "@" in name:
+            parts.append(f"- **`{name}`** · {ready.title} · for {ready.place}\n\n  {ready.text}\n")
     return "\n".join(parts)
 
 

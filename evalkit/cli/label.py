@@ -129,13 +129,14 @@ class _Desk:
 
 def agreement_table(findings: Sequence[tuple[Agreement, JudgedRate]]) -> str:
     """Return for each criterion labels, agreement, Cohen's kappa and base rates, and the corrected pass rate."""
+    from evalkit.graders.statements import short_text
     from evalkit.labels import CORRECTED_FROM
     from evalkit.reporting.wording import agreement_in_words, rate_in_words
     from evalkit.wording import plural
 
     lines = ["", "Agreement of the judge with people:"]
     for agreement, rate in findings:
-        lines += [f"  {agreement.criterion}", f"    {agreement.model}: {agreement_in_words(agreement)}"]
+        lines += [f"  {short_text(agreement.criterion)}", f"    {agreement.model}: {agreement_in_words(agreement)}"]
         so_far = f"{rate.labels} of this run's {plural(rate.answers, 'answer')} labelled"
         lines.append(f"    {rate_in_words(rate) or f'{so_far}; from {CORRECTED_FROM} on its pass rate is corrected'}")
     return "\n".join(lines)

@@ -20,11 +20,12 @@ from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from evalkit.content import AttachedFile, UserContent, files_in, sendable, spoken
-from evalkit.graders.grader import Grader, empty_reply, not_measured
+from evalkit.graders.grader import Fault, Grader, empty_reply, not_measured
 from evalkit.graders.replies import complete_turns, replied_turns
 from evalkit.graders.rule import VoiceRule
+from evalkit.graders.statements import fault_of, short_text, text_of
 from evalkit.records import Finding, JsonObject, Judgement, Level, Span, Transcript, TrialVerdict, Turn
-from evalkit.yamlsource import Text, refusal
+from evalkit.yamlsource import Text, ValuePath, refusal
 
 INSTRUCTIONS = """\
 You check conversations between a user and an assistant for a quality team. You are shown one conversation and one \
@@ -194,10 +195,18 @@ class Criterion(Grader):
     votes: SkipJsonSchema[int] = Field(0, description="How many votes are to be cast; the majority decides.")
     enforced: SkipJsonSchema[bool] = Field(False, exclude=True, description="Whether a no may fail a trial.")
 
-    @property
     @abstractmethod
+    def statements(self) -> Iterator[tuple[ValuePath, str]]:
+        """Yield what its file has as statements, each with where it stands in the grader's mapping."""
+
+    @property
     def statement(self) -> str:
-        """What the file has as the statement."""
+        """What the file has as its only statement; a criterion that was put to a judge has one."""
+        return next((statement for _, statement in self.statements()), self.criterion)
+
+    def problems(self) -> Iterator[Fault]:
+        yield from super().problems()
+        yield from (Fault(path, fault) for path, each in self.statements() if (fault := fault_of(each)))
 
     @abstractmethod
     def questions(self, transcript: Transcript, turn: int | None) -> tuple[int | None, ...]:
@@ -208,7 +217,7 @@ class Criterion(Grader):
 
     def put_to(self, model: str, votes: int, *, enforced: bool) -> Self:
         """Return the criterion with who answers it."""
-        asked = {"criterion": self.statement, "model": model, "votes": votes, "enforced": enforced}
+        asked = {"criterion": text_of(self.statement), "model": model, "votes": votes, "enforced": enforced}
         return self.model_copy(update=asked)
 
     def votes_on(self, transcript: Transcript, turn: int | None) -> tuple[Judgement, ...]:
@@ -251,7 +260,7 @@ class Criterion(Grader):
         return Finding(
             TrialVerdict.PASSED if holds else TrialVerdict.FAILED,
             observed=f"{self.model} says {deciding.answer}{tally}",
-            expected=self.criterion,
+            expected=short_text(self.criterion),
             spans=_spans(deciding, transcript),
             turn=turn,
             note=deciding.reason,
@@ -270,13 +279,13 @@ class Judge(Criterion):
     apart = True
     judge: Annotated[list[Text], Field(min_length=1)] = Field(
         [],
-        description="Statements that a judge model must hold true; advice unless the suite's judge has `enforce`.",
-        examples=[["Asks whether to open the return"]],
+        description="Statements that a judge model must hold true, or names of ready-made ones (builtin/complete); "
+        "advice unless the suite's judge has `enforce`.",
+        examples=[["builtin/complete", "Asks whether to open the return"]],
     )
 
-    @property
-    def statement(self) -> str:
-        return self.judge[0] if self.judge else self.criterion
+    def statements(self) -> Iterator[tuple[ValuePath, str]]:
+        yield from ((("judge", n), statement) for n, statement in enumerate(self.judge))
 
     def label(self) -> str:
         return f'judge "{self.statement}"'
@@ -317,9 +326,8 @@ class JudgeRule(VoiceRule, Criterion):
             raise refusal("a judge is tried with evalkit label, not with `good` and `bad`.", key)
         return self
 
-    @property
-    def statement(self) -> str:
-        return self.message
+    def statements(self) -> Iterator[tuple[ValuePath, str]]:
+        yield ("message",), self.message
 
     def severity(self) -> Level:
         return Level(self.level) if self.enforced else Level.WARNING

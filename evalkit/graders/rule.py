@@ -141,6 +141,7 @@ class VoiceRule(ReplyGrader):
         )
 
     def problems(self) -> Iterator[Fault]:
+        yield from super().problems()
         for path, pattern, on_key in self.patterns():
             yield from pattern_faults(path, pattern, on_key=on_key)
         if self.message.count("%s") > self.placeholders:

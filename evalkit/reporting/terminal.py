@@ -16,6 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from evalkit.graders.statements import short_text
 from evalkit.records import (
     CaseSummary,
     CaseVerdict,
@@ -277,7 +278,7 @@ def _judges(summary: Summary) -> Iterator[Text]:
         yield Text(one_line(side_money_in_words(side)))
     for criterion in summary.criteria[:CRITERIA_SHOWN]:
         told = f"{answers_in_words(criterion)}; {criterion_in_words(criterion)}"
-        yield Text(f"  {one_line(criterion.criterion)}: {told}", style="dim")
+        yield Text(f"  {one_line(short_text(criterion.criterion))}: {told}", style="dim")
     if len(summary.criteria) > CRITERIA_SHOWN:
         yield Text(
             f"  … and {len(summary.criteria) - CRITERIA_SHOWN} more criteria; the report has them all", style="dim"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from evalkit.errors import FileProblems
 from evalkit.graders.judge import WORDING, Criterion
+from evalkit.graders.statements import short_text
 from evalkit.labels import AGREEMENT_FLOOR, LABELS_FLOOR, labels_file, measure_agreement, read_labels
 from evalkit.records import Place, Problem
 from evalkit.suites.cases import CaseContext, Compiler, compile_case, compile_fixtures, compile_world
@@ -254,8 +255,9 @@ def check_enforced(source: Source, root: Path, settings: JudgeSettings, cases: I
     for found in agreements:
         if not found.trusted:
             rate = "" if found.agreement is None else f" and agreement {found.agreement:.2f}"
+            about = f"{rate} on {short_text(found.criterion)!r}"
             message = (
-                f"{settings.model!r} has {found.labels} labels{rate} on {found.criterion!r}; enforcing a judge needs "
+                f"{settings.model!r} has {found.labels} labels{about}; enforcing a judge needs "
                 f"{LABELS_FLOOR} labels and agreement {AGREEMENT_FLOOR:.2f} for this model and this wording. "
                 "Label its answers with evalkit label; until then leave `enforce` out, or write "
                 "`enforce: unlabelled` to let it fail trials all the same; then every verdict says so."

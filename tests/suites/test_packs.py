@@ -1,4 +1,4 @@
-"""The ready-made brand-voice rules, and voice files that take them."""
+"""The ready-made brand-voice rules and statements for judges, and files that take them."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from evalkit.graders.statements import short_text
 from evalkit.records import Place
 from evalkit.reporting import wording
 from evalkit.reporting.html.charts import prompt_per_trial
@@ -47,6 +48,7 @@ def make_environment() -> Environment:
         "log_source": wording.log_source_in_words,
         "answers": wording.answers_in_words,
         "people": wording.criterion_in_words,
+        "statement": short_text,
         "side_money": wording.side_money_in_words,
         "steadiness": wording.steadiness_in_words,
         "chance": chance,
