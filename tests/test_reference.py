@@ -24,7 +24,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "FixtureFile": {"returns": {}},
     "Wanted": {"text": "30 days"},
     "JsonExpect": {"fields": {"urgency": "today"}},
-    "OutcomeExpect": {"write_tools": ["start_return"], "writes": []},
+    "OutcomeExpect": {"writes": []},
     "StepFile": {"call": "lookup_order"},
     "LetterCount": {"max": 3},
     "SectionCount": {"max": 3, "separator": "***"},

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from evalkit.content import UserContent, files_in, text_of
@@ -17,12 +18,14 @@ from evalkit.graders import Grader, Requirement
 from evalkit.graders.grader import Fault, pattern_faults
 from evalkit.graders.grounding import Grounded
 from evalkit.graders.judge import JUDGE_KINDS, Criterion
+from evalkit.graders.outcome import WorldGrader
 from evalkit.graders.registry import made_from
 from evalkit.graders.text import TextGrader
 from evalkit.graders.tools import NoTools
 from evalkit.reading.patterns import pattern_of
 from evalkit.records import Assertion, CaseRecord, JsonObject, Level, Place, Problem
 from evalkit.standin.faults import FAULTS
+from evalkit.suites.fixtures import Stage, follow_calls
 from evalkit.suites.format import (
     BudgetFile,
     CaseFile,
@@ -226,7 +229,7 @@ class CaseContext:
     world: World | None = None
 
     def expected(self, expect: Expect | None, path: ValuePath, turn: int | None = None) -> tuple[Requirement, ...]:
-        """Return what an `expect` asks for; notes every rule that it switches off but that does not exist."""
+        """Return what an `expect` asks for; notes the rules and entities in it that do not exist."""
         if expect is not None and expect.voice is not None:
             if self.suite.voice is None:
                 message = "switches rules off, but the suite has no `voice` file; add one, or remove this."
@@ -235,6 +238,9 @@ class CaseContext:
                 if self.voice and rule not in self.voice.ids:
                     message = f"no rule {rule!r} in {self.voice.source.file}{did_you_mean(rule, self.voice.ids)}"
                     self.compiler.problem((*path, "voice", "except", index), message)
+        for grader in made_from(expect.outcome, "outcome") if expect is not None and expect.outcome is not None else ():
+            for fault in grader.faults_in(self.world) if isinstance(grader, WorldGrader) else ():
+                self.compiler.fault((*path, "outcome"), fault)
         return self.compiler.expect(expect, path, turn)
 
 
@@ -245,6 +251,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
     own, shared = compile_fixtures(compiler, file.tools, (*path, "tools")), context.fixtures
     fixtures = {tool: (*own.get(tool, ()), *shared.get(tool, ())) for tool in dict.fromkeys([*shared, *own])}
     world = compile_world(compiler, file.world, (*path, "world"), (context.suite, file), base=context.world)
+    context = replace(context, world=world)
     requirements = _requirements(context, file, path)
     assertions = tuple(one.assertion for one in requirements)
     trials, min_pass = _trials(context, file, path)
@@ -294,10 +301,20 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
         )
         staged = replace(world, inputs=inputs.values) if world else None
         origin = file.from_ or ""
-        cases.append(
-            Case(record, requirements, fixtures, messages, history, script, origin, simulation, inputs, staged)
-        )
+        graded = _in_world(requirements, Stage(fixtures, staged))
+        cases.append(Case(record, graded, fixtures, messages, history, script, origin, simulation, inputs, staged))
     return cases
+
+
+def _in_world(requirements: Iterable[Requirement], stage: Stage) -> tuple[Requirement, ...]:
+    """Return requirements with what those about the outcome have to know of the case's world."""
+    if stage.world is None:
+        return tuple(requirements)
+    follow = partial(follow_calls, stage)
+    return tuple(
+        replace(one, grader=one.grader.in_world(follow)) if isinstance(one.grader, WorldGrader) else one
+        for one in requirements
+    )
 
 
 def _warn_of_no_demand(context: CaseContext, file: CaseFile, path: ValuePath, demanded: Sequence[Assertion]) -> None:

@@ -51,7 +51,7 @@ def tools_of(staged: Staged, functions: ToolSource | None = None) -> CaseTools:
     return CaseTools(staged, functions)
 
 
-def course_of(staged: Staged, calls: Iterable[ToolCall]) -> Course | None:
+def follow_calls(staged: Staged, calls: Iterable[ToolCall]) -> Course | None:
     """Return what recorded calls made of the world; those that a fixture answered are not its. None without a world."""
     if staged.world is None:
         return None

@@ -55,11 +55,8 @@ class OutcomeExpect(keys_of("outcome")):  # type: ignore[misc]
     called: ClassVar[str] = "outcome"
 
     @model_validator(mode="after")
-    def _knows_writes(self) -> OutcomeExpect:
-        asked = [key for key in ("writes", "state") if getattr(self, key) is not None]
-        if asked and self.write_tools is None:
-            raise refusal(f"`{asked[0]}` needs `write_tools`, the tools that change something.", asked[0])
-        if not asked and self.ended is None:
+    def _demands_something(self) -> OutcomeExpect:
+        if self.writes is None and self.state is None and self.ended is None:
             raise refusal("'outcome' needs one of writes, state, ended.")
         return self
 
