@@ -17,6 +17,7 @@ from evalkit.reporting.html.conversation import (
     view_check,
     view_trial,
 )
+from evalkit.reporting.html.files import Pictures
 from evalkit.reporting.safe_text import one_line
 from evalkit.wording import size
 
@@ -39,12 +40,12 @@ class BrokenView:
     turns: int = 0
 
 
-def view_broken(summary: Summary, entry: Entry, trial: Trial | None) -> BrokenView:
+def view_broken(summary: Summary, entry: Entry, trial: Trial | None, pictures: Pictures) -> BrokenView:
     """Return an entry with the turn that failed first, or the last one when the whole conversation is meant."""
     view = BrokenView(entry.case, entry.others, one_line(rerun_command(summary, entry.case)))
     if trial is None:
         return view
-    shown = view_trial(trial)
+    shown = view_trial(trial, pictures)
     failed = failed_scores(trial)
     number = next((turn for turn in map(turn_of, failed) if turn is not None), None)
     turn = next((turn for turn in shown.turns if turn.n == number), shown.turns[-1] if shown.turns else None)

@@ -15,6 +15,7 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Any, Literal
 
+from evalkit.content import spoken
 from evalkit.graders.budget import CacheUse, cache_use
 from evalkit.records import (
     ANSWERS,
@@ -30,6 +31,7 @@ from evalkit.records import (
     Turn,
 )
 from evalkit.reporting.finished_run import turn_of
+from evalkit.reporting.html.files import FileView, Pictures
 from evalkit.reporting.safe_text import one_line, visible
 from evalkit.reporting.wording import ending_in_words
 from evalkit.wording import number, usd_exact
@@ -92,6 +94,7 @@ class TurnView:
 
     n: int
     user: str
+    files: tuple[FileView, ...]
     steps: tuple[Step, ...]
     requests: tuple[RequestView, ...]
     broken: bool = False
@@ -121,19 +124,20 @@ class TrialView:
     reason: str
     turns: tuple[TurnView, ...]
     checks: tuple[CheckView, ...]
-    history: tuple[tuple[str, str], ...] = ()
+    history: tuple[tuple[str, str, tuple[FileView, ...]], ...] = ()
     words: str = ""
     session: str = ""
     bill: str = ""
     extra: tuple[str, ...] = field(default=())
 
 
-def view_trial(trial: Trial) -> TrialView:
-    """Return what the page shows of a trial."""
+def view_trial(trial: Trial, pictures: Pictures | None = None) -> TrialView:
+    """Return what the page shows of a trial; its pictures join those of the page, where there is one."""
+    pictures = pictures or Pictures()
     scores = trial.score.scores if trial.score else ()
     broken = {turn_of(score) for score in scores if score.fails_trial}
     uses = {id(use.request): use for use in cache_use(trial.transcript.turns)}
-    turns = tuple(_turn(turn, scores, uses, broken=turn.n in broken) for turn in trial.transcript.turns)
+    turns = tuple(_turn(turn, scores, uses, pictures, broken=turn.n in broken) for turn in trial.transcript.turns)
     reason = trial.score.reason if trial.score else "not graded"
     return TrialView(
         trial=trial.key.trial,
@@ -141,7 +145,7 @@ def view_trial(trial: Trial) -> TrialView:
         reason=one_line(reason),
         turns=turns,
         checks=tuple(view_check(score) for score in scores),
-        history=tuple((str(message.get("role", "")), _history_text(message)) for message in trial.transcript.history),
+        history=tuple(_history(trial.transcript.history, pictures)),
         words=_digest(turns),
         session=one_line(trial.transcript.session_id),
         bill=bill_in_words(trial.transcript.requests),
@@ -164,10 +168,11 @@ def view_check(score: Score) -> CheckView:
     )
 
 
-def _turn(turn: Turn, scores: Sequence[Score], uses: Uses, *, broken: bool) -> TurnView:
+def _turn(turn: Turn, scores: Sequence[Score], uses: Uses, pictures: Pictures, *, broken: bool) -> TurnView:
     return TurnView(
         n=turn.n,
         user=visible(turn.user),
+        files=pictures.view(turn.content),
         steps=tuple(_steps(turn, _marks(turn.n, scores))),
         requests=tuple(_request(request, uses) for request in turn.requests),
         broken=broken,
@@ -304,12 +309,14 @@ def _request(request: Request, uses: Uses) -> RequestView:
     )
 
 
-def _history_text(message: JsonObject) -> str:
-    content = message.get("content", "")
-    if isinstance(content, str):
-        return visible(content)
-    texts = [block["text"] if block.get("type") == "text" else _json(block) for block in content]
-    return visible(BETWEEN_BLOCKS.join(map(str, texts)))
+def _history(messages: Iterable[JsonObject], pictures: Pictures) -> Iterator[tuple[str, str, tuple[FileView, ...]]]:
+    """Yield who said what before the first turn, with the files and the tool calls that came with it."""
+    for part in spoken(messages):
+        yield part.role, visible(part.text), pictures.view(part.content)
+        for call in part.calls:
+            output, is_error = part.result_of(call)
+            failed = "error " if is_error else ""
+            yield "tool", visible(f"{call.get('name')} {_json(call.get('input'))} → {failed}{output}"), ()
 
 
 def _json(value: Any) -> str:

@@ -65,10 +65,9 @@ def make_environment() -> Environment:
     return env
 
 
-@cache
-def style() -> str:
-    """Return the page's style sheet."""
-    return _read("templates/report.css")
+def style(pictures: str = "") -> str:
+    """Return the page's style sheet; `pictures` are rules with the bytes of pictures."""
+    return _read("templates/report.css") + pictures
 
 
 @cache
@@ -78,12 +77,13 @@ def script() -> str:
     return f'"use strict";\n(() => {{\n{body}\n}})();\n'
 
 
-def policy() -> str:
-    """Return the Content-Security-Policy: this style, this script, nothing else, no network."""
+def policy(pictures: str = "") -> str:
+    """Return the Content-Security-Policy: this style with its pictures, this script, nothing else, no network."""
     return "; ".join(
         (
             "default-src 'none'",
-            f"style-src 'sha256-{_digest(style())}'",
+            f"style-src 'sha256-{_digest(style(pictures))}'",
+            *(("img-src data:",) if pictures else ()),
             f"script-src 'sha256-{_digest(script())}'",
             "base-uri 'none'",
             "form-action 'none'",
@@ -115,5 +115,6 @@ def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+@cache
 def _read(name: str) -> str:
     return resources.files(PACKAGE).joinpath(name).read_text("utf-8")

@@ -21,6 +21,7 @@ from evalkit.reporting.html.against import beside_baseline, view_against
 from evalkit.reporting.html.broke import OPEN_ENTRIES, BrokenView, view_broken
 from evalkit.reporting.html.conversation import view_trial
 from evalkit.reporting.html.environment import embed_json, make_environment, policy, script, style
+from evalkit.reporting.html.files import Pictures
 from evalkit.reporting.html.index import Packs, index_cases
 from evalkit.reporting.wording import (
     CASE_SYMBOLS,
@@ -62,20 +63,21 @@ def render_html(
     entries = list_broken(summary.cases)[:OPEN_ENTRIES]
     wanted = {entry.case.key for entry in entries}
     shown: dict[CaseKey, Trial] = {}
+    pictures = Pictures()
     with closing(Packs()) as packs:
         for trial in trials:
             key = (trial.key.suite, trial.key.case_id)
-            packs.add(key, view_trial(trial))
+            packs.add(key, view_trial(trial, pictures))
             passed = trial.score is not None and trial.score.verdict is TrialVerdict.PASSED
             if key in wanted and not passed:
                 shown[key] = min(shown.get(key, trial), trial, key=_showing)
-        broken = [view_broken(summary, entry, shown.get(entry.case.key)) for entry in entries]
+        broken = [view_broken(summary, entry, shown.get(entry.case.key), pictures) for entry in entries]
         with replacing(out) as file:
-            for piece in _pieces(FinishedRun(summary, gate, comparison=comparison), broken, packs):
+            for piece in _pieces(FinishedRun(summary, gate, comparison=comparison), broken, packs, pictures.style):
                 file.write(piece.encode("utf-8"))
 
 
-def _pieces(run: FinishedRun, broken: list[BrokenView], packs: Packs) -> Iterator[str]:
+def _pieces(run: FinishedRun, broken: list[BrokenView], packs: Packs, pictures: str) -> Iterator[str]:
     summary, was = run.summary, beside_baseline(run.comparison)
     cases = sort_worst_first(summary.cases)
     env = make_environment()
@@ -101,8 +103,8 @@ def _pieces(run: FinishedRun, broken: list[BrokenView], packs: Packs) -> Iterato
             "turns": charts.turn_bars(summary.turns),
             **_times(summary),
         },
-        style=Markup(style()),  # noqa: S704 - a file of this package
-        policy=policy(),
+        style=Markup(style(pictures)),  # noqa: S704 - a file of this package, and base64
+        policy=policy(pictures),
         several_suites=len({case.suite for case in cases}) > 1,
         more_broken=len(list_broken(summary.cases)) - len(broken),
         weakest=weakest(summary.cases),

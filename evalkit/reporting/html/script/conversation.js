@@ -23,6 +23,19 @@ function foldedText(pieces) {
 
 const line = (who, kind, content) => el("div", { class: `say ${kind}` }, el("span", { class: "who" }, who), content);
 
+// What a user said: the words, then the files. A picture is a rule of the style sheet, named by its number.
+function fileElement(file) {
+  const words = el("span", {}, el("b", {}, file.name), " ", el("span", { class: "soft" }, file.detail), file.shows ? el("br") : "", file.shows);
+  if (file.picture === null) return el("span", { class: "file" }, el("span", { class: "kind", "aria-hidden": "true" }, file.kind), words);
+  const picture = (more) => el("span", { class: `pic ${more}pic-${file.picture}`, role: "img", "aria-label": file.shows || file.name });
+  return el("details", { class: "file" }, el("summary", {}, picture(""), words), picture("whole "));
+}
+
+function said(text, files) {
+  if (!files.length) return foldedText([[text, 0]]);
+  return el("div", {}, text ? foldedText([[text, 0]]) : "", el("div", { class: "files" }, files.map(fileElement)));
+}
+
 function pretty(text) {
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
@@ -74,7 +87,7 @@ function requestElement(request) {
 
 function turnElement(turn, view) {
   const parts = [
-    line("Customer", "user", foldedText([[turn.user, 0]])),
+    line("Customer", "user", said(turn.user, turn.files)),
     ...turn.steps.map(stepElement),
     el("ul", { class: "requests" }, turn.requests.map(requestElement),
       turn.bill && view.turns.length > 1 ? el("li", {}, `turn: ${turn.bill}`) : ""),
@@ -84,7 +97,7 @@ function turnElement(turn, view) {
   const found = failed.filter((check) => check.turn === turn.n);
   const open = failed.length ? found.length > 0 : turn.n === view.turns.at(-1).n;
   return el("details", { class: "turn", "data-turn": turn.n, open },
-    el("summary", {}, turn.broken ? "✗ " : found.length ? "! " : "", `turn ${turn.n} `, el("b", {}, turn.user.slice(0, 140))), parts);
+    el("summary", {}, turn.broken ? "✗ " : found.length ? "! " : "", `turn ${turn.n} `, el("b", {}, turn.user.slice(0, 140) || turn.files.map((file) => file.name).join(", "))), parts);
 }
 
 function checkElement(check, talk) {
@@ -121,7 +134,7 @@ function trialElement(view, same) {
   if (same) talk.append(el("p", { class: "same" }, `Same words and calls as trial ${same}.`));
   if (view.reason) talk.append(el("p", { class: "same" }, view.reason));
   for (const note of view.extra) talk.append(el("p", { class: "same" }, note));
-  for (const [role, text] of view.history) talk.append(line(`${role} before`, "user", foldedText([[text, 0]])));
+  for (const [role, text, files] of view.history) talk.append(line(`${role} before`, "user", said(text, files)));
   talk.append(...view.turns.map((turn) => turnElement(turn, view)));
   if (view.bill) talk.append(el("ul", { class: "requests" }, el("li", {}, `session: ${view.bill}`)));
   const order = ["failed", "not measured", "passed"];
