@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SOURCE",
         help="Where replies come from: stand-in (free, the default), live (asks Claude and costs money), or a run.",
     )
+    group.addoption("--evalkit-model", metavar="MODEL", help="Ask this model instead of the prompts' own.")
     group.addoption(
         "--evalkit-max-cost",
         type=float,
@@ -157,6 +158,7 @@ class CaseItem(pytest.Item):
         asked = {
             "targets": (f"{self.case.suite}::{self.case.case_id}",),
             "via": self.config.getoption("--evalkit-via"),
+            "model": self.config.getoption("--evalkit-model"),
             "max_cost_usd": self.config.getoption("--evalkit-max-cost"),
             "compare": False,
         }

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from evalkit.engine import Door, SharedLimiter
 from evalkit.engine.platforms import ANTHROPIC, check_platform, endpoint_name, is_configured
 from evalkit.errors import UsageError
+from evalkit.prompts.models import problems_of_model
 from evalkit.records import JsonObject, Source
 
 if TYPE_CHECKING:
@@ -57,6 +59,23 @@ def require_credential(via: str, platform: str = ANTHROPIC) -> None:
         msg = "--via live needs a key; set ANTHROPIC_API_KEY, or use --via stand-in."
         raise UsageError(msg)
     check_platform(platform)
+
+
+def check_models(asked: Mapping[str, str], source: Source, today: date) -> tuple[str, ...]:
+    """Return what is to be said of models before they are asked, such as that one is retired soon or unknown.
+
+    `asked` says of each model who asks it. Raises UsageError for models that Anthropic's own endpoint answers no more;
+    other platforms retire models on days of their own, and the stand-in has nobody to ask.
+    """
+    said = [
+        (f"{who}: {message}", severity)
+        for model, who in asked.items()
+        for message, severity in problems_of_model(model, today)
+    ]
+    errors = [message for message, severity in said if severity == "error"]
+    if errors and source.kind == LIVE and not source.detail:
+        raise UsageError("\n".join(errors))
+    return tuple(message for message, _ in said)
 
 
 def load_source(via: str) -> None:

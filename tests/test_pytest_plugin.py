@@ -102,6 +102,14 @@ def test_a_key_alone_never_makes_it_pay(project: pytest.Pytester, monkeypatch: p
     assert RunReader(folder).header.source.kind == "stand-in"
 
 
+def test_another_model_may_be_asked(project: pytest.Pytester) -> None:
+    """`--evalkit-model` is what `--model` is on the command line: the record names it with the prompt."""
+    project.runpytest_inprocess(*PLUGIN, "suites", "-k", "greets", "--evalkit-model", "claude-haiku-5-5")
+
+    (record,) = project.path.glob("reports/pytest/*/run.jsonl")
+    assert "+claude-haiku-5-5" in record.read_text("utf-8")
+
+
 def test_live_without_a_key_is_red(project: pytest.Pytester) -> None:
     """Invocation for explicitly and impossible, it fails with the reason in one line."""
     result = project.runpytest_inprocess(*PLUGIN, "suites", "-k", "greets", "--evalkit-via", "live")

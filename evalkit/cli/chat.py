@@ -21,6 +21,7 @@ Examples:
   evalkit chat support@v4 --load last#return-inside-window"""
 )
 @click.argument("ref", required=False, metavar="[REF]")
+@click.option("--model", metavar="MODEL", help="Ask this model instead of the prompt's own.")
 @click.option("-m", "--message", metavar="TEXT", help="Send this, print the reply, end.")
 @click.option("--attach", metavar="FILE", multiple=True, help="Send this picture, PDF or text with the first message.")
 @click.option("-c", "--continue", "resume", is_flag=True, help="Go on with the last chat.")
@@ -35,7 +36,7 @@ Examples:
 def chat(ctx: click.Context, /, message: str | None, *, as_json: bool, **options: Any) -> None:
     """Talk to a prompt.
 
-    REF is NAME, NAME@v4 or NAME@<git revision>.
+    REF is NAME, NAME@v4 or NAME@<git revision>, with +MODEL behind it to ask another model.
 
     At a terminal it is a conversation; /help there lists the commands. With -m, or with text on standard input, one
     message is sent and the reply printed: exit code 0 answered, 3 no complete answer. Every chat is kept in

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   evalkit compare support@v3 support@v4
+  evalkit compare support+claude-sonnet-4-5 support+claude-haiku-5-5
   evalkit compare reports/20261121-170200-91ab last --format md"""
 )
 @click.argument("baseline", metavar="A")
 @click.argument("candidate", metavar="B")
 @click.argument("targets", nargs=-1, metavar="[SUITE[::CASE]]...")
+@click.option("--model", metavar="MODEL", help="Ask this model on both sides instead of the prompts' own.")
 @click.option("-k", "keyword", metavar="TEXT", help="Cases whose id contains TEXT.")
 @click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", help="Cases with this tag (repeatable).")
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Rounds of every case on both sides.")
@@ -46,7 +48,8 @@ def compare(ctx: click.Context, /, **options: Any) -> None:
     """Compare two prompts, or two finished runs.
 
     A is what was, B what is to be. Two prompt references (support@v3, support@main) are played side by side, case by
-    case and trial by trial; two finished runs are compared as they are, without calls. Exits 1 when B is worse.
+    case and trial by trial; two finished runs are compared as they are, without calls. The same prompt on two models
+    (support@v4+MODEL) is a migration. Exits 1 when B is worse.
     """
     from evalkit.cli.project import find_root
     from evalkit.reporting.compare import report_comparison
@@ -71,25 +74,31 @@ def compare(ctx: click.Context, /, **options: Any) -> None:
 
 def _names_a_run(name: str, root: Path) -> bool:
     """Whether a name on the command line means a finished run rather than a prompt."""
+    from evalkit.records import PromptRef
     from evalkit.store import find_run
 
     try:
         find_run(name, root)
     except EvalkitError:
-        return "/" in name or name == "last"
+        return "/" in PromptRef.read(name).name or name == "last"
     return True
 
 
 def _compare_prompts(options: Mapping[str, Any], root: Path) -> CompareReport:
     """Play both prompts and return the report; the records stay in a run folder of their own."""
     from evalkit.cli.project import load_config, make_project
+    from evalkit.prompts.refs import asked_of
     from evalkit.reporting.compare import report_comparison
     from evalkit.runner import RunSettings
     from evalkit.runner.contrast import compare_prompts
 
     config = load_config(root)
-    asked = {name: options[name] for name in ("targets", "via", "keyword", "tags", "trials", "inputs", "jobs", "draw")}
+    asked = {
+        name: options[name]
+        for name in ("targets", "via", "model", "keyword", "tags", "trials", "inputs", "jobs", "draw")
+    }
     limits = {"max_cost_usd": options["max_cost"], "max_time_s": options["max_time"]}
+    asked_of(options["candidate"], options["model"])  # two models for one prompt are a mistake
     prompts = {"prompt": options["candidate"], "against_prompt": options["baseline"]}
     settings = RunSettings.for_project(config, {**asked, **limits, **prompts})
     project = make_project(root, config, quiet=options["quiet"])

@@ -84,7 +84,13 @@ def make_project(root: Path, config: Mapping[str, Any], *, quiet: bool) -> Proje
 
     loud = LineProgress if sys.stderr.isatty() else QuietProgress
     prices = parse_prices(config.get("prices", []))
-    return Project(root, price_with(prices), NoProgress if quiet else loud, price_table(prices))
+    hears = NoProgress if quiet else loud
+    return Project(root, price_with(prices), hears, price_table(prices), tell_note)
+
+
+def tell_note(sentence: str) -> None:
+    """Print what a person should know before a run begins."""
+    click.echo(f"note: {sentence}", err=True)
 
 
 def labels_of(suites: Iterable[str]) -> dict[str, tuple[Label, ...]]:

@@ -36,6 +36,7 @@ Examples:
 )
 @click.argument("targets", nargs=-1, metavar="[SUITE[::CASE]]...")
 @click.option("-p", "--prompt", metavar="REF", help="Use this prompt instead of the suite's.")
+@click.option("--model", metavar="MODEL", help="Ask this model instead of the prompts' own.")
 @click.option("-k", "keyword", metavar="TEXT", help="Cases whose id contains TEXT.")
 @click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", help="Cases with this tag (repeatable).")
 @click.option("--lf", "last_failed", is_flag=True, help="Only what did not pass last time.")
@@ -128,9 +129,25 @@ def _refuse_beside_resume(options: Mapping[str, Any]) -> None:
 
 
 def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any]) -> RunSettings:
+    from evalkit.prompts.refs import asked_of
     from evalkit.runner import RunSettings, failed_last_time
 
-    names = ("targets", "via", "prompt", "keyword", "tags", "trials", "inputs", "jobs", "against", "draw", "fresh")
+    if options["prompt"]:
+        asked_of(options["prompt"], options["model"])  # two models for one prompt are a mistake
+    names = (
+        "targets",
+        "via",
+        "prompt",
+        "model",
+        "keyword",
+        "tags",
+        "trials",
+        "inputs",
+        "jobs",
+        "against",
+        "draw",
+        "fresh",
+    )
     asked = {
         **{name: options[name] for name in (*names, "fail_fast")},
         "last_failed": failed_last_time(root) if options["last_failed"] else None,

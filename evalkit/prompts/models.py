@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 from evalkit.yamlsource import decode, did_you_mean, parse_yaml
 
-_NEWER = "Choose a newer one, and try it first: evalkit compare PROMPT PROMPT+MODEL."
 _SUFFIX = re.compile(r"(@[0-9]{8}|-[0-9]{8}|-latest)?(-v[0-9]+(:[0-9]+)?)?$")
 
 
@@ -62,9 +61,10 @@ def problems_of_model(model: str, today: date) -> Iterator[tuple[str, Literal["e
     """Yield what is to be said of a model that is retired, will be, or is not in the table; with its severity."""
     last = retirement_of(model)
     if last is not None and last <= today:
-        yield f"model {model!r} is retired: it has not answered since {_day(last)}. {_NEWER}", "error"
+        yield f"model {model!r} is retired: it has not answered since {_day(last)}. Choose a newer one.", "error"
     elif last is not None:
-        yield f"model {model!r} is deprecated: it answers until {_day(last)}. {_NEWER}", "warning"
+        message = f"model {model!r} is deprecated: it answers until {_day(last)}. Try a newer one in time: "
+        yield f"{message}evalkit compare PROMPT PROMPT+MODEL.", "warning"
     elif facts_of(model) is None:
         hint = did_you_mean(model, known_models())
         yield f"model {model!r} is not in the table of models{hint}; its limits can't be checked.", "warning"

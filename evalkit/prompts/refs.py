@@ -217,6 +217,16 @@ def locate(ref: str, root: Path) -> PromptFile:
     return replace(found, ref=f"{found.ref}+{asked.model}", model=asked.model) if asked.model else found
 
 
+def asked_of(ref: str, model: str | None) -> str:
+    """Return a reference as it is asked of a model; UsageError when it names one itself. None leaves it alone."""
+    asked = PromptRef.read(ref)
+    if not model:
+        return ref
+    if asked.model:
+        raise UsageError(f"{ref!r} names a model itself; leave out --model {model}, or +{asked.model}.")
+    return str(replace(asked, model=model))
+
+
 def _locate(name: str, version: str, root: Path) -> PromptFile:
     tree = DiskTree(root)
     if not version:

@@ -21,12 +21,13 @@ class ChatOptions:
     """The prompt, where replies come from, and what the chat begins with.
 
     `ref` None means the only prompt of the project, or the one that `load` or `resume` was held with. `suite` limits
-    the fixtures to one suite. `attach` names the
-    first message's files. `via` None means live where a key is set. `config` is `[tool.evalkit]`.
+    the fixtures to one suite. `model` is asked instead of the prompt's own. `attach` names the first message's files.
+    `via` None means live where a key is set. `config` is `[tool.evalkit]`.
     """
 
     root: Path
     ref: str | None = None
+    model: str | None = None
     via: str | None = None
     suite: str | None = None
     inputs: tuple[tuple[str, str], ...] = ()
@@ -152,7 +153,11 @@ def _arguments(command: str, rest: str, root: Path, prompt: PromptVersion | None
         case "/tools" if prompt is not None:
             yield from ((str(tool["name"]), "") for tool in prompt.tools)
         case "/model" if first and prompt is not None:
-            yield prompt.model, "the prompt's own"
+            from evalkit.prompts.models import known_models  # loaded with the prompt
+
+            own = prompt.own_model or prompt.model
+            yield own, "the prompt's own"
+            yield from ((name, "") for name in known_models() if name != own)
         case _:
             return
 

@@ -144,35 +144,41 @@ async def prompt(chat: Chat, rest: str) -> None:
 
 def switch_prompt(chat: Chat, ref: str) -> None:
     """Go on with another version, keeping the conversation."""
+    before = chat.session.setting.prompt.model
     setting = chat.session.setting.with_prompt(ref)
-    kept = _change(chat, setting)
+    _change(chat, setting)
     chat.files = PromptFiles(setting.prompt, chat.root)
-    chat.screen.note(f"{setting.prompt.ref} ({setting.prompt.sha[:7]}), {kept}")
+    if setting.prompt.model != before:
+        chat.screen.note(f"  {setting.prompt.model} is asked from here on, no longer {before}")
 
 
 async def model(chat: Chat, rest: str) -> None:
     """Show the model, or switch it."""
     before = chat.session.setting
     if not rest:
-        chat.screen.say(before.prompt.model)
+        own = f" (the prompt's own is {before.prompt.own_model})" if before.prompt.own_model else ""
+        chat.screen.say(f"{before.prompt.model}{own}")
         return
     if rest.split() != [rest]:
         raise UsageError(f"{rest!r} is no model's name; expected one such as claude-haiku-4-5.")
-    kept = _change(chat, before.with_model(rest))
-    now = chat.session.setting.prompt
+    _change(chat, before.with_model(rest))
+
+
+def _change(chat: Chat, setting: Setting) -> None:
+    """Change the setting and say what that means for the conversation, and what the model does not take."""
+    told = setting.asking(chat.session.connection.source)
+    before, now = chat.session.setting.prompt, setting.prompt
+    chat.session.change(setting)
+    kept = "conversation kept. The cache starts again."
+    if not chat.session.conversation.messages:
+        kept = "nothing was said yet."
+    elif before.sha == now.sha:
+        kept = "conversation kept. It is the same text."
     chat.screen.note(f"{now.ref} ({now.sha[:7]}), {kept}")
     for change in now.adaptations:
         chat.screen.note(f"  {adapted(change, now.model)}")
-
-
-def _change(chat: Chat, setting: Setting) -> str:
-    """Change the setting and return what that means for the conversation."""
-    before = chat.session.setting.prompt.sha
-    chat.session.change(setting)
-    if not chat.session.conversation.messages:
-        return "nothing was said yet."
-    same = before == setting.prompt.sha
-    return "conversation kept. It is the same text." if same else "conversation kept. The cache starts again."
+    for sentence in told:
+        chat.screen.note(f"  {sentence}", "yellow")
 
 
 async def offer_reload(chat: Chat, *, ask: bool) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ import orjson
 from evalkit.content import files_in, text_of
 from evalkit.errors import ExitCode, UsageError
 from evalkit.pricing import parse_prices, price_table, price_with
+from evalkit.prompts.refs import asked_of
 from evalkit.repl.attachments import read_attachment
 from evalkit.repl.chat import Chat
 from evalkit.repl.command_line import ChatOptions
@@ -27,7 +28,7 @@ from evalkit.repl.session import INTERRUPTED, Session
 from evalkit.repl.setting import PromptFiles, Setting, judge_voice, load_setting, setting_of
 from evalkit.repl.sources import ChatTools, Connection, choose_source
 from evalkit.repl.turn_view import AskLine, Terminal, folded, sum_up
-from evalkit.source import STAND_IN
+from evalkit.source import STAND_IN, describe_source
 
 SHOWN = 5
 """How many exchanges of an earlier chat are printed when it is gone on with."""
@@ -58,6 +59,11 @@ def read_setup(options: ChatOptions) -> ChatSetup:
         if ref is None and start and start.suite:
             ref, suite = start.ref, suite or start.suite
         setting = load_setting(ref, root, suite=suite, given=options.inputs)
+    if options.model:
+        asked_of(options.ref or setting.prompt.name, options.model)  # two models for one prompt are a mistake
+        setting = setting.with_model(options.model)
+    told = setting.asking(describe_source(via, options.config.get("platform", "anthropic")))
+    setting = replace(setting, notes=(*setting.notes, *told))
     return ChatSetup(options, setting, via, earlier, start)
 
 
@@ -89,7 +95,7 @@ def greet(chat: Chat, setup: ChatSetup) -> None:
     for exchange in before:
         chat.show_exchange(exchange)
     if setup.options.versus:
-        start_versus(chat, setup.options.versus, blind=setup.options.blind)
+        start_versus(chat, asked_of(setup.options.versus, setup.options.model), blind=setup.options.blind)
 
 
 def banner(chat: Chat) -> str:
@@ -132,7 +138,7 @@ async def _play_one(setup: ChatSetup, message: str, *, as_json: bool) -> int:
     for note in setup.setting.notes:
         screen.note(f"note: {note}", "yellow")
     if setup.options.versus:
-        start_versus(chat, setup.options.versus, blind=setup.options.blind)
+        start_versus(chat, asked_of(setup.options.versus, setup.options.model), blind=setup.options.blind)
     try:
         if setup.start is not None:
             await chat.go_on_from(setup.start)

@@ -9,12 +9,14 @@ import hashlib
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from evalkit.errors import UsageError
 from evalkit.graders import Requirement
 from evalkit.prompts import find_prompt, list_prompts, render_prompt, with_model
-from evalkit.records import Level, PromptRef, PromptVersion, Score, Transcript, TrialVerdict, Turn
+from evalkit.records import Level, PromptRef, PromptVersion, Score, Source, Transcript, TrialVerdict, Turn
+from evalkit.source import check_models
 from evalkit.suites import Fixture, Suite, find_suites, find_voices, load_suite, read_suite
 from evalkit.suites.load import relative_name
 from evalkit.suites.voice import load_voice
@@ -50,6 +52,10 @@ class Setting:
     def with_model(self, model: str) -> Setting:
         """Return the setting with the prompt asked of another model."""
         return replace(self, prompt=with_model(self.prompt, model))
+
+    def asking(self, source: Source) -> tuple[str, ...]:
+        """Return what is to be said of its model before it is asked; UsageError for one that answers no more."""
+        return check_models({self.prompt.model: f"prompt {self.prompt.ref}"}, source, datetime.now(UTC).date())
 
 
 def load_setting(

@@ -14,9 +14,9 @@ from pathlib import Path
 from evalkit.analysis import ArmTrials
 from evalkit.baseline import LEAST_ROUNDS, baseline_name, conditions_of, load_baseline, make_baseline, with_rules
 from evalkit.errors import UsageError
-from evalkit.records import Arm, Baseline, SuiteRecord
+from evalkit.records import Arm, Baseline, PromptRef, SuiteRecord
 from evalkit.runner.opponents import given_in, source_of_replies
-from evalkit.runner.plan import RunSettings, make_plan
+from evalkit.runner.plan import Plan, RunSettings, make_plan
 from evalkit.runner.project import Invocation, Project
 from evalkit.runner.start import start_run
 from evalkit.source import LIVE, STAND_IN, describe_source
@@ -102,6 +102,7 @@ def _refuse_changes(project: Project, reader: RunReader) -> None:
     settings = RunSettings.from_json(reader.header.settings)
     stored = {suite.path: suite for suite in reader.suites}
     plan = make_plan(replace(settings, via=STAND_IN, targets=tuple(stored)), project.root)
+    _refuse_other_models(reader, plan)
     cases = {(case.suite, case.case_id): case.sha for case in reader.cases}
     for suite in plan.suite_records():
         if suite.template_sha != stored[suite.path].template_sha:
@@ -113,6 +114,18 @@ def _refuse_changes(project: Project, reader: RunReader) -> None:
             what = "is new" if key not in cases else "has changed"
             msg = f"{key[0]}: case {key[1]!r} {what} since run {reader.header.run_id}; play it again: evalkit run."
             raise UsageError(msg)
+
+
+def _refuse_other_models(reader: RunReader, plan: Plan) -> None:
+    """Refuse a run on a model that no file names: a run of what the files say would be compared with another model."""
+    for suite, prompt in {trial.suite.path: (trial.suite, trial.prompt) for trial in plan.trials}.values():
+        if prompt.own_model and PromptRef.read(suite.prompt_ref).model != prompt.model:
+            ref = PromptRef(prompt.name, PromptRef.read(suite.prompt_ref).version, prompt.model)
+            raise UsageError(
+                f"run {reader.header.run_id} asked {prompt.model}, and the files say {prompt.own_model}; a baseline is "
+                f"made of what the files say. Write `model: {prompt.model}` in a new version of the prompt, or "
+                f"`prompt: {ref}` in {suite.path}, then: evalkit run && evalkit bless."
+            )
 
 
 def _refuse_mixed(readers: Sequence[RunReader]) -> None:

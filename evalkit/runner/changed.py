@@ -28,7 +28,7 @@ from evalkit.errors import EvalkitError, UsageError
 from evalkit.graders.team import GROUP, Team
 from evalkit.labels import labels_file
 from evalkit.prompts import changed_files, find_prompt, list_prompts
-from evalkit.records import Information, Stage, TrialVerdict
+from evalkit.records import Information, PromptRef, Stage, TrialVerdict
 from evalkit.runner.costs import spent_in
 from evalkit.runner.plan import RunSettings
 from evalkit.runner.project import Invocation, Project
@@ -136,15 +136,16 @@ def _graders_of(suite: Suite, root: Path) -> tuple[Path, ...]:
 
 def _versions(suites: Sequence[Suite], root: Path, changed: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Return the versions that changed and are not live, with the suites that follow their prompt."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
     for name, versions in list_prompts(root).items():
-        following = tuple(suite.path for suite in suites if suite.prompt_ref == name)
-        live = find_prompt(name, root).ref if following else ""
+        following = {suite.path: ref for suite in suites if (ref := PromptRef.read(suite.prompt_ref)).name == name}
+        following = {path: ref for path, ref in following.items() if not ref.version}
+        live = PromptRef.read(find_prompt(name, root).ref).version if following else ""
         for version in versions:
-            ref = f"{name}@{version}"
-            if following and ref != live and f"prompts/{name}/{version}.md" in changed:
-                found[ref] = following
-    return found
+            if version != live and f"prompts/{name}/{version}.md" in changed:
+                for path, ref in following.items():
+                    found.setdefault(str(replace(ref, version=version)), []).append(path)
+    return {ref: tuple(paths) for ref, paths in found.items()}
 
 
 def _is_evalkit(root: Path, file: str) -> bool:
@@ -290,7 +291,7 @@ def play_versions(
     folders = [beside] if beside else []
     for ref, targets in versions.items():
         settings = _with_rest(replace(invocation.settings, prompt=ref, targets=targets, information=True), folders)
-        out = beside / ref if beside else invocation.out
+        out = beside / ref.replace("/", "-") if beside else invocation.out
         if settings.max_cost_usd == 0 or settings.max_time_s == 0:
             why = "no money or time is left for it"
         else:

@@ -29,6 +29,8 @@ from evalkit.gate import (
     gate_settings,
 )
 from evalkit.prompts import find_prompt, find_version, render_prompt
+from evalkit.prompts.models import retirement_of
+from evalkit.prompts.refs import asked_of
 from evalkit.records import (
     Arm,
     Baseline,
@@ -82,7 +84,7 @@ def find_opponents(plan: Plan, settings: RunSettings, root: Path, source: Source
 
 def _other_version(plan: Plan, settings: RunSettings, root: Path, ref: str) -> OldVersions:
     """Compare with another prompt reference: nothing is stored, both are played."""
-    source, found = find_prompt(ref, root), []
+    source, found = find_prompt(asked_of(ref, settings.model), root), []
     for suite in plan.suites:
         cases = [case for each, case in plan.cases if each is suite]
         versions = render_cases(suite, source, cases, dict(settings.inputs))
@@ -120,6 +122,9 @@ class _Finder:
         vanished = tuple(case_id for case_id in found.vanished if case_id not in there)
         found = replace(found, required=required, vanished=vanished)
         old = self._old_versions(baseline, found.cases, chosen) if found.use != "none" else {}
+        if found.use == "fresh" and (gone := next(filter(self._answers_no_more, old.values()), None)):
+            note = f"{found.note}; but {gone.model} is retired: bless a new one with evalkit run && evalkit bless"
+            return replace(found, use="none", note=note, cases={}), {}
         lost = [case_id for case_id in found.cases if (suite.path, case_id) not in old]
         if found.use != "fresh" or not lost:
             return found, old
@@ -132,6 +137,11 @@ class _Finder:
             "files nor in git's history here: bless a new one with evalkit run && evalkit bless"
         )
         return replace(found, use="none", note=note, cases={}), {}
+
+    def _answers_no_more(self, old: PromptVersion) -> bool:
+        """Say whether Anthropic's own endpoint would refuse to play an old version on its model."""
+        day = retirement_of(old.model)
+        return self._source == Source("live") and day is not None and day <= self._today
 
     def _old_versions(
         self, baseline: Baseline, entries: Mapping[str, BaselineCase], chosen: Sequence[Case]

@@ -14,7 +14,7 @@ from evalkit.engine import Limits, RetryPolicy
 from evalkit.engine.platforms import ANTHROPIC
 from evalkit.errors import FileProblems, NothingSelected, UsageError
 from evalkit.prompts import find_prompt, render_prompt
-from evalkit.records import CaseKey, JsonObject, Problem, PromptVersion, ScriptGap, SuiteRecord, TrialKey
+from evalkit.records import CaseKey, JsonObject, Problem, PromptRef, PromptVersion, ScriptGap, SuiteRecord, TrialKey
 from evalkit.source import LIVE, STAND_IN, usual_source
 from evalkit.standin.script import Script, Stuck, load_script
 from evalkit.suites import Case, Suite, check_against_prompt, find_suites, load_suites, render_cases, takes_of
@@ -31,8 +31,9 @@ class RunSettings:
 
     `targets` are suites or `suite::case`; none means every suite. `via` is `live`, `stand-in`, `baseline` (replies kept
     with the blessed baselines) or the folder of a stored run. Costs in US dollars, times in seconds. `last_failed`
-    holds `suite::case` names that did not pass last time. `platform` is where Claude is served. `retry` and `limits`
-    say how patient the engine is with a request.
+    holds `suite::case` names that did not pass last time. `prompt` is played instead of the suites', and `model` is
+    asked instead of the prompts' own; in a comparison on both sides. `platform` is where Claude is served. `retry` and
+    `limits` say how patient the engine is with a request.
 
     `compare` False leaves baselines alone; else the run is compared with the blessed ones, with the finished run
     `against`, or with the prompt reference `against_prompt`. `draw` moves the stand-in's dice, so that a run with
@@ -47,6 +48,7 @@ class RunSettings:
     targets: tuple[str, ...] = ()
     via: str = STAND_IN
     prompt: str | None = None
+    model: str | None = None
     keyword: str | None = None
     tags: tuple[str, ...] = ()
     last_failed: tuple[str, ...] | None = None
@@ -88,6 +90,11 @@ class RunSettings:
         patience = {name: kind(**known[name]) for name, kind in kinds.items() if name in known}
         return cls(**{**known, **lists, **pairs, **patience})
 
+    def ref_for(self, suite_ref: str) -> str:
+        """Return the reference that is played for a suite, which names `suite_ref` itself."""
+        ref = self.prompt or suite_ref
+        return str(replace(PromptRef.read(ref), model=self.model)) if self.model else ref
+
 
 @dataclass(frozen=True)
 class PlannedTrial:
@@ -114,6 +121,19 @@ class Plan:
     trials: tuple[PlannedTrial, ...]
     scripts: Mapping[str, Script] = field(default_factory=dict)
     gaps: Mapping[str, ScriptGap] = field(default_factory=dict)
+
+    def models_asked(self) -> dict[str, str]:
+        """Return every model that the plan asks, each with one who asks it, in words."""
+        asked: dict[str, str] = {}
+        for trial in self.trials:
+            asked.setdefault(trial.prompt.model, f"prompt {trial.prompt.ref}")
+            if trial.case.simulate:
+                case = f"{trial.suite.path}::{trial.case.record.case_id}"
+                asked.setdefault(trial.case.simulate.model, f"the user that is simulated in {case}")
+        for suite in self.suites:
+            if suite.judge:
+                asked.setdefault(suite.judge.model, f"the judge of {suite.path}")
+        return asked
 
     def suite_records(self) -> tuple[SuiteRecord, ...]:
         """Return the suites as lines of the record."""
@@ -199,7 +219,7 @@ def _load_prompts(
     for suite in suites:
         cases = [case for each, case in selected if each is suite]
         try:
-            source = find_prompt(settings.prompt or suite.prompt_ref, root)
+            source = find_prompt(settings.ref_for(suite.prompt_ref), root)
             rendered = render_cases(suite, source, cases, dict(settings.inputs))
         except FileProblems as exc:
             problems.extend(exc.problems)

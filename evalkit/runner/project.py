@@ -57,12 +57,16 @@ MakeProgress = Callable[[Plan, RunSettings], Progress]
 
 @dataclass(frozen=True)
 class Project:
-    """Where the project is, what a request costs there and by which price table, and who hears of progress."""
+    """Where the project is, what a request costs there and by which price table, and who hears of progress.
+
+    `tell` is told what a person should know before a run begins, a sentence at a time.
+    """
 
     root: Path
     price: Price
     progress: MakeProgress
     prices: str = ""
+    tell: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True)

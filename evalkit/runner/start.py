@@ -47,22 +47,23 @@ from evalkit.runner.plan import BASELINE, Plan, PlannedTrial, RunSettings, make_
 from evalkit.runner.project import Invocation, Progress, Project, new_run, write_plan
 from evalkit.runner.run import Runner, RunState
 from evalkit.scoring import score_trial
-from evalkit.source import LIVE, STAND_IN, describe_source, require_credential
+from evalkit.source import LIVE, STAND_IN, check_models, describe_source, require_credential
 from evalkit.store import CACHE, ResponseCache, RunReader, RunWriter, find_run, prune_cache, trial_lines
 
 
 def start_run(project: Project, invocation: Invocation) -> Path:
     """Run a plan from its beginning and return the run's folder."""
     settings = invocation.settings
-    if settings.via == BASELINE:
-        return replay_baselines(project, invocation)
     if settings.via not in (LIVE, STAND_IN):
-        return replay_run(project, invocation)
+        if settings.model:
+            raise UsageError(f"--model asks a model, and --via {settings.via} asks none; leave one of them out.")
+        return (replay_baselines if settings.via == BASELINE else replay_run)(project, invocation)
     require_credential(settings.via, settings.platform)
     plan = make_plan(settings, project.root)
     source = describe_source(settings.via, settings.platform)
     old = find_opponents(plan, settings, project.root, source)
     _refuse_unknown_price(plan, settings, project.price)
+    _check_models(project, plan, source, old)
     with new_run(project, invocation, source, plan, old) as writer:
         _play(project, settings, plan, writer, stages=Stages(plan, old))
         return writer.folder
@@ -79,6 +80,7 @@ def resume_run(project: Project, name: str) -> Path:
             raise UsageError(msg)
         require_credential(settings.via, settings.platform)
         plan = make_plan(settings, project.root)
+        _check_models(project, plan, describe_source(settings.via, settings.platform), recorded_opponents(reader))
         write_plan(writer, plan, OldVersions(), reader)
         state = prepare_resume(reader, plan, writer)
         stages = Stages(plan, recorded_opponents(reader), state.finished)
@@ -176,6 +178,17 @@ def _refuse_unknown_price(plan: Plan, settings: RunSettings, price: Price) -> No
                     "add it to [[tool.evalkit.prices]] in pyproject.toml or take the limit away."
                 )
                 raise UsageError(msg)
+
+
+def _check_models(project: Project, plan: Plan, source: Source, old: OldVersions) -> None:
+    """Refuse models that answer no more before anything is written or paid for, and tell what else is to be said."""
+    asked = plan.models_asked()
+    played = {record.suite for record in old.baselines if record.use == "fresh"}
+    for (suite, _), prompt in old.prompts.items():
+        if suite in played:
+            asked.setdefault(prompt.model, f"prompt {prompt.ref}")
+    for sentence in check_models(asked, source, datetime.now(UTC).date()):
+        project.tell(sentence)
 
 
 def replay_run(project: Project, invocation: Invocation) -> Path:

@@ -6,8 +6,9 @@ versions and the cases that are played with it; the other checks are in the modu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import orjson
 from evalkit.content import sendable, sent_messages
 from evalkit.errors import FileProblems, UsageError
 from evalkit.prompts import PromptSource, find_prompt, lint_prompt, list_prompts, render_prompt
+from evalkit.prompts.models import problems_of_model
 from evalkit.records import JsonObject, Place, Problem, PromptRef, PromptVersion
 from evalkit.standin.script import Script, Stuck, check_script, script_path
 from evalkit.standin.script.conversation import read_conversation
@@ -27,7 +29,7 @@ from evalkit.suites.load import find_suites, find_voices, is_voice_file, read_su
 from evalkit.suites.renderings import changing_inputs, render_cases, takes_of
 from evalkit.suites.values import Case, Suite
 from evalkit.suites.voice import check_examples, load_voice, unused_rules
-from evalkit.yamlsource import parse_yaml, read_below
+from evalkit.yamlsource import ValuePath, parse_yaml, read_below
 
 PROMPTS = "prompts"
 
@@ -62,17 +64,18 @@ class _Targets:
     prompts: list[str]
 
 
-def check_project(root: Path, paths: Sequence[Path] = ()) -> CheckResult:
+def check_project(root: Path, paths: Sequence[Path] = (), *, today: date | None = None) -> CheckResult:
     """Check suites, voice files and prompts: those named (a folder means all in it), or all of the project.
 
-    Raises UsageError for a path that is none of them.
+    `today` decides which models are retired, by the clock when None. Raises UsageError for a path that is none of them.
     """
+    today = today or datetime.now(UTC).date()
     if not paths:
-        return _Checker(root, _Targets([*find_suites(root)], [*find_voices(root)], _all_refs(root))).run()
+        return _Checker(root, _Targets([*find_suites(root)], [*find_voices(root)], _all_refs(root)), today).run()
     targets = _Targets([], [], [])
     for path in paths:
         _add(targets, path, root)
-    return _Checker(root, targets).run()
+    return _Checker(root, targets, today).run()
 
 
 def _all_refs(root: Path, only: str = "") -> list[str]:
@@ -117,8 +120,9 @@ def _refs_of(parts: Sequence[str], root: Path) -> list[str]:
 class _Checker:
     """Checks the targets; reads each prompt once."""
 
-    def __init__(self, root: Path, targets: _Targets) -> None:
+    def __init__(self, root: Path, targets: _Targets, today: date) -> None:
         self._root = root
+        self._today = today
         self._targets = targets
         self._problems: list[Problem] = []
         self._prompts: dict[str, PromptSource] = {}
@@ -131,7 +135,7 @@ class _Checker:
             self._problems += problems
             if suite is not None:
                 suites.append(suite)
-                self._problems += self._suite_problems(suite)
+                self._problems += [*self._suite_problems(suite), *self._model_problems(suite)]
         others = [path for path in find_suites(self._root) if path not in self._targets.suites]
         # Those that were not asked for are read only to know which prompts and rules they use.
         known = [*suites, *(suite for suite, _ in (read_suite(path, self._root) for path in others) if suite)]
@@ -140,7 +144,7 @@ class _Checker:
             mine = [suite for suite in known if PromptRef.read(suite.prompt_ref).name == PromptRef.read(ref).name]
             try:
                 inputs = next(iter(_inputs_of(mine)), {})
-                self._problems += lint_prompt(self._prompt(ref), inputs, changing_inputs(mine))
+                self._problems += lint_prompt(self._prompt(ref), inputs, changing_inputs(mine), today=self._today)
             except FileProblems as error:
                 self._problems += error.problems
         for name in dict.fromkeys(PromptRef.read(ref).name for ref in self._targets.prompts):
@@ -153,6 +157,21 @@ class _Checker:
             prompts=len(dict.fromkeys(self._targets.prompts)),
             problems=tuple(sorted(dict.fromkeys(self._problems), key=lambda problem: problem.place)),
         )
+
+    def _model_problems(self, suite: Suite) -> Iterator[Problem]:
+        """Yield what is to be said of the models that a suite itself names."""
+        source = suite.source
+        if source is None:
+            return
+        named: list[tuple[ValuePath, str]] = [(("prompt",), PromptRef.read(suite.prompt_ref).model)]
+        named += [(("judge", "model"), suite.judge.model)] if suite.judge else []
+        for index, case in enumerate(source.value(("cases",)) or ()):
+            user = case.get("simulate") if isinstance(case, dict) else None
+            if isinstance(user, dict) and user.get("model"):
+                named.append((("cases", index, "simulate", "model"), str(user["model"])))
+        for path, model in named:
+            for message, severity in problems_of_model(model, self._today) if model else ():
+                yield source.problem(path, message, severity)
 
     def _suite_problems(self, suite: Suite) -> list[Problem]:
         try:

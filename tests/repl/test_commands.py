@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from evalkit.errors import UsageError
 from evalkit.repl.chat import Chat
 from evalkit.repl.command_line import COMMANDS, complete, help_text, read_command
 from evalkit.repl.commands import FUNCTIONS, handle, offer_reload
@@ -115,6 +116,30 @@ def test_a_switch_names_version_and_cache(tmp_path: Path) -> None:
     assert "support@v1+claude-opus-4-5 (" in text
     assert "has no version 'v9'" in text
     assert "Be enthusiastic!" in text
+
+
+def test_a_model_says_what_it_does_not_take_and_whether_it_is_known(tmp_path: Path) -> None:
+    """What the prompt asks for and the model has not is told where the model is chosen."""
+    write_shop(tmp_path)
+    file = tmp_path / "prompts/support/v2.md"
+    file.write_text(file.read_text().replace("---\nmodel", "---\neffort: high\nmodel", 1))
+
+    text = play(tmp_path, "/model claude-haiku-4-5", "/model", "/model claude-hiaku-5-5", "/prompt support@v1")
+
+    assert "effort: high is left out, because claude-haiku-4-5 does not take it" in text
+    assert "claude-haiku-4-5 (the prompt's own is claude-sonnet-5-5)" in text
+    assert "did you mean 'claude-haiku-5-5'?" in text
+    assert "claude-sonnet-5-5 is asked from here on, no longer claude-hiaku-5-5" in text
+
+
+def test_a_chat_may_begin_with_another_model(tmp_path: Path) -> None:
+    """`--model` and a reference say the same; both at once, for one prompt, is a mistake."""
+    named = play(tmp_path, "/prompt", model="claude-haiku-4-5")
+
+    assert named == play(tmp_path, "/prompt", ref="support+claude-haiku-4-5")
+    assert "support@v2+claude-haiku-4-5 (" in named
+    with pytest.raises(UsageError, match="names a model itself"):
+        play(tmp_path, "/prompt", ref="support+claude-haiku-4-5", model="claude-opus-5")
 
 
 def test_undo_puts_the_message_on_the_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,27 @@ def test_a_prompt_is_checked_with_the_inputs_of_a_suite_that_uses_it(tmp_path: P
     (problem,) = check_project(root, [root / "prompts/support/v2.md"]).problems
 
     assert "claude-sonnet-5-5 caches nothing shorter than 512" in problem.message
+
+
+def test_models_that_a_suite_names_are_checked_by_the_day(tmp_path: Path) -> None:
+    """The prompt's other model, the judge and the simulated user, each where it is named."""
+    suite = (
+        "prompt: support+claude-opus-4-5\ninputs: {today: x}\njudge: {model: claude-sonnet-4-5}\ncases:\n"
+        "  - {id: a, simulate: {goal: Find it, model: claude-haiku-6}, expect: {judge: [Is kind]}}\n"
+    )
+    root = write_project(tmp_path, suite=suite)
+
+    problems = {
+        day: [
+            f"{one.place.line}:{one.place.column} {one.severity}"
+            for one in check_project(root, [root / "suites/hello.yaml"], today=day).problems
+            if one.message.startswith("model ")
+        ]
+        for day in (date(2026, 11, 24), date(2026, 12, 1))
+    }
+
+    assert problems[date(2026, 11, 24)] == ["1:9 warning", "3:16 warning", "5:46 warning"]
+    assert problems[date(2026, 12, 1)] == ["1:9 warning", "3:16 error", "5:46 warning"]
 
 
 def test_a_problem_that_several_suites_share_is_listed_once(tmp_path: Path) -> None:
