@@ -27,6 +27,9 @@ CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
 """Stop reasons of a reply that ends in the middle."""
 _LONGEST = 300
 
+REPAIR_OPENING = "[Automatic message, not from the user] Your last reply can't be used:"
+"""How the message begins that asks for a reply once more; the stand-in's scripts know it by this."""
+
 
 @dataclass(frozen=True)
 class Output:

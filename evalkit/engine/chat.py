@@ -27,7 +27,7 @@ from evalkit.engine.memory import Fold, Gauge, WholeMemory, echoable, gauge_of, 
 from evalkit.engine.requests import Ask, Replies
 from evalkit.engine.tools import TIMEOUT_S, ToolSource, result_block, run_tool
 from evalkit.records import ANSWERS, JsonObject, PromptVersion, Request, ToolCall, Turn
-from evalkit.structured import CUT_OFF, NoValue, Output, Value, read_structured
+from evalkit.structured import CUT_OFF, REPAIR_OPENING, NoValue, Output, Value, read_structured
 
 MOST_REQUESTS = 25
 """Requests in one turn after which the loop ends: a model that never stops calling tools must not run for ever."""
@@ -38,10 +38,7 @@ NUDGE = "Please continue."
 Source: platform.claude.com, handling stop reasons, read November 2026.
 """
 
-REPAIR = (
-    "[Automatic message, not from the user] Your last reply can't be used: {reason}. Say the same again as nothing but "
-    "JSON that fits the schema."
-)
+REPAIR = REPAIR_OPENING + " {reason}. Say the same again as nothing but JSON that fits the schema."
 """Sent once after a reply that is not the JSON that was asked for; `{reason}` tells the model what is wrong with it."""
 
 APOLOGY = "Sorry, something went wrong on our side and I can't answer just now. Please try again in a moment."

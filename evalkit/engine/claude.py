@@ -35,11 +35,13 @@ from evalkit.engine.fold import events_from_frames
 from evalkit.engine.platforms import ANTHROPIC, find_platform
 from evalkit.engine.tools import ToolFailed
 from evalkit.errors import UsageError
+from evalkit.prompts.fitting import SAMPLING
 from evalkit.records import Failure, JsonObject
 
 CONNECT_S = 10.0
 READ_S = 120.0  # a bound below the engine's own limits is not wanted; this one only frees a dead socket
 STAND_IN_KEY = "stand-in"
+OLDER_VERSION = {"anthropic-version": "2023-06-01"}
 # Errors with these codes are spending limits: no waiting helps. Source: platform.claude.com errors page, 2026-09-26.
 _SPENT = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_reached"})
 # What the API calls an error of a status; the clouds' own error bodies don't say. Source: as above.
@@ -90,7 +92,8 @@ class ClaudeDoor:
         spans = {"tracer_provider": tracer_provider} if tracer_provider is not None else None
         given: dict[str, Any] = {"base_url": base_url, "api_key": api_key, "open_telemetry": spans}
         options = {name: value for name, value in given.items() if value is not None}
-        make_client: Any = getattr(anthropic, find_platform(platform).client)
+        self._platform = find_platform(platform)
+        make_client: Any = getattr(anthropic, self._platform.client)
         try:
             self._client = make_client(max_retries=0, timeout=timeout, http_client=transport, **options)
         except (ValueError, anthropic.AnthropicError) as exc:
@@ -108,7 +111,7 @@ class ClaudeDoor:
 
         `headers` are added to the SDK's own: `anthropic-beta` for what the body needs, for example.
         """
-        response = await self._open(body, headers)
+        response = await self._open(*self._in_version(body, headers))
         try:
             kind = response.headers.get("content-type", "")
             request_id = _request_id(response.headers)
@@ -123,6 +126,17 @@ class ClaudeDoor:
             raise DoorError(failure) from exc
         finally:
             await response.close()
+
+    def _in_version(self, body: JsonObject, headers: Mapping[str, str]) -> tuple[JsonObject, Mapping[str, str]]:
+        """Return body and headers for the version of the API that takes this body.
+
+        Sampling parameters are known to the older one only: since 2026-10-21 they are a 400 on every model. Source:
+        platform.claude.com, API versions, read November 2026.
+        """
+        if not any(key in body for key in SAMPLING):
+            return body, headers
+        version = self._platform.older_version
+        return {**body, "anthropic_version": version} if version else body, {**headers, **OLDER_VERSION}
 
     async def _open(self, body: JsonObject, headers: Mapping[str, str]) -> Any:
         """Return the SDK's raw response once its headers are here; DoorError when it is none or an error."""

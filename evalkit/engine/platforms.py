@@ -28,7 +28,8 @@ class Platform:
     """One way to reach Claude.
 
     `client` is the SDK's class. `needs` lists what must be set. `module` must be importable, unless one of the
-    variables in `unless` is set (then no cloud credentials are looked up); `extra` of evalkit installs it.
+    variables in `unless` is set (then no cloud credentials are looked up); `extra` of evalkit installs it. Where the
+    API's version stands in the body, `older_version` is what the one before 2026-10-21 is called there.
     """
 
     client: str
@@ -36,6 +37,7 @@ class Platform:
     module: str = ""
     extra: str = ""
     unless: Choice = ()
+    older_version: str = ""
 
 
 _REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -43,7 +45,9 @@ _KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
 PLATFORMS: Mapping[str, Platform] = {
     ANTHROPIC: Platform("AsyncAnthropic", (_KEYS,)),
     # botocore decodes the event stream, so it is needed even with a bearer token.
-    "bedrock": Platform("AsyncAnthropicBedrock", ((*_REGION, "AWS_PROFILE"),), "botocore", "bedrock"),
+    "bedrock": Platform(
+        "AsyncAnthropicBedrock", ((*_REGION, "AWS_PROFILE"),), "botocore", "bedrock", older_version="bedrock-2023-05-31"
+    ),
     "bedrock-mantle": Platform(
         "AsyncAnthropicBedrockMantle",
         ((*_REGION, "ANTHROPIC_BEDROCK_MANTLE_BASE_URL"),),
@@ -52,7 +56,12 @@ PLATFORMS: Mapping[str, Platform] = {
         ("AWS_BEARER_TOKEN_BEDROCK", "ANTHROPIC_AWS_API_KEY"),
     ),
     "vertex": Platform(
-        "AsyncAnthropicVertex", (("CLOUD_ML_REGION",),), "google.auth", "vertex", ("ANTHROPIC_CUSTOM_HEADERS",)
+        "AsyncAnthropicVertex",
+        (("CLOUD_ML_REGION",),),
+        "google.auth",
+        "vertex",
+        ("ANTHROPIC_CUSTOM_HEADERS",),
+        older_version="vertex-2023-10-16",
     ),
     "foundry": Platform(
         "AsyncAnthropicFoundry",

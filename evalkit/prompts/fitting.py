@@ -16,6 +16,8 @@ from evalkit.records import Adaptation, JsonObject
 from evalkit.wording import listed, number
 
 SAMPLING = ("temperature", "top_p", "top_k")
+LEAST_TOP_P = 0.95
+"""The least that may be set while a model thinks."""
 _PATHS: Mapping[str, tuple[str, ...]] = {"effort": ("output_config", "effort")}
 """Where a key of the front matter stands in a request, when that is not at the top under the same name."""
 
@@ -128,12 +130,31 @@ def _other_thinking(settings: Settings, facts: ModelFacts) -> JsonObject | None:
 
 
 def _sampling(settings: Settings, facts: ModelFacts) -> Iterator[Misfit]:
-    for key in SAMPLING if not facts.sampling else ():
-        if key in settings.params:
+    """Yield what is wrong with sampling parameters, which a model may take under API version 2023-06-01 only.
+
+    Source: platform.claude.com, API versions and the pages of the models, read November 2026.
+    """
+    given = {key: settings.params[key] for key in SAMPLING if key in settings.params}
+    if not facts.sampling:
+        for key, value in given.items():
             message = (
-                f"{settings.model} takes no {key}; remove it. To see how much answers vary, give the suite more trials."
+                f"{settings.model} takes no {key}: the API refuses sampling parameters since version 2026-10-21, and "
+                "for this model before it too. Remove it; to see how much answers vary, give the suite more trials."
             )
-            yield Misfit((key,), message, Adaptation(key, settings.params[key], None))
+            yield Misfit((key,), message, Adaptation(key, value, None))
+        return
+    if {"temperature", "top_p"} <= given.keys():
+        yield Misfit(("top_p",), f"{settings.model} takes temperature or top_p, not both; remove one.")
+    thinking = settings.params.get("thinking")
+    thinks = facts.thinks if thinking is None else thinking["type"] != "disabled"
+    allowed = {"temperature": given.get("temperature") == 1, "top_p": given.get("top_p", 0) >= LEAST_TOP_P}
+    for key, value in given.items() if thinks else ():
+        if not allowed.get(key):
+            words = {"temperature": "only 1", "top_p": f"{LEAST_TOP_P} or more", "top_k": "none"}[key]
+            message = (
+                f"{key} {value:g}: while it thinks {settings.model} takes {words}; change it, or turn thinking off."
+            )
+            yield Misfit((key,), message, Adaptation(key, value, None))
 
 
 def _forced_tools(settings: Settings, facts: ModelFacts) -> Iterator[Misfit]:

@@ -18,6 +18,7 @@ from evalkit.yamlsource import (
     FileModel,
     Flag,
     JsonMap,
+    Number,
     Source,
     SourceText,
     Text,
@@ -103,10 +104,6 @@ Memory = Annotated[
 ]
 
 
-_SAMPLING = (
-    "{0!r} can't be set: the Messages API refuses sampling parameters (temperature, top_p, top_k) since version "
-    "2026-10-21. To see how much answers vary, give the suite more trials."
-)
 _RESERVED = frozenset(
     {"and", "or", "not", "in", "is", "if", "else", "for", "true", "false", "none", "True", "False", "None", "loop"}
     | {"range", "namespace"}
@@ -237,7 +234,6 @@ class Header(FileModel):
 
     called: ClassVar[str] = "the front matter"
     refused: ClassVar[dict[str, str]] = {
-        **{key: _SAMPLING.format(key) for key in ("temperature", "top_p", "top_k")},
         "name": "'name' is not a key: a prompt is named by its folder. Remove it.",
         "version": "'version' is not a key: a version is named by its file. Remove it.",
         "fallbacks": "not built yet: 'fallbacks'. Remove it.",
@@ -272,6 +268,20 @@ class Header(FileModel):
     )
     stop_sequences: Annotated[list[StopSequence], Field(min_length=1)] | None = Field(
         None, description="A reply ends before the first of these.", examples=[["###"]]
+    )
+    temperature: Number | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How freely words are drawn; only for models up to 4.6, which are then asked under the API's older "
+        "version 2023-06-01.",
+        examples=[0.3],
+    )
+    top_p: Number | None = Field(
+        None, ge=0, le=1, description="Draws from the most likely words up to this sum; as temperature.", examples=[0.9]
+    )
+    top_k: Count | None = Field(
+        None, ge=0, description="Draws from so many of the most likely words; as temperature.", examples=[40]
     )
     cache: Literal["off", "5m", "1h"] = Field(
         "5m",

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evalkit.errors import EvalkitError, FileProblems
+from evalkit.prompts.fitting import SAMPLING, Settings, misfits
 from evalkit.prompts.header import Header, read_header, split_header
 from evalkit.prompts.inputs import file_fault, kind_fault, value_fault, with_files
 from evalkit.prompts.refs import FOLDER, PromptFile, is_inside, list_prompts, locate, revisions_of
@@ -228,12 +229,11 @@ def render_prompt(source: PromptSource, inputs: Mapping[str, Any]) -> PromptVers
 
 def _asked(source: PromptSource, version: PromptVersion) -> PromptVersion:
     """Return the version for the model that is asked; FileProblems where its settings can't be."""
-    if not source.model:
-        return identified(version)
-    refused = refused_by(version, source.model)
+    own = Settings(version.model, version.params, version.memory)
+    refused = refused_by(version, source.model) if source.model else misfits(own)
     yaml = source.header_source
     raise_problems([yaml.problem(misfit.key, misfit.message) for misfit in refused] if yaml else ())
-    return with_model(version, source.model)
+    return with_model(version, source.model) if source.model else identified(version)
 
 
 def _unrendered(source: PromptSource, header: Header) -> PromptVersion:
@@ -268,6 +268,7 @@ def params_of(source: PromptSource, header: Header) -> JsonObject:
         params["tool_choice"] = header.tool_choice.to_json()
     if header.stop_sequences:
         params["stop_sequences"] = header.stop_sequences
+    params |= {key: value for key in SAMPLING if (value := getattr(header, key)) is not None}
     if header.cache != "off":
         params["cache_control"] = _cache_control(header.cache)
     return params

@@ -129,6 +129,32 @@ def test_a_server_that_was_opened_here_is_not_reached_through_a_proxy(monkeypatc
     assert text_of(asyncio.run(go())) == "Hello"
 
 
+@pytest.mark.parametrize(
+    ("platform", "environment", "version"),
+    [
+        ("anthropic", {"ANTHROPIC_API_KEY": "k1", "ANTHROPIC_BASE_URL": "{url}"}, None),
+        (
+            "bedrock",
+            {"AWS_REGION": "eu-west-1", "AWS_BEARER_TOKEN_BEDROCK": "t1", "ANTHROPIC_BEDROCK_BASE_URL": "{url}"},
+            "bedrock-2023-05-31",
+        ),
+    ],
+)
+def test_a_body_with_sampling_goes_out_under_the_older_version(
+    monkeypatch: pytest.MonkeyPatch, platform: str, environment: dict[str, str], version: str | None
+) -> None:
+    """The newer contract refuses sampling on every model; where the version stands in the body, it is changed there."""
+    monkeypatch.setitem(BODY, "temperature", 0.2)
+    framed = {"answer": frames(EVENTS), "kind": FRAMES} if platform == "bedrock" else {}
+    done, server = through(monkeypatch, platform, environment, **framed)
+
+    assert text_of(done) == "Hello"
+    assert server.seen[0].json["temperature"] == 0.2
+    assert server.seen[0].json.get("anthropic_version") == version
+    assert server.seen[0].headers["anthropic-version"] == "2023-06-01"
+    assert "anthropic_version" not in done.body
+
+
 def test_bedrock_is_spoken_to_in_its_own_way_and_streams_amazons_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """The model moves into the path, the version into the body, and the framed events fold to the same reply."""
     environment = {

@@ -36,8 +36,11 @@ def test_a_good_prompt_has_no_problem(tmp_path: Path) -> None:
         (("shop: Tandle", "shop: {}"), "v2.md:7:9 error: an input has either a default or"),
         (("shop: Tandle", "shop: Tandle\n  for: x"), "v2.md:8:3 error: 'for' can't be the name of an input"),
         (("shop: Tandle", "shop: Tandle\n  a-b: x"), "v2.md:8:3 error: 'a-b' can't be the name of an input"),
-        (("effort: medium", "temperature: 0"), "v2.md:4:1 error: 'temperature' can't be set: the Messages API refuses"),
-        (("effort: medium", "top_p: 1"), "v2.md:4:1 error: 'top_p' can't be set"),
+        (
+            ("effort: medium", "temperature: 0"),
+            "v2.md:4:14 error: claude-sonnet-5-5 takes no temperature: the API refuses sampling parameters since",
+        ),
+        (("effort: medium", "temperature: 2"), "v2.md:4:14 error: 'temperature' is the number 2; expected at most 1."),
         (("effort: medium", "mcp_servers: []"), "v2.md:4:1 error: not built yet: 'mcp_servers'"),
         (("effort: medium", "name: support"), "v2.md:4:1 error: 'name' is not a key: a prompt is named by its folder"),
         (
@@ -244,6 +247,28 @@ def test_settings_of_the_reply_are_checked(tmp_path: Path, header: str, expected
 
     assert len(lines) == len(expected), lines
     assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True)), lines
+
+
+THINKING = "thinking: {type: enabled, budget_tokens: 1024}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("temperature: 0.2", ""),
+        ("top_p: 0.9\ntop_k: 40", ""),
+        ("temperature: 0.2\ntop_p: 0.9", "v2.md:5:8 error: claude-haiku-4-5 takes temperature or top_p, not both"),
+        (f"{THINKING}\ntemperature: 0.2", "v2.md:5:14 error: temperature 0.2: while it thinks claude-haiku-4-5 takes"),
+        (f"{THINKING}\ntop_p: 0.95", ""),
+    ],
+)
+def test_an_older_model_takes_sampling_parameters_by_its_rules(tmp_path: Path, settings: str, expected: str) -> None:
+    """What the model takes is no problem; two at once, or a value that thinking rules out, is."""
+    text = PROMPT.replace("sonnet-5-5", "haiku-4-5").replace("effort: medium", settings).replace("700", "2000")
+    errors = [line for line in lint(tmp_path, text) if " error: " in line]
+
+    assert len(errors) == bool(expected)
+    assert all(line.startswith(expected) for line in errors)
 
 
 def test_a_schema_in_a_file_is_checked_there(tmp_path: Path) -> None:

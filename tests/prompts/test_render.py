@@ -52,8 +52,8 @@ def test_settings_of_the_reply_are_sent_under_the_names_of_the_api(tmp_path: Pat
     """Output stands beside effort, a tool's name makes the API's object, and the schema is a fact of the version."""
     schema = "{type: object, properties: {day: {type: string}}, required: [day], additionalProperties: false}"
     keys = ["tool_choice: {tool: lookup_order, disable_parallel_tool_use: true}", "stop_sequences: ['###', END]"]
-    made = version(tmp_path, PROMPT.replace("effort: medium", "\n".join(["effort: low", "output: {schema: S}", *keys])
-                                            .replace("S}", schema + "}", 1)))  # fmt: skip
+    header = "\n".join(["effort: low", f"output: {{schema: {schema}}}", *keys])
+    made = version(tmp_path, PROMPT.replace("effort: medium", header).replace("sonnet-5-5", "haiku-5-5"))
 
     config = made.params["output_config"]
     assert config["effort"] == "low"

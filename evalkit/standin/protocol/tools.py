@@ -55,7 +55,6 @@ def _check_encoded(encoded: bytes) -> None:
 
 
 def _check_all(tools: Sequence[Any]) -> None:
-    strict: list[JsonObject] = []
     names: set[str] = set()
     for index, tool in enumerate(tools):
         place = f"tools.{index}"
@@ -64,7 +63,6 @@ def _check_all(tools: Sequence[Any]) -> None:
             _check_custom(tool, f"{place}.custom")
             if tool.get("strict"):
                 check_strict_schema(tool["input_schema"], f"{place}.custom")
-                strict.append(tool["input_schema"])
         else:
             # the API defines this tool by its type; its options are not modelled, only its name and marker
             if not (_SERVER_TOOL.fullmatch(kind) or _CLIENT_TOOL.fullmatch(kind)):
@@ -77,7 +75,7 @@ def _check_all(tools: Sequence[Any]) -> None:
         if tool.get("name") in names:
             raise bad_request("tools: Tool names must be unique.")
         names.add(tool.get("name") or f"#{index}")
-    _check_strict_limits(strict)
+    check_strict_limits(tools)
 
 
 def is_server_tool(tool: JsonObject) -> bool:
@@ -130,20 +128,24 @@ def _check_strict_node(node: JsonObject, place: str) -> None:
             raise bad_request(f"{place}: 'pattern' does not support {name}: '{node['pattern']}'")
 
 
-def _check_strict_limits(schemas: Sequence[JsonObject]) -> None:
+def check_strict_limits(tools: Sequence[JsonObject], output: JsonObject | None = None) -> None:
+    """Raise the API's 400 where the strict tools of a request, and its output's schema with them, have too much."""
+    schemas = [tool["input_schema"] for tool in tools if tool.get("strict") and "input_schema" in tool]
     if len(schemas) > MAX_STRICT_TOOLS:
         raise bad_request(f"tools: at most {MAX_STRICT_TOOLS} tools may be strict, found {len(schemas)}")
+    place = "tools" if output is None else "output_config.format.schema"
+    schemas += [output] if output is not None else []
     nodes = [node for schema in schemas for node in _nodes(schema)]
     optional = sum(len(set(node.get("properties") or {}) - set(node.get("required") or [])) for node in nodes)
     if optional > MAX_OPTIONAL_PARAMETERS:
         raise bad_request(
-            f"tools: strict schemas may have at most {MAX_OPTIONAL_PARAMETERS} optional parameters in total, "
+            f"{place}: strict schemas may have at most {MAX_OPTIONAL_PARAMETERS} optional parameters in total, "
             f"found {optional}"
         )
     unions = sum("anyOf" in node or isinstance(node.get("type"), list) for node in nodes)
     if unions > MAX_UNION_PARAMETERS:
         raise bad_request(
-            f"tools: strict schemas may have at most {MAX_UNION_PARAMETERS} parameters with union types in total, "
+            f"{place}: strict schemas may have at most {MAX_UNION_PARAMETERS} parameters with union types in total, "
             f"found {unions}"
         )
 

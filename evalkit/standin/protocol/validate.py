@@ -24,7 +24,7 @@ from evalkit.standin.models import Model, find_model, request_effort, request_th
 from evalkit.standin.protocol.conversation import BLOCK_TYPES, check_conversation
 from evalkit.standin.protocol.files import check_files
 from evalkit.standin.protocol.shapes import CountBody, MessagesBody, check_shape
-from evalkit.standin.protocol.tools import check_strict_schema, check_tools, is_server_tool
+from evalkit.standin.protocol.tools import check_strict_limits, check_strict_schema, check_tools, is_server_tool
 from evalkit.standin.reply import JsonObject
 
 ApiVersion = Literal["2023-06-01", "2026-10-21"]
@@ -169,6 +169,7 @@ def check_settings(request: JsonObject, model: Model) -> None:
         raise bad_request("This model does not support the effort parameter.")
     if config.get("format"):
         check_strict_schema(config["format"]["schema"], "output_config.format.schema")
+        check_strict_limits(request.get("tools") or (), config["format"]["schema"])
         if request["messages"][-1]["role"] == "assistant":
             raise bad_request("output_config.format: can not be combined with assistant message prefill")
         if any(isinstance(cites := b.get("citations"), dict) and cites.get("enabled") for _, b in _all_blocks(request)):

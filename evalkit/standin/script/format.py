@@ -67,7 +67,9 @@ class AnswerFile(ConditionsFile):
     say: Text | None = Field(None, description="Says this template.", examples=["Order {{ order }} is on its way."])
     style: Flag = Field(True, description="false: `say` is left as it is by the script's style.", examples=[False])
     stop: Literal["end_turn", "max_tokens", "stop_sequence"] = Field(
-        "end_turn", description="The stop reason of `say`.", examples=["max_tokens"]
+        "end_turn",
+        description="The stop reason of `say` or `output`; with max_tokens, half of an output is left.",
+        examples=["max_tokens"],
     )
     output: Json = Field(None, description="Says this value as JSON.", examples=[{"answer": "yes"}])
     refuse: Text | None = Field(

@@ -23,6 +23,7 @@ from evalkit.standin.reply import Answer, Cue, JsonObject, NoScript, Part, Reply
 from evalkit.standin.script.conversation import Call, Conversation, read_conversation, sentences
 from evalkit.standin.script.patterns import Pattern, TooSlow
 from evalkit.standin.script.script import Conditions, Rule, Script, Stuck
+from evalkit.structured import REPAIR_OPENING
 
 MOST_CALLS = 20
 """Calls in one turn after which the script is taken to go round in circles."""
@@ -155,7 +156,7 @@ class Pass:
         if (found := self._first(rule.then, scope)) is not None:
             return found
         if rule.output is not None:
-            return Act(output=self._render(rule.output, scope, rule.place))
+            return Act(output=self._render(rule.output, scope, rule.place), stop=rule.stop)
         if rule.say is None and not rule.refuse:
             return None
         said = () if rule.say is None else (str(self._render(rule.say, scope, rule.place)),)
@@ -264,7 +265,9 @@ def _reply(one: Pass, answer: Act, conversation: Conversation) -> Reply:
         calls = answer.calls[:1] if conversation.choice.get("disable_parallel_tool_use") else answer.calls
         return Reply(tuple({"type": "tool_use", "name": each.tool, "input": each.input} for each in calls), "tool_use")
     if answer.output is not None:
-        return Reply(({"type": "text", "text": orjson.dumps(answer.output).decode()},))
+        text = orjson.dumps(answer.output).decode()
+        kept = text[: (len(text) + 1) // 2] if answer.stop == "max_tokens" else text
+        return Reply(({"type": "text", "text": kept},), answer.stop)
     text = " ".join(answer.said)
     text = one.styled(text) if answer.styled else text.strip()
     content: tuple[JsonObject, ...] = ({"type": "text", "text": text},) if text else ()
@@ -299,6 +302,8 @@ def player(scripts: Mapping[str, Script], default: str = "") -> Answer:
             return placeholder(request, NoScript(_NOTHING))
         try:
             reply = play(script, request, trial, cue.part)
+            if reply is None and (earlier := without_repair(request)) is not None:
+                reply = play(script, earlier, trial, cue.part)
         except Stuck as stuck:
             return placeholder(request, NoScript(stuck.reason, str(stuck.place)))
         if reply is None:
@@ -309,6 +314,15 @@ def player(scripts: Mapping[str, Script], default: str = "") -> Answer:
         return reply
 
     return answer
+
+
+def without_repair(request: JsonObject) -> JsonObject | None:
+    """Return a request that asks for a repair of the last reply as it was before that reply; None for any other."""
+    messages = request.get("messages") or []
+    last = messages[-1].get("content") if len(messages) > 2 else None
+    if not isinstance(last, str) or not last.startswith(REPAIR_OPENING):
+        return None
+    return {**request, "messages": messages[:-2]}
 
 
 def step_reply(step: JsonObject) -> Reply:

@@ -38,6 +38,21 @@ def test_request_is_answered_or_refused_as_the_api_does(entry: dict[str, Any]) -
     assert (answer.details or {}).get("error_code") == entry.get("error_code")
 
 
+@pytest.mark.parametrize(("count", "refused"), [(23, False), (24, True)])
+def test_the_output_counts_with_the_strict_tools(count: int, refused: bool) -> None:
+    """One optional field of the output and so many optional parameters of tools are too many together."""
+    schema = {"type": "object", "properties": {"note": {"type": "string"}}, "additionalProperties": False}
+    form = {"format": {"type": "json_schema", "schema": schema}}
+    request = DEFAULTS | {"tools": strict_tools("optional", count), "output_config": form}
+    if refused:
+        with pytest.raises(
+            ApiError, match=r"output_config\.format\.schema: strict schemas may have at most 24 optional"
+        ):
+            validate_request(request, Terms())
+    else:
+        validate_request(request, Terms())
+
+
 def test_names_in_the_table_are_unique() -> None:
     """No two entries share a name."""
     names = [entry["name"] for entry in ENTRIES]

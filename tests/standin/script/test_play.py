@@ -10,6 +10,7 @@ import pytest
 from evalkit.standin import Cue, Reply
 from evalkit.standin.directions import NO_SCRIPT, mark_no_script
 from evalkit.standin.script import check_script, player, read_script
+from evalkit.structured import REPAIR_OPENING
 from evalkit.yamlsource import SourceText
 
 CLINIC = """\
@@ -181,6 +182,32 @@ style: [{start: ok, word: 1}]
         (6, "the text '{{ look.place }} {{ "),
         (7, "unknown key 'word' in a style "),
     ]
+
+
+TRIAGE = """\
+rules:
+  - {user: chest, output: {urgency: now}}
+  - {user: tongue, output: {urgency: 7}}
+  - {user: throat, output: {urgency: today, advice: "Drink something warm."}, stop: max_tokens}
+"""
+REPAIR = f"{REPAIR_OPENING} at 'urgency'."
+
+
+def test_an_output_is_said_as_it_is_written() -> None:
+    """It need not fit what the request asks for, so that a fault can be planted; a cut leaves half of it."""
+    wrong, cut = (ask(f"My {part} hurts", script=TRIAGE) for part in ("tongue", "throat"))
+
+    assert wrong.content[0]["text"] == '{"urgency":7}'
+    assert (cut.stop_reason, cut.content[0]["text"]) == ("max_tokens", '{"urgency":"today","advice')
+
+
+def test_a_reply_that_is_asked_for_again_is_said_again() -> None:
+    """A script without a rule for the repair stands by what it said; one with a rule mends it."""
+    again = ask("My tongue hurts", '{"urgency":7}', REPAIR, script=TRIAGE)
+    mended = ask("My tongue hurts", '{"urgency":7}', REPAIR, script=TRIAGE + "  - {user: can't be used, output: {}}\n")
+
+    assert again.content[0]["text"] == '{"urgency":7}'
+    assert mended.content[0]["text"] == "{}"
 
 
 def test_a_rule_without_conditions_is_warned_of() -> None:
