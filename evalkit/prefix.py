@@ -7,7 +7,7 @@ of the Messages API; nothing of tokens, prices or runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Literal
@@ -32,12 +32,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Difference:
-    """The first byte at which a prompt leaves an earlier one's cached prefix: counted from the prompt's beginning."""
+    """The first byte at which a prompt leaves an earlier one's cached prefix: counted from the prompt's beginning.
+
+    `input` names the prompt's input whose value stands there (`guest.name`), empty where none does or none is known.
+    """
 
     byte: int
     where: str
     before: str
     after: str
+    input: str = ""
 
 
 def prompt_parts(body: JsonObject) -> tuple[Part, ...]:
@@ -69,17 +73,41 @@ def cache_lifetime(body: JsonObject) -> Lifetime:
     return (prefix[-1].marker or "5m") if prefix else "5m"
 
 
-def first_difference(before: JsonObject, after: JsonObject) -> Difference | None:
-    """Return where a body leaves the prefix that an earlier one left in the cache; None when it goes on with it."""
+def first_difference(before: JsonObject, after: JsonObject, inputs: JsonObject | None = None) -> Difference | None:
+    """Return where a body leaves the prefix that an earlier one left in the cache; None when it goes on with it.
+
+    `inputs` are those that the system prompt of `after` was rendered with.
+    """
     offset, later = 0, prompt_parts(after)
     for n, part in enumerate(cached_prefix(before)):
         other = later[n] if n < len(later) else Part("the end", b"")
         if (part.where, part.data) != (other.where, other.data):
             pairs = zip(part.data, other.data, strict=False)
             at = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-            return Difference(offset + at, part.where, _excerpt(part.data, at), _excerpt(other.data, at))
+            name = _input_at(other.data, at, inputs or {}) if other.where.startswith("system") else ""
+            return Difference(offset + at, part.where, _excerpt(part.data, at), _excerpt(other.data, at), name)
         offset += len(part.data)
     return None
+
+
+def _input_at(data: bytes, at: int, inputs: JsonObject) -> str:
+    """Return which input's value is written over a byte of a part, or else ends just before it: the longest one."""
+    written = {name: value for name, value in _values(inputs) if value}
+    over = [name for name, value in written.items() if value in data[max(0, at - len(value) + 1) : at + len(value)]]
+    before = [name for name, value in written.items() if data[:at].endswith(value)]
+    return max(over or before, key=lambda name: len(written[name]), default="")
+
+
+def _values(value: Any, name: str = "") -> Iterator[tuple[str, bytes]]:
+    """Yield every text and number in inputs with its path and the bytes it has in a body."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _values(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for n, item in enumerate(value):
+            yield from _values(item, f"{name}[{n}]")
+    elif value is not None:
+        yield name, orjson.dumps(value if isinstance(value, str) else str(value))[1:-1]
 
 
 def _blocks(value: Any) -> list[Any]:

@@ -97,3 +97,28 @@ def test_a_conversation_that_goes_on_keeps_its_prefix(said: list[str], more: lis
         found = first_difference(talk(said), talk(changed))
         assert found is not None
         assert found.where == f"messages[{n}].content[0]"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "name"),
+    [
+        ("Guest: Ines, room 12.", "Guest: Tom, room 12.", "guest.name"),
+        ("Guest: Tom, room 12.", "Guest: Tom, room 14.", "rooms[0].number"),
+        ("Guest: Tomas, room 14.", "Guest: Tom, room 14.", "guest.name"),
+        ("Guests: Tom, room 14.", "Guest: Tom, room 14.", ""),
+    ],
+)
+def test_a_difference_in_the_system_prompt_names_the_input_that_stands_there(
+    before: str, after: str, name: str
+) -> None:
+    """By the path of its value in the inputs; a difference in the prompt's own words names none."""
+    inputs = {"guest": {"name": "Tom"}, "rooms": [{"number": 14, "note": None}]}
+    bodies = [
+        {"model": "m", "system": [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]}
+        for text in (before, after)
+    ]
+
+    found = first_difference(*bodies, inputs)
+
+    assert found is not None
+    assert found.input == name

@@ -145,7 +145,7 @@ class Rows:
         return _table(self._asides, {**REQUEST_COLUMNS, "purpose": "object"})
 
     def _add_cache(self, transcript: Transcript) -> None:
-        for use in cache_use(transcript.turns):
+        for use in cache_use(transcript):
             self.cache.add(use)
         for request in transcript.requests:
             self.cache.as_first.append(request.cost_as_first_usd if request.usage else 0.0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import ClassVar, Literal, Self
 
@@ -20,7 +20,7 @@ from pydantic import Field
 from evalkit.graders.grader import Grader, joined, limit_finding, not_measured
 from evalkit.graders.replies import complete_turns
 from evalkit.prefix import Difference, first_difference
-from evalkit.records import Finding, Level, Request, Transcript, Turn
+from evalkit.records import Finding, JsonObject, Level, Request, Transcript, Turn
 from evalkit.yamlsource import Count, Flag, Number, ValuePath
 
 
@@ -216,7 +216,7 @@ MissReason = Literal[
 class CacheUse:
     """What one request was expected to read from the cache and what it read, in tokens.
 
-    `before` is the reply request before it in the session.
+    `before` is the reply request before it in the session, `inputs` are those of the session's system prompt.
     """
 
     request: Request
@@ -224,11 +224,12 @@ class CacheUse:
     read: int
     prompt: int
     before: Request | None = None
+    inputs: JsonObject = field(default_factory=dict)
 
     @property
     def lost(self) -> Difference | None:
         """Where its prompt left what the request before had cached; None when it goes on with it."""
-        return first_difference(self.before.body, self.request.body) if self.before is not None else None
+        return first_difference(self.before.body, self.request.body, self.inputs) if self.before is not None else None
 
     @property
     def is_warm(self) -> bool:
@@ -241,17 +242,18 @@ class CacheUse:
         return max(0, self.expected - self.read)
 
 
-def cache_use(turns: Sequence[Turn]) -> tuple[CacheUse, ...]:
-    """Return the cache's use by every reply request of these turns (all turns of a session up to the last wanted)."""
+def cache_use(transcript: Transcript) -> tuple[CacheUse, ...]:
+    """Return the cache's use by every reply request of a conversation."""
     uses: list[CacheUse] = []
     before: Request | None = None
     left: dict[str, int] = {}
-    for request in (request for turn in turns for request in turn.replies):
+    for request in (request for turn in transcript.turns for request in turn.replies):
         usage, model = request.usage, str(request.body.get("model"))
         if usage is None or request.failure is not None:
             continue
         read = usage.cache_read_input_tokens
-        uses.append(CacheUse(request, min(left.get(model, 0), usage.prompt_tokens), read, usage.prompt_tokens, before))
+        expected = min(left.get(model, 0), usage.prompt_tokens)
+        uses.append(CacheUse(request, expected, read, usage.prompt_tokens, before, transcript.inputs))
         left[model] = read + usage.cache_creation_input_tokens or left.get(model, 0)
         before = request
     return tuple(uses)
@@ -366,7 +368,7 @@ class PrefixKept(_Budget):
         expected = "every request begins with the cached prefix of the one before"
         if lost:
             first, at = lost[0].request, lost[0].lost
-            observed = f"request {first.n} differs at byte {at.byte}, in {at.where}" if at else ""
+            observed = f"request {first.n} differs at byte {at.byte}, in {place_of(at)}" if at else ""
             return limit_finding(observed, expected, holds=False, turn=first.turn, note=_misses(lost))
         if why or len(uses) < 2:
             return not_measured(why or "a single request has no earlier one to begin with", turn)
@@ -399,11 +401,16 @@ class MissReasons(_Budget):
         return limit_finding("no other reason", expected, holds=True, turn=turn)
 
 
+def place_of(lost: Difference) -> str:
+    """Return where two prompts part: the part of the body, and the input whose value stands there."""
+    return f"{lost.where} (input {lost.input!r})" if lost.input else lost.where
+
+
 def _uses(transcript: Transcript, turn: int | None) -> tuple[list[CacheUse], str]:
     """Return the uses that an assertion speaks of, and why some can't be told."""
     judged = complete_turns(transcript, turn)
     wanted = {turn.n for turn in judged.turns}
-    uses = [use for use in cache_use(transcript.turns) if use.request.turn in wanted]
+    uses = [use for use in cache_use(transcript) if use.request.turn in wanted]
     is_unknown = any(request.usage is None for turn in judged.turns for request in turn.replies)
     return uses, judged.missing or (f"{NO_USAGE} for at least one request" if is_unknown else "")
 
@@ -434,6 +441,6 @@ def _misses(uses: Sequence[CacheUse]) -> str:
         if request.cache_miss_reason:
             words += f"; the API says {request.cache_miss_reason}"
         if lost is not None:
-            words += f"; first differing byte {lost.byte} in {lost.where}: {lost.before!r} became {lost.after!r}"
+            words += f"; first differing byte {lost.byte} in {place_of(lost)}: {lost.before!r} became {lost.after!r}"
         lines.append(words)
     return joined(lines, "\n")

@@ -8,7 +8,7 @@ survive and a request can be sent again byte for byte.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -266,7 +266,8 @@ class Transcript:
     """A whole conversation: the messages it started from, then its turns.
 
     `prompt_sha` names the prompt version that was sent; `history` holds Messages API messages. `simulated` tells of the
-    model that played the user, `judgements` what judges have answered about the conversation.
+    model that played the user, `judgements` what judges have answered about the conversation. `inputs` are those that
+    the system prompt was rendered with, the last ones where they changed on the way.
     """
 
     session_id: str
@@ -276,6 +277,7 @@ class Transcript:
     system_text: str = ""
     simulated: tuple[SimulatedMessage, ...] = ()
     judgements: tuple[Judgement, ...] = ()
+    inputs: JsonObject = field(default_factory=dict)
 
     @property
     def requests(self) -> tuple[Request, ...]:

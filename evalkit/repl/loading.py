@@ -105,7 +105,7 @@ def all_trials(folder: Path) -> Iterator[tuple[Trial, PromptVersion | None]]:
         yield trial, reader.prompts.get(trial.transcript.prompt_sha)
     for session in reader.open_sessions().values():
         prompt = reader.prompts.get(session.start.prompt_sha)
-        yield session.trial(prompt.text if prompt else ""), prompt
+        yield session.trial(prompt), prompt
 
 
 def without_system(messages: Iterable[JsonObject]) -> tuple[JsonObject, ...]:

@@ -84,7 +84,7 @@ class ChatRecord:
         session_id = str(number) if case_id == CASE else f"{case_id}-{number}"
         start = TrialStart(TrialKey("", case_id, prompt.ref, number), session_id, prompt.sha, tuple(history), utc_now())
         writer.append(start)
-        return SessionRecord(writer, start, rules, prompt.text)
+        return SessionRecord(writer, start, rules, prompt)
 
     def close(self) -> None:
         """Write the end and let go of the folder."""
@@ -122,14 +122,16 @@ class ChatRecord:
 class SessionRecord(SessionRecorder):
     """Records one session of a chat; ends it with its score by the brand-voice rules."""
 
-    def __init__(self, writer: RunWriter, start: TrialStart, rules: Sequence[Requirement], system_text: str) -> None:
+    def __init__(
+        self, writer: RunWriter, start: TrialStart, rules: Sequence[Requirement], prompt: PromptVersion
+    ) -> None:
         super().__init__(writer, start.session_id, utc_now)
         self.session_id = start.session_id
         self.turns: list[Turn] = []
         self._record = writer
         self._start = start
         self._rules = rules
-        self._system_text = system_text
+        self._prompt = prompt
 
     def take(self, event: EngineEvent, turn: int) -> None:
         """Record what an event says."""
@@ -141,7 +143,8 @@ class SessionRecord(SessionRecorder):
         """Record that the session is over, and how its replies keep the voice."""
         super().end(crash)
         history = self._start.history
-        transcript = Transcript(self.session_id, self._start.prompt_sha, tuple(self.turns), history, self._system_text)
+        turns, prompt = tuple(self.turns), self._prompt
+        transcript = Transcript(self.session_id, prompt.sha, turns, history, prompt.text, inputs=prompt.inputs)
         self._record.append(ScoreLine(self.session_id, score_trial(transcript, self._rules)))
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import orjson
-
 from evalkit.content import weigh
 from evalkit.engine import Price
-from evalkit.records import Request, SideRequest, Transcript, Usage
+from evalkit.prefix import cache_lifetime, cached_prefix, prompt_parts
+from evalkit.records import JsonObject, PromptVersion, Request, SideRequest, Transcript, Usage
 from evalkit.runner.opponents import Stages, find_opponents
 from evalkit.runner.plan import PlannedTrial, RunSettings, make_plan
 from evalkit.runner.project import Project
@@ -30,15 +29,32 @@ def estimate_requests(planned: PlannedTrial) -> int:
     return REQUESTS_PER_TURN * (simulate.max_turns if simulate else len(planned.case.record.turns))
 
 
+def standing_body(prompt: PromptVersion) -> JsonObject:
+    """Return what of a request's body is the same in all sessions with this prompt, its automatic marker left out."""
+    return {"model": prompt.model, "tools": prompt.tools, "system": prompt.system}
+
+
 def estimate_trial(planned: PlannedTrial, price: Price) -> float:
-    """Return a rough cost of one trial in US dollars with a warm cache; 0.0 when the model's price is unknown."""
+    """Return a rough cost of one trial in US dollars with a warm cache; 0.0 when the model's price is unknown.
+
+    What stands up to the prompt's last cache point is read from the cache by every request; what is the case's own
+    below it is written by the first one and read by the others.
+    """
     prompt = planned.prompt
-    prefix = len(prompt.text) + sum(len(orjson.dumps(tool)) for tool in prompt.tools)
+    body = standing_body(prompt)
+    shared = sum(len(part.data) for part in cached_prefix(body))
+    own = sum(len(part.data) for part in prompt_parts(body)) - shared
     talk = weigh((*planned.case.history, *({"content": each} for each in planned.case.messages)))
     requests = estimate_requests(planned)
+    is_kept = "cache_control" in prompt.params
+    written = int(own / CHARACTERS_PER_TOKEN) if is_kept else 0
+    plain = 0 if is_kept else int(own / CHARACTERS_PER_TOKEN) * requests
+    lifetime = cache_lifetime(prompt.params)
     usage = Usage(
-        input_tokens=talk.tokens_at(CHARACTERS_PER_TOKEN) + OUTPUT_TOKENS * requests,
-        cache_read_input_tokens=int(prefix / CHARACTERS_PER_TOKEN) * requests,
+        input_tokens=talk.tokens_at(CHARACTERS_PER_TOKEN) + plain + OUTPUT_TOKENS * requests,
+        ephemeral_5m_input_tokens=written if lifetime == "5m" else 0,
+        ephemeral_1h_input_tokens=written if lifetime == "1h" else 0,
+        cache_read_input_tokens=int(shared / CHARACTERS_PER_TOKEN) * requests + written * (requests - 1),
         output_tokens=OUTPUT_TOKENS * requests,
     )
     return price(prompt.model, usage) or 0.0

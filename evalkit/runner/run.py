@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import signal
 import time
 from collections import deque
@@ -14,16 +15,18 @@ from evalkit.engine import Price, RequestFinished
 from evalkit.engine.recorder import Now, utc_now
 from evalkit.errors import NoVerdict
 from evalkit.judging import failed_tests, run_self_test
+from evalkit.prefix import cached_prefix
 from evalkit.records import (
     EndReason,
     Judgement,
     JudgementLine,
+    PromptVersion,
     RunEnd,
     Stage,
     TrialScore,
     TrialVerdict,
 )
-from evalkit.runner.costs import Spending, cost_of_requests, estimate_trial
+from evalkit.runner.costs import Spending, cost_of_requests, estimate_trial, standing_body
 from evalkit.runner.opponents import Stages
 from evalkit.runner.plan import Plan, PlannedTrial, RunSettings
 from evalkit.runner.project import Progress
@@ -128,7 +131,7 @@ class Runner:
             writer=self._writer,
             price=self._price,
             now=self._now,
-            began=lambda planned: self._warm.began(planned.prompt.sha),
+            began=lambda planned: self._warm.began(planned.prompt),
             paid=self._paid,
             paid_aside=lambda planned, request: self._pay(planned, cost_of_requests([request])),
             retry=self._settings.retry,
@@ -161,14 +164,14 @@ class Runner:
             planned = self._queue.popleft()
             if not self._admit(planned):
                 continue
-            session_id, prefix = planned.key.session_id, planned.prompt.sha
-            await self._warm.wait(prefix, session_id)
+            session_id, prompt = planned.key.session_id, planned.prompt
+            await self._warm.wait(prompt, session_id)
             try:
                 score = await play_trial(context, planned, self._state.open.get(session_id))
             except OutOfMoney:
                 continue
             finally:
-                self._warm.over(prefix, session_id)
+                self._warm.over(prompt, session_id)
                 for spending in self._purses(planned):
                     spending.settle(session_id)
             self._stages.told(planned, score.verdict)
@@ -258,27 +261,43 @@ def _cancelled_by_signals() -> Iterator[None]:
 class WarmUp:
     """Cold caches: lets the first session of a prompt prefix through and holds the others back until its reply begins.
 
-    A prefix can be read from the cache only once the first reply that writes it has begun; identical requests sent side
-    by side all pay for writing it. Source: platform.claude.com, prompt caching, read 2026-09-26.
+    The prefix is what stands up to the last cache point of tools and system prompt: sessions whose own inputs stand
+    below it share it, and for a prompt that keeps nothing nobody waits. It can be read from the cache only once the
+    first reply that writes it has begun; identical requests sent side by side all pay for writing it.
+    Source: platform.claude.com, prompt caching, read 2026-09-26.
     """
 
     def __init__(self) -> None:
-        self._warm: dict[str, asyncio.Event] = {}
-        self._leader: dict[str, str] = {}
+        self._prefixes: dict[str, bytes] = {}
+        self._warm: dict[bytes, asyncio.Event] = {}
+        self._leader: dict[bytes, str] = {}
 
-    async def wait(self, prefix: str, session_id: str) -> None:
+    async def wait(self, prompt: PromptVersion, session_id: str) -> None:
         """Return at once for the first session of a prefix, for the others when the prefix is warm."""
+        prefix = self._prefix(prompt)
+        if not prefix:
+            return
         if prefix not in self._warm:
             self._warm[prefix] = asyncio.Event()
             self._leader[prefix] = session_id
             return
         await self._warm[prefix].wait()
 
-    def began(self, prefix: str) -> None:
-        """Say that a reply with this prefix began."""
-        self._warm[prefix].set()
+    def began(self, prompt: PromptVersion) -> None:
+        """Say that a reply with this prompt's prefix began."""
+        if prefix := self._prefix(prompt):
+            self._warm[prefix].set()
 
-    def over(self, prefix: str, session_id: str) -> None:
+    def over(self, prompt: PromptVersion, session_id: str) -> None:
         """Say that a session is over: the others must not wait for a leader that never got a reply."""
+        prefix = self._prefix(prompt)
         if self._leader.get(prefix) == session_id:
             self._warm[prefix].set()
+
+    def _prefix(self, prompt: PromptVersion) -> bytes:
+        """Return the hash of what sessions with this prompt find in the cache; empty when nothing is kept there."""
+        if prompt.sha not in self._prefixes:
+            parts = cached_prefix(standing_body(prompt))
+            whole = b"".join(part.data for part in parts)
+            self._prefixes[prompt.sha] = hashlib.sha256(whole).digest() if parts else b""
+        return self._prefixes[prompt.sha]

@@ -180,6 +180,7 @@ class _OpenTrial:
             self.planned.prompt.text,
             tuple(self.simulated),
             tuple(self.judgements),
+            self.planned.prompt.inputs,
         )
 
     async def play_turns(self) -> None:

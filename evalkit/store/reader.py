@@ -94,16 +94,17 @@ class OpenSession:
             case ScoreLine():
                 self.score = line.score
 
-    def trial(self, system_text: str) -> Trial:
-        """Return the trial that the lines tell of."""
+    def trial(self, prompt: PromptVersion | None) -> Trial:
+        """Return the trial that the lines tell of, held with this prompt version."""
         transcript = Transcript(
             self.start.session_id,
             self.start.prompt_sha,
             turns_of(self.turns, self.requests, self.calls),
             tuple(self.start.history),
-            system_text,
+            prompt.text if prompt else "",
             tuple(self.simulated),
             tuple(self.judgements),
+            prompt.inputs if prompt else {},
         )
         return Trial(self.start.key, transcript, self.score, self.end.crash if self.end else None)
 
@@ -155,7 +156,7 @@ class RunReader:
         for session in self._sessions():
             if session.end is not None:
                 prompt = self.prompts.get(session.start.prompt_sha)
-                yield session.trial(prompt.text if prompt else "")
+                yield session.trial(prompt)
 
     def open_sessions(self) -> dict[str, OpenSession]:
         """Return the sessions that began and did not end, by session id."""
@@ -257,6 +258,7 @@ def read_session(name: str, root: Path) -> StoredSession:
         turns_of(pieces.turns, requests, list(pieces.calls.values())),
         pieces.history or (),
         last.text if last else "",
+        inputs=last.inputs if last else {},
     )
     return StoredSession(transcript, prompts, pieces.hashed)
 

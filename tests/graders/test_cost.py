@@ -56,7 +56,7 @@ LOST = session(
 
 def test_what_is_expected_is_what_the_request_before_left_in_the_cache() -> None:
     """The first request is cold; the second could read all tokens up to the first one's last marker."""
-    cold, warm = cache_use(GOOD.turns)
+    cold, warm = cache_use(GOOD)
 
     assert (cold.expected, cold.is_warm) == (0, False)
     assert (warm.expected, warm.read, warm.missed, warm.lost) == (1000, 1000, 0, None)

@@ -130,3 +130,16 @@ def test_a_run_is_not_taken_up_when_a_file_behind_an_input_has_changed(project: 
 
     with RunWriter(folder) as writer, pytest.raises(UsageError, match="what case 'ines' of suites"):
         prepare_resume(RunReader(folder), make_plan(RunSettings(), project.root), writer)
+
+
+@pytest.mark.parametrize(("text", "writes"), [(VERSION, 1), (VERSION.replace("You are", "{{ guest }}: You are"), 2)])
+def test_the_part_that_cases_share_is_written_once_and_read_by_all_others(
+    project: Project, text: str, writes: int
+) -> None:
+    """The first case writes it before the others begin; an input above the cache point makes each case write."""
+    write_files(project.root, {"prompts/bot/v1.md": text})
+
+    firsts = [trial.transcript.requests[0].usage for trial in trials_of(run(project, trials=3)).values()]
+
+    assert len(firsts) == 6
+    assert sum(usage is not None and usage.cache_read_input_tokens == 0 for usage in firsts) == writes

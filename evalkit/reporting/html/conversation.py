@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from evalkit.content import spoken
-from evalkit.graders.budget import CacheUse, cache_use
+from evalkit.graders.budget import CacheUse, cache_use, place_of
 from evalkit.records import (
     ANSWERS,
     Failure,
@@ -136,7 +136,7 @@ def view_trial(trial: Trial, pictures: Pictures | None = None) -> TrialView:
     pictures = pictures or Pictures()
     scores = trial.score.scores if trial.score else ()
     broken = {turn_of(score) for score in scores if score.fails_trial}
-    uses = {id(use.request): use for use in cache_use(trial.transcript.turns)}
+    uses = {id(use.request): use for use in cache_use(trial.transcript)}
     turns = tuple(_turn(turn, scores, uses, pictures, broken=turn.n in broken) for turn in trial.transcript.turns)
     reason = trial.score.reason if trial.score else "not graded"
     return TrialView(
@@ -344,7 +344,7 @@ def missed_in_words(request: Request, use: CacheUse | None) -> str:
         words += f"; the API says {reason}"
     lost = use.lost
     if lost is not None:
-        words += f"; differs from byte {number(lost.byte)} on, in {one_line(lost.where)}: "
+        words += f"; differs from byte {number(lost.byte)} on, in {one_line(place_of(lost))}: "
         words += f"“{_short(lost.before)}” became “{_short(lost.after)}”"
     return words
 
