@@ -8,11 +8,14 @@ from pathlib import Path
 import orjson
 import pytest
 
-from evalkit.content import readable
+from evalkit.content import make_block, readable
 from evalkit.pricing import price_with
 from evalkit.records import TrialVerdict
-from evalkit.runner import Project
+from evalkit.runner import Project, RunSettings, resume_run
+from evalkit.runner.costs import forecast_run
+from evalkit.runner.users import build_user_body
 from evalkit.store import RUN_FILE
+from evalkit.suites import Simulation
 from evalkit.suites.check import check_project
 from tests.claims import write_claims
 from tests.content.pictures import png
@@ -88,3 +91,52 @@ def test_check_warns_of_a_file_whose_facts_nobody_can_measure(tmp_path: Path) ->
         ("warning", "`grounded` can't read bill.pdf"),
         ("warning", "`grounded` can't read ceiling.png"),
     ]
+
+
+def test_a_run_that_was_cut_goes_on_without_writing_a_photo_again(played: Path, tmp_path: Path) -> None:
+    """What was sent before the cut is known, also what no line of the rest would need to say."""
+    root = write_claims(tmp_path / "cut")
+    folder = root / "reports/cut"
+    folder.mkdir(parents=True)
+    lines = (played / RUN_FILE).read_bytes().splitlines(keepends=True)
+    middle = next(n for n, line in enumerate(lines) if line.startswith(b'{"line":"session_end"')) + 1
+    (folder / RUN_FILE).write_bytes(b"".join(lines[:middle]))
+
+    resume_run(claims_at(root), str(folder))
+
+    assert {key: trial.transcript.turns[0].said for key, trial in trials_of(folder).items()} == {
+        key: trial.transcript.turns[0].said for key, trial in trials_of(played).items()
+    }
+    blobs = [line for line in (folder / RUN_FILE).read_bytes().splitlines() if line.startswith(b'{"line":"blob"')]
+    assert len(blobs) == len(set(blobs)) == 2
+
+
+def test_a_user_that_a_model_plays_hears_what_was_said_before_and_which_files_came() -> None:
+    """Roles are turned round, and what a tool returned is nothing that the user heard."""
+    photo = make_block("image", png(), "ceiling.png")
+    call = {"type": "tool_use", "id": "c1", "name": "find_policy", "input": {}}
+    history = (
+        {"role": "user", "content": [{"type": "text", "text": "Look."}, photo]},
+        {"role": "assistant", "content": [{"type": "text", "text": "A moment."}, call]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "secret"}]},
+        {"role": "assistant", "content": "It is covered."},
+    )
+    body = build_user_body(Simulation("Be paid.", "", 3, "claude-haiku-5-5"), history, ())
+    said = [(message["role"], message["content"]) for message in body["messages"]]
+    assert said[1:] == [
+        ("assistant", f"Look.\n\n[image ceiling.png, {len(png())} bytes]"),
+        ("user", "A moment.\n\nIt is covered."),
+    ]
+
+
+def test_a_photo_counts_by_its_pixels_in_what_a_run_is_expected_to_cost(tmp_path: Path) -> None:
+    """Three trials that send one of 640 by 480 pixels have 410 tokens more each."""
+    root, settings = write_claims(tmp_path), RunSettings(targets=("suites/claims.yaml::photo-and-policy",))
+    before = forecast_run(claims_at(root), settings)[0].cost_usd
+    suite = root / "suites/claims.yaml"
+    suite.write_text(suite.read_text().replace("      - {image: photos/ceiling.png, shows: A wet ceiling}\n", ""))
+    after = forecast_run(claims_at(root), settings)[0].cost_usd
+    assert before is not None
+    assert after is not None
+    tokens = (before - after) / 3 / 2e-6
+    assert 400 < tokens < 480
