@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evalkit.content import FileNotes, make_block
     from evalkit.engine import Chatbot, Conversation, Limits, RetryPolicy, ToolFailed, ToolOutcome, ToolSource, events
     from evalkit.engine.functions import Context, Toolset, join_tools, tools_from
     from evalkit.engine.memory_tool import memory_tool
@@ -22,6 +23,7 @@ __all__ = [
     "Context",
     "Conversation",
     "EvalkitError",
+    "FileNotes",
     "FileProblems",
     "Limits",
     "Options",
@@ -38,6 +40,7 @@ __all__ = [
     "events",
     "join_tools",
     "load_prompt",
+    "make_block",
     "memory_tool",
     "open_chatbot",
     "tools_from",
@@ -48,6 +51,7 @@ _HOMES = {
     "Context": "evalkit.engine.functions",
     "Conversation": "evalkit.engine",
     "EvalkitError": "evalkit.errors",
+    "FileNotes": "evalkit.content",
     "FileProblems": "evalkit.errors",
     "Limits": "evalkit.engine",
     "Options": "evalkit.library",
@@ -64,6 +68,7 @@ _HOMES = {
     "events": "evalkit.engine",
     "join_tools": "evalkit.engine.functions",
     "load_prompt": "evalkit.prompts",
+    "make_block": "evalkit.content",
     "memory_tool": "evalkit.engine.memory_tool",
     "open_chatbot": "evalkit.library",
     "tools_from": "evalkit.engine.functions",

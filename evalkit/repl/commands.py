@@ -81,7 +81,9 @@ async def undo(chat: Chat, rest: str) -> None:
     chat.prefill, chat.attached = text_of(taken_back), list(blocks_with_files(taken_back))
     if chat.versus is not None:
         chat.versus.other.undo(min(count, len(chat.versus.other.exchanges)))
-    chat.screen.note(f"  {count} taken back; {len(chat.session.exchanges)} left. Change the message, or send it again.")
+    files = f" With it: {', '.join(map(str, files_in(chat.attached)))}." if chat.attached else ""
+    left = len(chat.session.exchanges)
+    chat.screen.note(f"  {count} taken back; {left} left. Change the message, or send it again.{files}")
 
 
 async def retry(chat: Chat, rest: str) -> None:
