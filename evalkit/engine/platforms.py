@@ -112,7 +112,8 @@ def endpoint_name(name: str, environment: Mapping[str, str] | None = None) -> st
     if name != ANTHROPIC:
         return name
     env = os.environ if environment is None else environment
-    host = urlsplit(env.get("ANTHROPIC_BASE_URL") or f"https://{_ANTHROPIC_HOST}").netloc
+    # without the name and password that may stand before the host: a record is read by many
+    host = urlsplit(env.get("ANTHROPIC_BASE_URL") or f"https://{_ANTHROPIC_HOST}").netloc.rpartition("@")[2]
     return "" if host == _ANTHROPIC_HOST else host
 
 

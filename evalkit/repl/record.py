@@ -36,7 +36,7 @@ from evalkit.records import (
 )
 from evalkit.scoring import score_trial
 from evalkit.store import RUN_FILE, RunReader, RunWriter, new_run_id
-from evalkit.store.redaction import Scrubber
+from evalkit.store.scrubbing import Scrubber
 
 FOLDER = "reports/chat"
 LABELS = f"{FOLDER}/labels.jsonl"

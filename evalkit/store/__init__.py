@@ -14,6 +14,7 @@ from evalkit.store.files import (
 from evalkit.store.reader import OpenSession, RunReader, StoredSession, copy_sessions, read_session
 from evalkit.store.redaction import Hasher
 from evalkit.store.response_cache import CACHE, ResponseCache, cache_key, prune_cache
+from evalkit.store.scrubbing import Scrubber
 from evalkit.store.writer import LogWriter, RunWriter, trial_lines
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "ResponseCache",
     "RunReader",
     "RunWriter",
+    "Scrubber",
     "StoredSession",
     "cache_key",
     "copy_sessions",

@@ -1,4 +1,4 @@
-"""What must not be written: secrets, and in logs that keep hashes the texts themselves.
+"""What logs that keep hashes must not hold: the texts themselves.
 
 Each text becomes a hash and a length, so that rates and costs stay computable. The hash is keyed: without the key
 nobody can guess a short text ("yes", a name) by hashing candidates; equal texts stay equal under one key. Knows which
@@ -8,8 +8,6 @@ fields of a line hold what people and models said; knows nothing of files.
 from __future__ import annotations
 
 import hmac
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -28,35 +26,6 @@ from evalkit.records import (
     TrialStart,
     TurnStart,
 )
-
-MARK = b"[secret removed]"
-_SECRET_NAME = re.compile(r"(API_?KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
-_SHORTEST = 12
-# Shapes of keys that are recognised wherever they come from: Anthropic, AWS, GitHub, Google, bearer headers.
-_SHAPES = re.compile(
-    rb"sk-ant-[A-Za-z0-9_-]{8,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}"
-    rb"|AIza[0-9A-Za-z_-]{35}|(?<=[Bb]earer )[A-Za-z0-9._~+/-]{16,}=*"
-)
-
-# What each of these shapes begins with. Looking for them is much cheaper, and most lines have none.
-_BEGINNINGS = (b"sk-ant-", b"AKIA", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"AIza", b"earer ")
-
-
-class Scrubber:
-    """Replaces the values of secret-looking environment variables, and known shapes of keys, in bytes."""
-
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        known = os.environ if environment is None else environment
-        values = {value for name, value in known.items() if _SECRET_NAME.search(name) and len(value) >= _SHORTEST}
-        longest_first = (re.escape(value.encode()) for value in sorted(values, key=len, reverse=True))
-        self._values = re.compile(b"|".join(longest_first)) if values else None
-
-    def __call__(self, data: bytes) -> bytes:
-        """Return `data` without secrets."""
-        if self._values is not None:
-            data = self._values.sub(MARK, data)
-        return _SHAPES.sub(MARK, data) if any(map(data.__contains__, _BEGINNINGS)) else data
-
 
 _Line = TypeVar("_Line", bound=RunLine)
 # Fields of the Messages API's objects that say what something is and not what was said.

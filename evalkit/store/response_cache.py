@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalkit.records import JsonObject, Request
 from evalkit.store.files import plain, shallow
-from evalkit.store.redaction import Scrubber
+from evalkit.store.scrubbing import Scrubber
 
 CACHE = ".evalkit_cache"
 KEEP_S = 30 * 24 * 3600.0

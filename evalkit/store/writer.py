@@ -38,7 +38,8 @@ from evalkit.records import (
 from evalkit.records.run import to_json
 from evalkit.store.blobs import Blobs, holds_base64
 from evalkit.store.files import RUN_FILE, SessionBodies, plain, shallow
-from evalkit.store.redaction import Hasher, Scrubber
+from evalkit.store.redaction import Hasher
+from evalkit.store.scrubbing import Scrubber
 
 
 class RunWriter:

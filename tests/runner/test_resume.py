@@ -75,6 +75,26 @@ def test_a_run_cut_at_any_byte_resumes_to_the_same_records(tmp_path: Path) -> No
         assert before <= set((folder / RUN_FILE).read_bytes().splitlines(keepends=True)), cut
 
 
+def test_a_message_that_looks_like_a_secret_can_be_resumed_and_scored(tmp_path: Path) -> None:
+    """What is scrubbed from the record is no other question than what was asked."""
+    turns = [{"user": f"My key is sk-ant-{'a' * 20}.", "expect": {"tools": "none"}}, {"user": "So?"}]
+    project = make_project(tmp_path, cases=[{"id": "key", "turns": turns, "stand_in": [{"say": "Hm."}] * 2}], trials=1)
+    whole = run(project, tmp_path / "whole")
+    lines = (whole / RUN_FILE).read_bytes().splitlines(keepends=True)
+    (tmp_path / "cut").mkdir()
+    last = max(n for n, line in enumerate(lines) if line.startswith(b'{"line":"request"'))
+    (tmp_path / "cut" / RUN_FILE).write_bytes(b"".join(lines[:last]))
+
+    resume_run(project, "cut")
+
+    resumed, unbroken = (next(RunReader(folder).trials()) for folder in (tmp_path / "cut", whole))
+    assert [request.body for request in resumed.transcript.requests] == [
+        request.body for request in unbroken.transcript.requests
+    ]
+    assert resumed.score == unbroken.score
+    assert b"sk-ant-" not in (whole / RUN_FILE).read_bytes()
+
+
 def test_resuming_a_finished_run_asks_nothing(tmp_path: Path) -> None:
     """What is finished is never played again."""
     project = make_project(tmp_path)

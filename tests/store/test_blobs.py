@@ -28,7 +28,7 @@ from evalkit.records import (
 )
 from evalkit.store import RUN_FILE, Hasher, LogWriter, RunReader, RunWriter, read_session
 from evalkit.store.reader import copy_sessions
-from evalkit.store.redaction import Scrubber
+from evalkit.store.scrubbing import Scrubber
 from tests.content.pictures import png
 
 PROMPT = PromptVersion("p" * 64, "claims@v1", "", "claude-sonnet-5-5", {"max_tokens": 9}, (), ())

@@ -35,7 +35,7 @@ from evalkit.records import (
 )
 from evalkit.records.run import from_json
 from evalkit.store import Hasher, LogWriter, read_lines, read_session, record_files
-from evalkit.store.redaction import Scrubber
+from evalkit.store.scrubbing import Scrubber
 
 PROMPT = PromptVersion(
     "p" * 64, "bot@v1", "", "claude-sonnet-5-5", {"max_tokens": 9}, ({"type": "text", "text": "Be kind."},), ()

@@ -38,7 +38,7 @@ from evalkit.records import (
 )
 from evalkit.store import RUN_FILE, RunReader, RunWriter, find_run
 from evalkit.store.files import SessionBodies
-from evalkit.store.redaction import Scrubber
+from evalkit.store.scrubbing import Scrubber
 
 PROMPT = PromptVersion(
     "p" * 64, "p@v1", "", "claude-sonnet-5-5", {"max_tokens": 9}, ({"type": "text", "text": "Be kind."},), ()
