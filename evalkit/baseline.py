@@ -30,6 +30,7 @@ from evalkit.records import (
     PromptVersion,
     Source,
     SuiteRecord,
+    ToolsRecord,
 )
 from evalkit.records.baseline import BASELINE_VERSION
 from evalkit.stats import mean
@@ -55,9 +56,18 @@ def replies_name(suite_path: str) -> str:
 
 
 def conditions_of(
-    prompt: PromptVersion, source: Source, judge: JsonObject, evalkit: str, given: JsonObject
+    prompt: PromptVersion,
+    source: Source,
+    judge: JsonObject,
+    evalkit: str,
+    given: JsonObject,
+    *,
+    tools: ToolsRecord | None,
 ) -> Conditions:
-    """Return the conditions of trials with this prompt version from this source; `given` are inputs of the command."""
+    """Return the conditions of trials with this prompt version from this source.
+
+    `given` are inputs of the command, `tools` the functions that answered what the suite did not.
+    """
     params = {"params": dict(prompt.params), "memory": dict(prompt.memory), **({"given": given} if given else {})}
     return Conditions(
         source.kind,
@@ -66,6 +76,7 @@ def conditions_of(
         short_sha(dict(judge)) if judge else "",
         evalkit if source.kind == "stand-in" else "",
         "" if source.kind == "stand-in" else source.detail,
+        f"{tools.module} {tools.sha[:_SHA]}".rstrip() if tools else "",
     )
 
 
@@ -252,6 +263,9 @@ def _out_of_date(baseline: Baseline, now: Conditions, name: str, today: date) ->
         return f"{name} was taken with {then.model}, this run uses {now.model}, {again}"
     if then.params_sha != now.params_sha:
         return f"{name} was taken with other request parameters or other --set values, {again}"
+    if then.tools != now.tools:
+        # What a function answers decides what is said next, as a fixture does: another one, another conversation.
+        return f"{name} was taken with {_tools(then)}, this run uses {_tools(now)}, {again}"
     if then.evalkit != now.evalkit:
         return f"{name} was taken with the stand-in of evalkit {then.evalkit}, {again}; refresh it: evalkit bless"
     origins = [case.origin.blessed for case in baseline.cases.values() if case.origin]
@@ -262,3 +276,7 @@ def _out_of_date(baseline: Baseline, now: Conditions, name: str, today: date) ->
     if age > FRESH_DAYS and not now.evalkit:
         return f"{name} is {age} days old (at most {FRESH_DAYS}), {again}; refresh it: evalkit bless"
     return ""
+
+
+def _tools(conditions: Conditions) -> str:
+    return f"the functions of {conditions.tools}" if conditions.tools else "the suite's own tool results"

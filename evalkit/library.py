@@ -174,7 +174,7 @@ def _tools_in_session(tools: ToolSource, deps: object | None, session_id: str) -
     try:
         return tools.in_session(deps, session_id)
     except TypeError as exc:
-        raise UsageError(str(exc)) from exc
+        raise UsageError(f"{exc} Pass it as deps=… to session().") from exc
 
 
 def _fit(prompt: PromptVersion, toolset: Toolset) -> tuple[PromptVersion, ToolSource]:

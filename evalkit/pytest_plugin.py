@@ -39,6 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--evalkit-model", metavar="MODEL", help="Ask this model instead of the prompts' own.")
     group.addoption(
+        "--evalkit-tools",
+        metavar="MODULE",
+        help="Python functions that answer the tool calls which the suites leave open, such as my_app.tools.",
+    )
+    group.addoption(
         "--evalkit-max-cost",
         type=float,
         metavar="USD",
@@ -159,6 +164,7 @@ class CaseItem(pytest.Item):
             "targets": (f"{self.case.suite}::{self.case.case_id}",),
             "via": self.config.getoption("--evalkit-via"),
             "model": self.config.getoption("--evalkit-model"),
+            "tools": self.config.getoption("--evalkit-tools"),
             "max_cost_usd": self.config.getoption("--evalkit-max-cost"),
             "compare": False,
         }
@@ -167,7 +173,8 @@ class CaseItem(pytest.Item):
         prices = parse_prices(config.get("prices", []))
         project = Project(root, price_with(prices), NoProgress, price_table(prices))
         folder = root / REPORTS / new_run_id(datetime.now(UTC))
-        reader = RunReader(start_run(project, Invocation(settings, folder, ("pytest", self.nodeid))))
+        tools = ("--tools", settings.tools) if settings.tools else ()
+        reader = RunReader(start_run(project, Invocation(settings, folder, ("pytest", self.nodeid, *tools))))
         if reader.end is not None and reader.end.reason == "interrupted":
             raise KeyboardInterrupt
         analysis = analyse(reader)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -73,10 +74,11 @@ def test_no_file_is_no_baseline(tmp_path: Path) -> None:
         (Conditions("live", "claude-sonnet-5-5", "ab" * 8, "12" * 8), "none", "another judge"),
         (Conditions("live", "claude-haiku-5-5", "ab" * 8), "fresh", "claude-haiku-5-5"),
         (Conditions("live", "claude-sonnet-5-5", "cd" * 8), "fresh", "parameters"),
+        (replace(CONDITIONS, tools="my_app.tools 3f9c"), "fresh", "this run uses the functions of my_app.tools 3f9c"),
     ],
 )
 def test_stored_trials_count_only_under_the_same_conditions(now: Conditions, use: str, words: str) -> None:
-    """Source and judge make a baseline foreign; model and parameters make it necessary to play it again."""
+    """Source and judge make a baseline foreign; model, parameters and tools make it necessary to play it again."""
     cases = [case("a", sha="f" * 64), case("b", sha="e" * 64)]
     found = match_baseline(baseline(), "suites/lamps.baseline.json", cases, now, TODAY)
 

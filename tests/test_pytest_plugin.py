@@ -164,3 +164,24 @@ def test_a_baseline_of_the_played_source_is_told(project: pytest.Pytester, sourc
         "suites/a.yaml: a baseline is there, and these items hold cases to what they state only; evalkit run compares."
     )
     assert any(line.endswith(told) for line in result.stdout.lines) is said
+
+
+def test_functions_answer_what_the_suites_do_not(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --evalkit-tools; a failing case says the command that plays it again with them."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.syspath_prepend(str(pytester.path))
+    looks = {
+        **case("looks", stand_in=[{"call": "lookup", "input": {"id": "A-1"}}, {"say": "Good day."}]),
+        "expect": {"tools": {"calls": [{"lookup": {"id": "A-1"}}]}},
+    }
+    cases = [looks, case("fails", "No.")]
+    make_project(pytester.path, cases=cases, tools={})
+    functions = "def lookup(id: str) -> dict[str, str]:\n    'Look up.'\n    return {'status': 'sent'}\n"
+    (pytester.path / "depot_of_this_test.py").write_text(functions)
+    result = pytester.runpytest_inprocess(*PLUGIN, "suites/a.yaml", "--evalkit-tools", "depot_of_this_test")
+
+    result.assert_outcomes(passed=1, failed=1)
+    assert "evalkit run suites/a.yaml::fails --tools depot_of_this_test" in result.stdout.str()
+    readers = [RunReader(folder) for folder in (pytester.path / "reports" / "pytest").glob("*")]
+    turns = [turn for reader in readers for trial in reader.trials() for turn in trial.transcript.turns]
+    assert {call.output for turn in turns for call in turn.tool_calls} == {'{"status":"sent"}'}

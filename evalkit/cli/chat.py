@@ -29,6 +29,7 @@ Examples:
 @click.option("--vs", "versus", metavar="REF", help="Send every message to this version too.")
 @click.option("--blind", is_flag=True, help="With --vs: hide which is which until you have said which is better.")
 @click.option("--suite", metavar="FILE", help="Tools answer from this suite.  [every suite of the prompt]")
+@click.option("--tools", metavar="MODULE", help="Let these Python functions answer what the suites do not.")
 @click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Override a prompt input.")
 @click.option("--via", metavar="SOURCE", help="live or stand-in.  [auto: live if a key is set]")
 @click.option("--json", "as_json", is_flag=True, help="With one message: print one JSON object.")

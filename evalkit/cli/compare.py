@@ -34,6 +34,7 @@ Examples:
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Rounds of every case on both sides.")
 @click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Override a prompt input.")
 @click.option("--via", metavar="SOURCE", help="live or stand-in.  [auto: live if a key is set]")
+@click.option("--tools", metavar="MODULE", help="Let these Python functions answer what the suites do not.")
 @click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="Stop before spending more.")
 @click.option("--max-time", type=Duration(), metavar="10m", help="Stop after this long.")
 @click.option("-n", "--jobs", type=click.IntRange(1, 1000), metavar="N", help="Trials at once.  [8]")
@@ -95,7 +96,7 @@ def _compare_prompts(options: Mapping[str, Any], root: Path) -> CompareReport:
     config = load_config(root)
     asked = {
         name: options[name]
-        for name in ("targets", "via", "model", "keyword", "tags", "trials", "inputs", "jobs", "draw")
+        for name in ("targets", "via", "model", "keyword", "tags", "trials", "inputs", "jobs", "draw", "tools")
     }
     limits = {"max_cost_usd": options["max_cost"], "max_time_s": options["max_time"]}
     asked_of(options["candidate"], options["model"])  # two models for one prompt are a mistake

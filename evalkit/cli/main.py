@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Setup": {
         "init": "evalkit.cli.init:init",
+        "tools": "evalkit.cli.tools:tools",
         "serve": "evalkit.cli.serve:serve",
         "schema": "evalkit.cli.schema:schema",
     },

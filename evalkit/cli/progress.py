@@ -16,10 +16,17 @@ from evalkit.runner.costs import cost_of_requests
 from evalkit.runner.plan import Plan, PlannedTrial, RunSettings
 
 
+def tell_notes(plan: Plan) -> None:
+    """Say on standard error what people should know of a run before it is played."""
+    for note in plan.notes():
+        click.echo(f"note: {note}", err=True)
+
+
 class LineProgress:
     """Shows trials done, money and time left on standard error; close it before printing anything else."""
 
     def __init__(self, plan: Plan, settings: RunSettings) -> None:
+        tell_notes(plan)
         self._total = len(plan.trials)
         self._cap = settings.max_cost_usd
         self._began = time.monotonic()
@@ -61,7 +68,11 @@ class LineProgress:
 class QuietProgress:
     """Says one line for each suite that is finished."""
 
+    tells_notes = True
+
     def __init__(self, plan: Plan, settings: RunSettings) -> None:
+        if self.tells_notes:
+            tell_notes(plan)
         self._left = Counter(planned.suite.path for planned in plan.trials)
         self._verdicts: dict[str, Counter[TrialVerdict]] = {path: Counter() for path in self._left}
 
@@ -89,6 +100,8 @@ class QuietProgress:
 
 class NoProgress(QuietProgress):
     """Says nothing at all."""
+
+    tells_notes = False
 
     def added(self, trials: int) -> None:
         """Say nothing."""

@@ -48,6 +48,7 @@ Examples:
     metavar="SOURCE",
     help="live, stand-in, baseline (its kept replies), or a finished run.  [auto: live if a key is set]",
 )
+@click.option("--tools", metavar="MODULE", help="Let these Python functions answer what the suites do not.")
 @click.option("--fresh", is_flag=True, help="Ask again instead of taking replies from .evalkit_cache.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was cut off (last, or its folder).")
 @click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="Stop before spending more.")
@@ -147,6 +148,7 @@ def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any])
         "against",
         "draw",
         "fresh",
+        "tools",
     )
     asked = {
         **{name: options[name] for name in (*names, "fail_fast")},

@@ -98,6 +98,9 @@ class JoinedTools:
     def __init__(self, owners: Mapping[str, ToolSource]) -> None:
         self._owners = owners
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._owners
+
     def in_session(self, deps: Any, session_id: str) -> JoinedTools:
         """Return the tools for one session; TypeError when `deps` is not what one of them needs."""
         return JoinedTools(
@@ -150,7 +153,7 @@ class FunctionTool:
             if not _is_a(deps, wanted):
                 given = "nothing was given" if deps is None else f"got {type(deps).__name__}"
                 kind = getattr(wanted, "__name__", wanted)
-                raise TypeError(f"{self.name}: {parameter!r} needs the session's {kind}, and {given}; pass deps=….")
+                raise TypeError(f"{self.name}: {parameter!r} needs the session's {kind}, and {given}.")
         return replace(self, context=Context(deps, session_id))
 
     @property

@@ -27,6 +27,8 @@ TIMEOUT_S = 60.0
 LONGEST = 500  # characters of an explanation: it quotes the model's own input, which may be long
 LONGEST_TRACE = 8_000
 """Characters of a traceback in the record; what is cut off is its beginning."""
+INVALID_INPUT = "invalid input"
+"""Where the result of a call came from that did not fit the tool's schema: no tool has seen it."""
 
 _log = logging.getLogger("evalkit")
 
@@ -56,6 +58,14 @@ class ToolSource(Protocol):
         ...
 
 
+class NamedTools(ToolSource, Protocol):
+    """Answers the calls of the tools that it has."""
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether it has a tool of this name."""
+        ...
+
+
 async def run_tool(
     block: JsonObject,
     request_n: int,
@@ -73,7 +83,7 @@ async def run_tool(
     if not isinstance(tool_input, Mapping):
         tool_input = {INVALID_JSON: orjson.dumps(tool_input).decode()}
     problem = _problem(name, tool_input, tools)
-    outcome = ToolOutcome(problem, is_error=True, origin="invalid input") if problem else None
+    outcome = ToolOutcome(problem, is_error=True, origin=INVALID_INPUT) if problem else None
     if outcome is None:
         outcome = await _answer(name, tool_input, source, timeout_s)
     ms = round((time.perf_counter() - began) * 1000, 3)

@@ -60,7 +60,8 @@ class Conditions:
 
     `place` is the host of an endpoint that is not Anthropic's own, or the file that was imported. `params_sha` and
     `judge_sha` are short hashes, `judge_sha` empty without a judge. `evalkit` is set for the stand-in only, whose
-    behaviour is part of evalkit.
+    behaviour is part of evalkit. `tools` names the functions that answered what the suite did not, and their version;
+    empty where only the suite answered.
     """
 
     source: SourceKind
@@ -69,6 +70,7 @@ class Conditions:
     judge_sha: str = ""
     evalkit: str = ""
     place: str = ""
+    tools: str = ""
 
     @property
     def source_name(self) -> str:

@@ -43,8 +43,19 @@ class Source:
 
 
 @dataclass(frozen=True)
+class ToolsRecord:
+    """The functions that answered tool calls: what `--tools` named, and the SHA-256 of that module's file."""
+
+    module: str
+    sha: str = ""
+
+
+@dataclass(frozen=True)
 class RunHeader:
-    """The first line of a run: enough to repeat it. `started` is RFC 3339 UTC, `versions` maps package to version."""
+    """The first line of a run: enough to repeat it. `started` is RFC 3339 UTC, `versions` maps package to version.
+
+    `tools` is None where suites alone answered tool calls.
+    """
 
     run_id: Annotated[str, Key("The run.", "20261122-071455-7c1e")]
     started: Annotated[str, Key("When it began, RFC 3339 UTC.", "2026-11-22T07:14:55Z")]
@@ -55,6 +66,7 @@ class RunHeader:
     git_commit: str | None = None
     git_dirty: bool = False
     prices: str = ""
+    tools: ToolsRecord | None = None
     schema_version: int = SCHEMA_VERSION
 
 

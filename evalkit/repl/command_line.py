@@ -22,7 +22,8 @@ class ChatOptions:
 
     `ref` None means the only prompt of the project, or the one that `load` or `resume` was held with. `suite` limits
     the fixtures to one suite. `model` is asked instead of the prompt's own. `attach` names the first message's files.
-    `via` None means live where a key is set. `config` is `[tool.evalkit]`.
+    `via` None means live where a key is set. `config` is `[tool.evalkit]`. `tools` names the functions that answer the
+    tool calls which the suites leave open.
     """
 
     root: Path
@@ -36,6 +37,7 @@ class ChatOptions:
     versus: str | None = None
     blind: bool = False
     resume: bool = False
+    tools: str | None = None
     command: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
 

@@ -13,6 +13,7 @@ import orjson
 
 from evalkit.content import UserContent, sendable, sent_messages
 from evalkit.engine import Conversation
+from evalkit.engine.tools import INVALID_INPUT
 from evalkit.errors import FileProblems, UsageError
 from evalkit.importing.chat_format import to_transcript
 from evalkit.importing.importer import read_conversations
@@ -206,7 +207,7 @@ def _before_reply(stored: StoredConversation) -> StartingPoint:
         waiting=cut.said,
         opening=without_system(transcript.history),
         exchanges=exchanges_of(transcript, prompt)[: at - 1],
-        calls=tuple(call for turn in transcript.turns for call in turn.tool_calls if call.origin != "invalid input"),
+        calls=tuple(call for turn in transcript.turns for call in turn.tool_calls if call.origin != INVALID_INPUT),
         left_out=cut.reply,
         reasons=tuple(
             f"{score.assertion.label}: {score.finding.observed}"

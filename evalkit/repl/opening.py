@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 
 from evalkit.content import files_in, text_of
+from evalkit.engine.tool_fit import fit_tools, notes_of
+from evalkit.engine.tool_module import load_tools
 from evalkit.errors import ExitCode, UsageError
 from evalkit.pricing import parse_prices, price_table, price_with
 from evalkit.prompts.refs import asked_of
@@ -64,6 +66,10 @@ def read_setup(options: ChatOptions) -> ChatSetup:
         setting = setting.with_model(options.model)
     told = setting.asking(describe_source(via, options.config.get("platform", "anthropic")))
     setting = replace(setting, notes=(*setting.notes, *told))
+    if options.tools:
+        functions = load_tools(options.tools)
+        notes = (*setting.notes, *notes_of([fit_tools(setting.prompt, functions)]))
+        setting = replace(setting, functions=functions, notes=notes)
     return ChatSetup(options, setting, via, earlier, start)
 
 
@@ -108,9 +114,11 @@ def banner(chat: Chat) -> str:
         "stand-in model, not Claude" if source.kind == STAND_IN else source.name,
     ]
     if prompt.tools:
+        functions = setting.functions.record.module if setting.functions else ""
         files = [suite.path for suite in setting.suites if suite.source and suite.source.value(("tools",))]
         more = f" +{len(files) - 1}" if len(files) > 1 else ""
-        parts.append(f"tools: {files[0]}{more}" if files else "you answer its tools")
+        answering = [name for name in (f"{files[0]}{more}" if files else "", functions) if name]
+        parts.append(f"tools: {', '.join(answering)}" if answering else "you answer its tools")
     return folded(" · ".join([*parts, "/help"]), chat.screen.columns, joint=" · ", indent="")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import orjson
 
+from evalkit.engine.tools import INVALID_INPUT
 from evalkit.errors import NothingSelected, UsageError
 from evalkit.records import JsonObject, PromptRef, ToolCall, Transcript, TrialVerdict, Turn
 from evalkit.repl.case_messages import CaseFiles, value_of, written_history
@@ -24,7 +25,7 @@ from evalkit.suites import Suite, load_suite
 from evalkit.suites.fixtures import NO_FIXTURE, Stage, tools_of
 from evalkit.suites.writing import Addition, NewCase, NewFixture, NewTurn, append_cases, case_id_of, new_suite_text
 
-NOT_A_RESULT = frozenset({"invalid input", NO_FIXTURE})
+NOT_A_RESULT = frozenset({INVALID_INPUT, NO_FIXTURE})
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from evalkit.engine.tool_module import ToolModule
 from evalkit.errors import UsageError
 from evalkit.graders import Requirement
 from evalkit.prompts import find_prompt, list_prompts, render_prompt, with_model
@@ -30,7 +31,8 @@ class Setting:
     """A prompt version with everything around it.
 
     `world` is that of the first suite that has one. `given` are inputs of the command line, which win over the suites'.
-    `voice` is the file that `rules` come from. `notes` are for the person: files that could not be used.
+    `voice` is the file that `rules` come from. `notes` are for the person: files that could not be used. `functions`
+    answer the tool calls that the suites leave open.
     """
 
     root: Path
@@ -42,12 +44,13 @@ class Setting:
     voice: str = ""
     given: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    functions: ToolModule | None = None
 
     def with_prompt(self, ref: str) -> Setting:
         """Return the setting with another prompt version; its suites too when it is another prompt."""
         if PromptRef.read(ref).name == self.prompt.name:
             return replace(self, prompt=_render(ref, self.suites, self.given, self.root))
-        return load_setting(ref, self.root, given=self.given)
+        return replace(load_setting(ref, self.root, given=self.given), functions=self.functions)
 
     def with_model(self, model: str) -> Setting:
         """Return the setting with the prompt asked of another model."""

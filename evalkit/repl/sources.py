@@ -118,11 +118,15 @@ class KnownResult:
 
 
 class ChatTools:
-    """A source of tool results, first match wins: broken, recorded (each once), typed, the suite, the person."""
+    """A source of tool results, first match wins.
 
-    def __init__(self, staged: Staged, ask: AskPerson | None = None) -> None:
+    Broken, recorded (each once), typed, what the suite says, the functions of `--tools`, the person.
+    """
+
+    def __init__(self, setting: Setting, ask: AskPerson | None = None) -> None:
         self.ask = ask
-        self._suite = tools_of(staged)
+        self._setting = setting
+        self.use(setting)
         self._broken: set[str] = set()
         self._recorded: list[KnownResult] = []
         self.typed: list[KnownResult] = []
@@ -142,6 +146,8 @@ class ChatTools:
         answered = await self._suite.known(name, tool_input)
         if answered is not None:
             return answered
+        if self._functions is not None and name in self._functions:
+            return await self._functions.call(name, tool_input)
         outcome = await self.ask(name, tool_input) if self.ask else None
         if outcome is None:
             return not_available(name, NO_FIXTURE)
@@ -159,11 +165,18 @@ class ChatTools:
         ]
 
     def use(self, staged: Staged) -> None:
-        """Answer as another suite or case says, from its beginning."""
+        """Answer as another suite or case says, from its beginning; functions get a context of their own."""
+        if isinstance(staged, Setting):
+            self._setting = staged
+        module = self._setting.functions
         self._suite = tools_of(staged)
+        self._functions = module.in_session("chat", self._setting.prompt.inputs) if module else None
 
     def rewind(self, calls: Iterable[ToolCall]) -> None:
-        """Stand where these calls, and no others, were made: fixtures may run out, and a world remembers."""
+        """Stand where these calls, and no others, were made: fixtures may run out, and a world remembers.
+
+        What a function has done stays done.
+        """
         self._suite.stand_after(call for call in calls if call.origin not in _NOT_THE_SUITES)
 
     def typed_result(self, name: str, tool_input: JsonObject) -> ToolOutcome | None:

@@ -101,7 +101,7 @@ def _refuse_changes(project: Project, reader: RunReader) -> None:
     """Refuse a run whose suites or prompts are not what they were: it would be the baseline of something gone."""
     settings = RunSettings.from_json(reader.header.settings)
     stored = {suite.path: suite for suite in reader.suites}
-    plan = make_plan(replace(settings, via=STAND_IN, targets=tuple(stored)), project.root)
+    plan = make_plan(replace(settings, via=STAND_IN, tools=None, targets=tuple(stored)), project.root)
     _refuse_other_models(reader, plan)
     cases = {(case.suite, case.case_id): case.sha for case in reader.cases}
     for suite in plan.suite_records():
@@ -131,12 +131,18 @@ def _refuse_other_models(reader: RunReader, plan: Plan) -> None:
 def _refuse_mixed(readers: Sequence[RunReader]) -> None:
     """Refuse trials of several sources, prompts or judges in one baseline."""
     kinds = {
-        (source_of_replies(reader), tuple(sorted((s.path, s.template_sha, str(s.judge)) for s in reader.suites)))
+        (
+            source_of_replies(reader),
+            reader.header.tools,
+            tuple(sorted((s.path, s.template_sha, str(s.judge)) for s in reader.suites)),
+        )
         for reader in readers
     }
     if len(kinds) > 1:
         names = " and ".join(reader.header.run_id for reader in readers)
-        raise UsageError(f"runs {names} differ in source, prompt or judge; a baseline is made from one kind of trials.")
+        raise UsageError(
+            f"runs {names} differ in source, tools, prompt or judge; a baseline is made from one kind of trials."
+        )
 
 
 def _baseline(project: Project, readers: Sequence[RunReader], suite: SuiteRecord) -> Made:
@@ -146,7 +152,8 @@ def _baseline(project: Project, readers: Sequence[RunReader], suite: SuiteRecord
         raise UsageError(f"run {first.header.run_id} does not hold the prompt of {suite.path}; play it again.")
     arms, cost = _collect(readers, suite.path)
     version = str(first.header.versions.get("evalkit", ""))
-    conditions = conditions_of(prompt, source_of_replies(first), suite.judge, version, given_in(first))
+    source, tools = source_of_replies(first), first.header.tools
+    conditions = conditions_of(prompt, source, suite.judge, version, given_in(first), tools=tools)
     made = make_baseline(suite, first.cases, conditions, arms)
     lost = next((case_id for case_id, case in made.cases.items() if case.trials < LEAST_ROUNDS - case.errors), None)
     empty = next((case_id for case_id, case in made.cases.items() if not case.trials), lost)

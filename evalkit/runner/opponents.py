@@ -114,7 +114,8 @@ class _Finder:
             return BaselineRecord(suite.path, name, "none", note=note, required=required), {}
         prompt = self._plan.version_of(suite.path)
         record = next(each for each in self._plan.suite_records() if each.path == suite.path)
-        now = conditions_of(prompt, self._source, record.judge, installed_version(), dict(self._settings.inputs))
+        given, tools = dict(self._settings.inputs), self._plan.tools
+        now = conditions_of(prompt, self._source, record.judge, installed_version(), given, tools=tools)
         chosen = [case for each, case in self._plan.cases if each.path == suite.path and case.record.skip is None]
         found = match_baseline(baseline, name, [case.record for case in chosen], now, self._today)
         # A case that was only not selected has not vanished.
@@ -186,7 +187,7 @@ class _RunAsBaseline:
             return None
         header, source = self._reader.header, source_of_replies(self._reader)
         evalkit = str(header.versions.get("evalkit", ""))
-        conditions = conditions_of(prompt, source, suite.judge, evalkit, given_in(self._reader))
+        conditions = conditions_of(prompt, source, suite.judge, evalkit, given_in(self._reader), tools=header.tools)
         made = make_baseline(suite, self._reader.cases, conditions, self._arms)
         return replace(made, blessed=header.started[:10], rules=dict(self._arms.rules[Arm.CANDIDATE]))
 

@@ -12,9 +12,21 @@ from typing import Any
 
 from evalkit.engine import Limits, RetryPolicy
 from evalkit.engine.platforms import ANTHROPIC
+from evalkit.engine.tool_fit import fit_tools, notes_of
+from evalkit.engine.tool_module import ToolModule, load_tools
 from evalkit.errors import FileProblems, NothingSelected, UsageError
 from evalkit.prompts import find_prompt, render_prompt
-from evalkit.records import CaseKey, JsonObject, Problem, PromptRef, PromptVersion, ScriptGap, SuiteRecord, TrialKey
+from evalkit.records import (
+    CaseKey,
+    JsonObject,
+    Problem,
+    PromptRef,
+    PromptVersion,
+    ScriptGap,
+    SuiteRecord,
+    ToolsRecord,
+    TrialKey,
+)
 from evalkit.source import LIVE, STAND_IN, usual_source
 from evalkit.standin.script import Script, Stuck, load_script
 from evalkit.suites import Case, Suite, check_against_prompt, find_suites, load_suites, render_cases, takes_of
@@ -41,6 +53,8 @@ class RunSettings:
 
     `information` marks a run of a version that is not live: it is told, and never fails anything.
 
+    `tools` names the functions that answer the tool calls which the suites leave open: `my_app.tools`.
+
     `fresh` asks again for replies that a live run finds in the cache. `fail_fast` stops at the first failed trial of a
     critical case.
     """
@@ -65,6 +79,7 @@ class RunSettings:
     fresh: bool = False
     fail_fast: bool = False
     information: bool = False
+    tools: str | None = None
     retry: RetryPolicy = RETRY
     limits: Limits = LIMITS
 
@@ -111,6 +126,9 @@ class Plan:
     """Everything a run will do, in order; `cases` holds the selected ones, skipped ones included.
 
     `prompts` holds the prompt version of each of them: all cases of a suite talk to one version, each with its inputs.
+    `functions` answer the tool calls that the suites leave open, None where none were asked for; `tools` says which
+    they are, or, of stored replies, which they were.
+
     When the stand-in is to answer, `scripts` are its scripts by the name of the prompt, and `gaps` is what they miss in
     the prompts of the suites, by the suite's path.
     """
@@ -121,6 +139,15 @@ class Plan:
     trials: tuple[PlannedTrial, ...]
     scripts: Mapping[str, Script] = field(default_factory=dict)
     gaps: Mapping[str, ScriptGap] = field(default_factory=dict)
+    functions: ToolModule | None = None
+    tools: ToolsRecord | None = None
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what people should know before anything is played: how the functions fit the prompts' tools."""
+        if self.functions is None:
+            return ()
+        prompts = {(prompt.ref, prompt.template_sha): prompt for prompt in self.prompts.values()}
+        return tuple(notes_of(fit_tools(prompt, self.functions) for prompt in prompts.values()))
 
     def models_asked(self) -> dict[str, str]:
         """Return every model that the plan asks, each with one who asks it, in words."""
@@ -174,6 +201,7 @@ def make_plan(
     else:
         versions = {case.record.key: stored_prompt(case.record.key) for _, case in selected}
     cases = tuple((suite, _with_prompt(case, versions[case.record.key])) for suite, case in selected)
+    functions = load_tools(settings.tools) if settings.tools else None
     scripts = _load_scripts(versions.values(), root) if settings.via == STAND_IN else {}
     gaps = {}
     for suite in chosen:
@@ -186,6 +214,8 @@ def make_plan(
         trials=tuple(_in_rounds(cases, versions)),
         scripts=scripts,
         gaps={path: gap for path, gap in gaps.items() if gap},
+        functions=functions,
+        tools=functions.record if functions else None,
     )
 
 

@@ -99,6 +99,7 @@ def new_run(project: Project, invocation: Invocation, source: Source, plan: Plan
             git_commit=commit,
             git_dirty=bool(changed),
             prices=project.prices,
+            tools=plan.tools,
         )
     )
     write_plan(writer, plan, old)

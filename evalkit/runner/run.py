@@ -140,6 +140,7 @@ class Runner:
             draw=self._settings.draw,
             cache=self._cache,
             scripts=self._plan.scripts,
+            functions=self._plan.functions,
         )
 
     async def _test_judges(self, context: RunContext) -> None:

@@ -55,6 +55,8 @@ def start_run(project: Project, invocation: Invocation) -> Path:
     """Run a plan from its beginning and return the run's folder."""
     settings = invocation.settings
     if settings.via not in (LIVE, STAND_IN):
+        if settings.tools:
+            raise UsageError(f"--via {settings.via} scores stored replies and calls no tool; leave out --tools.")
         if settings.model:
             raise UsageError(f"--model asks a model, and --via {settings.via} asks none; leave one of them out.")
         return (replay_baselines if settings.via == BASELINE else replay_run)(project, invocation)
@@ -81,6 +83,9 @@ def resume_run(project: Project, name: str) -> Path:
         require_credential(settings.via, settings.platform)
         plan = make_plan(settings, project.root)
         _check_models(project, plan, describe_source(settings.via, settings.platform), recorded_opponents(reader))
+        if plan.tools != reader.header.tools:
+            msg = f"{settings.tools} has changed since run {reader.header.run_id} was cut off; start a new run."
+            raise UsageError(msg)
         write_plan(writer, plan, OldVersions(), reader)
         state = prepare_resume(reader, plan, writer)
         stages = Stages(plan, recorded_opponents(reader), state.finished)
@@ -197,6 +202,7 @@ def replay_run(project: Project, invocation: Invocation) -> Path:
     folder = find_run(settings.via, project.root)
     reader = RunReader(folder)
     plan = make_plan(settings, project.root, None if settings.prompt else _stored_prompts(reader))
+    plan = replace(plan, tools=reader.header.tools)
     old = find_opponents(plan, settings, project.root, source_of_replies(reader))
     return _score_again(project, invocation, _replayed(reader), (plan, old), [(plan, reader)])
 
@@ -210,6 +216,8 @@ def replay_baselines(project: Project, invocation: Invocation) -> Path:
         msg = "the replies kept with these baselines come from several sources; name suites of one source."
         raise UsageError(msg)
     (source,) = sources
+    tools = {reader.header.tools for reader in readers.values()}
+    plan = replace(plan, tools=tools.pop() if len(tools) == 1 else None)
     old = find_opponents(plan, invocation.settings, project.root, source)
     parts = [
         (replace(plan, trials=tuple(trial for trial in plan.trials if trial.suite.path == path)), reader)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -29,14 +29,19 @@ from evalkit.engine import (
     RequestFinished,
     RetryPolicy,
     SharedLimiter,
+    ToolOutcome,
+    ToolSource,
     TurnFinished,
 )
 from evalkit.engine.recorder import Now, SessionRecorder
 from evalkit.engine.requests import body_sha
+from evalkit.engine.tool_module import ToolModule
+from evalkit.engine.tools import INVALID_INPUT
 from evalkit.errors import EvalkitError, UsageError
 from evalkit.judging import recount_due, run_judges, run_recount
 from evalkit.records import (
     Arm,
+    JsonObject,
     Judgement,
     JudgementLine,
     Request,
@@ -47,6 +52,7 @@ from evalkit.records import (
     SimulatedMessage,
     Source,
     Stage,
+    ToolCall,
     Transcript,
     TrialScore,
     TrialStart,
@@ -79,7 +85,7 @@ class RunContext:
 
     `paid` hears what each request of a conversation cost, `paid_aside` each one beside it (judge, simulated user); both
     raise OutOfMoney when it was the last. `limiter` is the same for all trials. `scripts` are what the stand-in plays,
-    by the name of the prompt.
+    by the name of the prompt. `functions` answer the tool calls that a case leaves open.
     """
 
     door: Door
@@ -96,6 +102,7 @@ class RunContext:
     draw: int = 0
     cache: ResponseCache | None = None
     scripts: Mapping[str, Script] = field(default_factory=dict)
+    functions: ToolModule | None = None
 
     def replies(self, trial: str, headers: Mapping[str, str], asked: Iterable[str] = ()) -> Replies:
         """Return replies for one conversation: from the cache where the run has one, else from the API."""
@@ -191,7 +198,7 @@ class _OpenTrial:
         headers = stand_in_headers(self.run.source, self._draw, self._cue("rules"), steps, replies_before)
         asking = self.run.replies(self._asker, headers)
         replies = StoredReplies(self.stored.requests if self.stored else (), asking)
-        bot = Chatbot(self.planned.prompt, replies, tools_of(self.planned.case))
+        bot = Chatbot(self.planned.prompt, replies, await self._tools())
         user = self._user()
         conversation = Conversation(messages=sent_messages(history))
         while (said := await user.says(self.turns)) is not None:
@@ -231,6 +238,15 @@ class _OpenTrial:
                 self.judgements.append(judgement)
                 self.recorder.judgement(judgement)
                 self.run.paid_aside(self.planned, judgement.request)
+
+    async def _tools(self) -> ToolSource:
+        """Return what answers the tool calls, and answers those that are recorded already as it did then."""
+        functions = None
+        if self.run.functions is not None:
+            functions = self.run.functions.in_session(self.start.session_id, self.planned.prompt.inputs)
+            await functions.open()
+        tools = tools_of(self.planned.case, functions)
+        return StoredCalls([call for _, call in self.stored.calls], tools) if self.stored else tools
 
     def _user(self) -> UserSide:
         """Return who says the user's messages: the case itself, or a model."""
@@ -307,6 +323,27 @@ class CachedReplies:
                 if isinstance(event, RequestFinished):
                     self._cache.save(key, event.request)
                 yield event
+
+
+class StoredCalls:
+    """Makes every call again, so that what changes between calls stands where it stood, and gives the stored results.
+
+    A function may answer otherwise today, and the stored replies were made from what it said then.
+    """
+
+    def __init__(self, stored: Iterable[ToolCall], onwards: ToolSource) -> None:
+        self._stored = [call for call in stored if call.origin != INVALID_INPUT]
+        self._onwards = onwards
+
+    async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
+        """Answer one call; of the same call made several times, the results come in their order."""
+        known = next((call for call in self._stored if call.name == name and call.input == tool_input), None)
+        if known is None:
+            return await self._onwards.call(name, tool_input)
+        self._stored.remove(known)
+        with suppress(Exception):
+            await self._onwards.call(name, tool_input)
+        return ToolOutcome(known.output, known.is_error, known.origin, known.trace)
 
 
 class StoredReplies:

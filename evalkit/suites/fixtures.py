@@ -14,7 +14,7 @@ from typing import Protocol
 import orjson
 
 from evalkit.engine import ToolOutcome
-from evalkit.engine.tools import ToolSource, not_available
+from evalkit.engine.tools import NamedTools, not_available
 from evalkit.graders.matching import matches_value
 from evalkit.records import JsonObject, ToolCall
 from evalkit.suites.values import Fixture
@@ -46,7 +46,7 @@ class Stage:
     world: World | None = None
 
 
-def tools_of(staged: Staged, functions: ToolSource | None = None) -> CaseTools:
+def tools_of(staged: Staged, functions: NamedTools | None = None) -> CaseTools:
     """Return what answers the calls of one conversation: fixtures, the world, then `functions`, else nobody does."""
     return CaseTools(staged, functions)
 
@@ -69,7 +69,7 @@ class CaseTools:
     turn change the world in their order.
     """
 
-    def __init__(self, staged: Staged, functions: ToolSource | None = None) -> None:
+    def __init__(self, staged: Staged, functions: NamedTools | None = None) -> None:
         self._fixtures = _Fixtures(staged.fixtures)
         self._world = staged.world
         self._functions = functions
@@ -80,7 +80,7 @@ class CaseTools:
         outcome = await self.known(name, tool_input)
         if outcome is not None:
             return outcome
-        if self._functions is not None:
+        if self._functions is not None and name in self._functions:
             return await self._functions.call(name, tool_input)
         return not_available(name, NO_FIXTURE)
 

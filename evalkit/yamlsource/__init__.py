@@ -2,6 +2,7 @@
 
 from evalkit.yamlsource.parser import load_yaml, parse_yaml
 from evalkit.yamlsource.patterns import pattern_fault
+from evalkit.yamlsource.render import render_yaml
 from evalkit.yamlsource.schema import (
     Count,
     FileModel,
@@ -46,6 +47,7 @@ __all__ = [
     "read_bytes_below",
     "read_text",
     "refusal",
+    "render_yaml",
     "seconds_of",
     "shown",
     "unwrapped",

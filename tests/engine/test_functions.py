@@ -349,7 +349,7 @@ def test_a_context_that_the_model_sends_is_refused() -> None:
 @pytest.mark.parametrize(("deps", "said"), [(None, "nothing was given"), ("Ada", "got str")])
 def test_a_session_without_what_its_tools_need_does_not_begin(deps: object, said: str) -> None:
     """Before the first message, with the parameter and the type."""
-    with pytest.raises(TypeError, match=f"sign: 'ctx' needs the session's Newsdesk, and {said}; pass deps="):
+    with pytest.raises(TypeError, match=f"sign: 'ctx' needs the session's Newsdesk, and {said}."):
         signed(deps)
 
 

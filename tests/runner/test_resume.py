@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -16,8 +17,11 @@ from typing import Any
 import orjson
 import pytest
 
+from evalkit.engine import ToolFailed, ToolOutcome
 from evalkit.errors import UsageError
+from evalkit.records import JsonObject, ToolCall
 from evalkit.runner import resume_run
+from evalkit.runner.trial import StoredCalls
 from evalkit.standin.reply import Cue, Reply
 from evalkit.standin.server import StandIn
 from evalkit.store import RUN_FILE, RunReader
@@ -186,3 +190,26 @@ def test_an_interrupted_run_keeps_what_is_done_and_ends_with_130(tmp_path: Path,
     assert reader.end.reason == "interrupted"
     assert (tmp_path / "run" / "report.html").is_file()
     assert b"interrupted" in out
+
+
+def test_a_recorded_call_is_made_again_and_answered_as_it_was() -> None:
+    """What calls change stands where it stood, and the stored replies rest on what was said then."""
+    made: list[JsonObject] = []
+
+    class Counting:
+        """Says something else each time."""
+
+        async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
+            made.append(tool_input)
+            if tool_input == {"n": 2}:
+                raise ToolFailed("not today")
+            return ToolOutcome(f"today's {len(made)}")
+
+    before = [ToolCall(str(n), "count", {"n": n}, f"then {n}", n == 2, 1.0, 1, "then") for n in (1, 1, 2)]
+    tools = StoredCalls(before, Counting())
+
+    async def go() -> list[str]:
+        return [(await tools.call("count", {"n": n})).output for n in (1, 1, 2, 1)]
+
+    assert asyncio.run(go()) == ["then 1", "then 1", "then 2", "today's 4"]
+    assert len(made) == 4
