@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from evalkit.engine.memory_tool import memory_tool
     from evalkit.engine.recorder import ProductionLog
     from evalkit.errors import EvalkitError, FileProblems, UsageError
-    from evalkit.library import Options, Service, Session, open_chatbot
+    from evalkit.library import NoAnswer, Options, Service, Session, open_chatbot
     from evalkit.prompts import load_prompt
     from evalkit.records import PromptVersion
 
@@ -26,6 +26,7 @@ __all__ = [
     "FileNotes",
     "FileProblems",
     "Limits",
+    "NoAnswer",
     "Options",
     "ProductionLog",
     "PromptVersion",
@@ -54,6 +55,7 @@ _HOMES = {
     "FileNotes": "evalkit.content",
     "FileProblems": "evalkit.errors",
     "Limits": "evalkit.engine",
+    "NoAnswer": "evalkit.library",
     "Options": "evalkit.library",
     "ProductionLog": "evalkit.engine.recorder",
     "PromptVersion": "evalkit.records",

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from opentelemetry.trace import TracerProvider
 
@@ -34,13 +34,16 @@ from evalkit.engine.platforms import ANTHROPIC, check_platform
 from evalkit.engine.recorder import ProductionLog
 from evalkit.engine.telemetry import SessionTrace, open_tracer
 from evalkit.engine.tools import TIMEOUT_S
-from evalkit.errors import UsageError
+from evalkit.engine.typed_output import output_of
+from evalkit.errors import EvalkitError, UsageError
 from evalkit.pricing import price_with
 from evalkit.prompts import load_prompt, with_tools
 from evalkit.records import PromptVersion, Usage
 from evalkit.source import LIVE, open_door
 from evalkit.standin.script import load_script
+from evalkit.structured import NoValue, Value
 
+T = TypeVar("T")
 RETRY = RetryPolicy()
 LIMITS = Limits(turn_s=300.0)  # a person is waiting
 
@@ -62,6 +65,10 @@ class Options:
     limits: Limits = LIMITS
     price: Price | None = None
     tracer_provider: TracerProvider | None = None
+
+
+class NoAnswer(EvalkitError):
+    """A turn brought no value. The message says why, for a log; a person is better told the apology."""
 
 
 class Service:
@@ -120,21 +127,40 @@ class Session:
             tool_timeout_s=options.tool_timeout_s,
         )
 
-    async def send(self, user: UserContent) -> AsyncGenerator[EngineEvent]:
+    async def send(self, user: UserContent, *, output: type[Any] | None = None) -> AsyncGenerator[EngineEvent]:
         """Play one turn and yield its events; the last is TurnFinished. Each is in the log before it is yielded.
 
-        `user` is a text, or content blocks of the Messages API: text, pictures, documents.
+        `user` is a text, or content blocks of the Messages API: text, pictures, documents. With `output`, a pydantic
+        model or another type that pydantic reads, `TurnFinished.value` is such a value, or None where none came. The
+        API is held to the prompt's own `output` schema where it has one, which is what its suites have measured; else
+        to that of the type. TypeError for a type that the API can't be held to.
         """
+        wanted = output_of(output) if output is not None else None
         number = self.conversation.turns + 1
         if self._log is not None:
             self._log.turn(self.conversation, user)
-        async with aclosing(self._trace.turn(number, self._bot.send(self.conversation, user))) as events:
+        async with aclosing(self._trace.turn(number, self._bot.send(self.conversation, user, wanted))) as events:
             async for event in events:
                 if self._log is not None:
                     self._log.take(event, number)
                 if isinstance(event, TurnFinished):
                     self.conversation = event.conversation
                 yield event
+
+    async def ask(self, user: UserContent, output: type[T]) -> T:
+        """Play one turn and return its reply as a value of a type, such as a pydantic model; see `send`.
+
+        Raises NoAnswer when no value came: the request failed, the model refused, the reply was cut off, or it was
+        not what was asked for after one more try.
+        """
+        read: Value | NoValue | None = None
+        async with aclosing(self.send(user, output=output)) as events:
+            async for event in events:
+                read = event.read if isinstance(event, TurnFinished) else None
+        if isinstance(read, Value):
+            value: T = read.value
+            return value
+        raise NoAnswer(read.reason if read else "the turn did not come to its end")
 
     def close(self) -> None:
         """End the trace; the conversation can go on in another session of the same id."""

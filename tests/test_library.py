@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import uvicorn
+from pydantic import BaseModel, Field
 
 import evalkit
-from evalkit import Context, Conversation, ProductionLog, events, memory_tool, open_chatbot, tools_from
+from evalkit import Context, Conversation, NoAnswer, ProductionLog, events, memory_tool, open_chatbot, tools_from
+from evalkit.engine.typed_output import output_of
 from evalkit.errors import UsageError
 from evalkit.library import Options, Service
 from evalkit.records import Request
@@ -32,6 +34,7 @@ from evalkit.standin.script import player, read_script
 from evalkit.standin.server import open_listener, url_of
 from evalkit.store import read_lines, read_session, record_files
 from evalkit.yamlsource import SourceText
+from tests.project_files import write_files
 
 ROOT = Path(__file__).parent.parent
 PROMPT = """---
@@ -281,6 +284,67 @@ def test_the_memory_tool_stands_beside_functions(shop: Path) -> None:
     assert [tool["name"] for tool in service.prompt.tools] == ["lookup", "memory"]
     assert asyncio.run(service.tools.call("lookup", {"id": "A-1"})).output == '{"id":"A-1","status":"sent"}'
     assert "/memories" in asyncio.run(service.tools.call("memory", {"command": "view", "path": "/memories"})).output
+
+
+class Triage(BaseModel):
+    """How urgent a call is."""
+
+    urgency: Literal["now", "today"]
+    minutes: int = Field(ge=5, description="Until somebody calls back.")
+
+
+TRIAGE = """
+rules:
+  - {user: chest, output: {urgency: NOW, minutes: 5}}
+  - {user: tongue, output: {urgency: today, minutes: 2}}
+  - {user: throat, refuse: general_harms}
+"""
+
+
+def triage(shop: Path, *asked: str, header: str = "") -> list[Triage | NoAnswer]:
+    """Ask for values in one session, each by its message."""
+    prompt = f"---\nmodel: claude-sonnet-5-5\ncache: off\n{header}---\nSort the calls of a clinic."
+    write_files(shop, {"prompts/triage.md": prompt, "prompts/triage.stand-in.yaml": TRIAGE})
+
+    async def go() -> list[Triage | NoAnswer]:
+        got: list[Triage | NoAnswer] = []
+        service = open_chatbot("triage", options=Options(via="stand-in"))
+        async with service.session("one") as session:
+            for message in asked:
+                try:
+                    got.append(await session.ask(message, Triage))
+                except NoAnswer as none:
+                    got.append(none)
+        await service.close()
+        return got
+
+    return asyncio.run(go())
+
+
+def test_a_reply_comes_back_as_a_value_of_a_type(shop: Path) -> None:
+    """What pydantic refuses is asked for once more and then is no answer; a refusal is told as one."""
+    chest, tongue, throat, again = triage(shop, "My chest hurts", "My tongue hurts", "My throat", "My chest again")
+
+    assert chest == again == Triage(urgency="now", minutes=5)
+    assert isinstance(tongue, NoAnswer)
+    assert "minutes: Input should be greater than or equal to 5" in str(tongue)
+    assert isinstance(throat, NoAnswer)
+    assert "refused" in str(throat)
+
+
+def test_the_schema_that_suites_measured_is_sent_where_the_prompt_has_one(shop: Path) -> None:
+    """The type then only reads what comes."""
+    schema = "{type: object, properties: {urgency: {enum: [Now]}}, required: [urgency], additionalProperties: false}"
+    (value,) = triage(shop, "My chest hurts", header=f"output: {{schema: {schema}}}\n")
+
+    assert isinstance(value, NoAnswer)
+    assert "'minutes' was unexpected" in str(value)
+
+
+def test_a_type_that_the_api_can_not_be_held_to_is_refused_at_once() -> None:
+    """Free keys and types that lead back to themselves have no grammar."""
+    with pytest.raises(TypeError, match="dict can't be what a reply must be: a mapping with free keys"):
+        output_of(dict[str, int])
 
 
 def test_tools_receive_what_their_session_was_opened_with(shop: Path) -> None:

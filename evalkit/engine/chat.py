@@ -237,7 +237,7 @@ class Chatbot:
             message_id=state.message_id,
             characters_per_token=measured,
         )
-        return TurnFinished(turn, after, state.read.value if isinstance(state.read, Value) else None)
+        return TurnFinished(turn, after, state.read)
 
 
 def _output_of(output: Output | None, prompt: PromptVersion) -> Output | None:

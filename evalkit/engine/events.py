@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.records import Failure, JsonObject, Request, ToolCall, Turn
+from evalkit.structured import NoValue, Value
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,17 @@ class Apology:
 class TurnFinished:
     """The assistant waits for the user (or failed): the turn, and the conversation to go on from.
 
-    `value` is what the reply says where it is JSON of a schema; None where it is text, and where no value came.
+    `read` is what came of a reply that had to be JSON of a schema, None where it is text; `value` is its value, if any.
     """
 
     turn: Turn
     conversation: Conversation
-    value: Any = None
+    read: Value | NoValue | None = None
+
+    @property
+    def value(self) -> Any:
+        """The value of the reply; None where it is text, and where no value came."""
+        return self.read.value if isinstance(self.read, Value) else None
 
 
 RequestEvent = ReplyBegan | TextArrived | Retrying | RequestFinished
