@@ -57,6 +57,13 @@ class AttachedFile:
         return source.get("type") in ("text", "content") or bool(self.block.get("shows"))
 
     @property
+    def pages(self) -> int:
+        """How many images and pages it counts as in a request: one, about its pages, or none for a plain text."""
+        if self.media_type == PDF:
+            return _pages(str((self.block.get("source") or {}).get("data") or ""))
+        return int(self.kind == "image")
+
+    @property
     def suffix(self) -> str:
         """The suffix that a file of its type has, without a dot."""
         return _SUFFIX.get(self.media_type) or self.media_type.rpartition("/")[2]

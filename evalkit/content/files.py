@@ -27,8 +27,11 @@ MAX_EDGE_PX = 8_000
 MAX_EDGE_OF_MANY_PX = 2_000
 MANY_IMAGES = 20
 """With more images than this in a request each may be 2,000 pixels wide and high at most."""
-MAX_FILES = 600
+MAX_PAGES = 600
 """Images and pages of PDFs in one request."""
+SMALL_WINDOW = 200_000
+MAX_PAGES_OF_SMALL_WINDOW = 100
+"""The same for models whose context window is no larger than `SMALL_WINDOW` tokens."""
 
 _MAX_FILE_BYTES = MAX_REQUEST_BYTES * 3 // 4
 """What may still fit into a request as base64; nothing larger is read at all."""
@@ -169,4 +172,4 @@ _COUNT = re.compile(rb"/Count\s+(\d{1,5})\b")
 def pdf_pages(data: bytes) -> int:
     """Return about how many pages a PDF has, at least 1: those that its uncompressed part names."""
     counts = [int(found) for found in _COUNT.findall(data)]
-    return max([1, len(_PAGE.findall(data)), *(count for count in counts if count <= MAX_FILES)])
+    return max([1, len(_PAGE.findall(data)), *(count for count in counts if count <= 10 * MAX_PAGES)])

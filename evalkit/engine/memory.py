@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.content import Weight, weigh
+from evalkit.content import Weight, text_of, weigh
 from evalkit.errors import UsageError
 from evalkit.prompts.models import facts_of
 from evalkit.records import JsonObject, PromptVersion, Request
@@ -219,7 +219,7 @@ class SummaryMemory(Memory):
         if not too_long and gauge.tokens(everything) <= self.above_tokens:
             return everything
         kept = last_turns(everything, self.keep_turns + 1)
-        has_memory = str(everything[0].get("content", "")).startswith(OPENING)
+        has_memory = text_of(everything[0].get("content")).startswith(OPENING)
         folded = len(turn_starts(everything)) - self.keep_turns - 1 - has_memory
         # A fold that takes away less than it keeps would come again a turn later, and each one costs the cached prefix.
         if folded < 1 or (folded < self.keep_turns and not too_long):

@@ -112,8 +112,9 @@ class After(_Order):
     """Require that each call of a tool comes after another call that worked, or after the user's consent.
 
     Why: nothing is returned before it was looked up, nothing is cancelled unasked. Example: `after: {start_return:
-    lookup_order, cancel: consent}`. Consent is a user message that agrees and does not refuse, sent after a reply of
-    the assistant; `/regex/` names other words for it. Instead of a whole order of calls, use `calls`.
+    lookup_order, cancel: consent}`. What was called in `history` came before. Consent is a user message that agrees and
+    does not refuse, sent after a reply of the assistant; `/regex/` names other words for it. Instead of a whole order
+    of calls, use `calls`.
     """
 
     kind = "tools.after"

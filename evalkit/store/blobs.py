@@ -67,6 +67,19 @@ def blobs_named(obj: dict[str, Any]) -> list[str]:
     return found
 
 
+def data_length(messages: Iterable[Mapping[str, Any]]) -> int:
+    """Return how many characters of messages are pictures and documents."""
+    found: list[int] = []
+
+    def note(data: Any) -> Any:
+        found.append(len(data) if isinstance(data, str) else 0)
+        return data
+
+    for message in messages:
+        _walked(message.get("content"), note)
+    return sum(found)
+
+
 def holds_base64(obj: Mapping[str, Any]) -> bool:
     """Tell whether a line is a blob of base64: no secret can be read in it, and looking for one could damage it."""
     return obj.get("line") == "blob" and _BASE64.fullmatch(str(obj["data"])) is not None

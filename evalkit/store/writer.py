@@ -36,7 +36,7 @@ from evalkit.records import (
     TurnStart,
 )
 from evalkit.records.run import to_json
-from evalkit.store.blobs import Blobs, holds_base64
+from evalkit.store.blobs import Blobs, data_length, holds_base64
 from evalkit.store.files import RUN_FILE, SessionBodies, plain, shallow
 from evalkit.store.redaction import Hasher
 from evalkit.store.scrubbing import Scrubber
@@ -145,8 +145,9 @@ SessionLine = TurnStart | RequestLine | ToolLine | TrialEnd
 _Line = TypeVar("_Line", bound=RunLine)
 
 SESSIONS_KEPT = 5_000
-"""Sessions whose messages are remembered, so that their next request is written without them; an older one that goes
-on is started again with its messages as history."""
+DATA_KEPT = 256_000_000
+"""Sessions whose messages are remembered, so that their next request is written without them, and characters of
+pictures and documents in them; an older session that goes on is started again with its messages as history."""
 
 
 @dataclass
@@ -157,6 +158,7 @@ class _Session:
     bodies: SessionBodies
     turn: TurnStart | None = None
     written: bool = False
+    data: int = 0
 
 
 class LogWriter:
@@ -184,6 +186,7 @@ class LogWriter:
         self._written_prompts: set[str] = set()
         self._blobs = Blobs()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._data = 0
         self._file: int | None = None
         self._path = Path()
         self._identity = (0, 0)
@@ -206,12 +209,13 @@ class LogWriter:
             if isinstance(line, TrialStart):
                 known = self._sessions.get(line.session_id)
                 if known is None or known.start.prompt_sha != line.prompt_sha:
+                    self._data -= known.data if known else 0
                     bodies = SessionBodies(self._prompts.get(line.prompt_sha), line.history)
                     self._sessions[line.session_id] = _Session(line, bodies)
                 # A session that is known with this prompt goes on: its requests say what is new.
                 self._sessions.move_to_end(line.session_id)
-                if len(self._sessions) > SESSIONS_KEPT:
-                    self._sessions.popitem(last=False)
+                while len(self._sessions) > SESSIONS_KEPT or (self._data > DATA_KEPT and len(self._sessions) > 1):
+                    self._data -= self._sessions.popitem(last=False)[1].data
             else:
                 self._open()
                 self._write(self._lines(line))
@@ -238,8 +242,11 @@ class LogWriter:
                 session.turn = line
             case RequestLine():
                 obj["request"] = {**shallow(line.request), "body": session.bodies.pack(line.request)}
+                self._data -= session.data
+                session.data = data_length(session.bodies.known)
+                self._data += session.data
             case TrialEnd():
-                del self._sessions[line.session_id]
+                self._data -= self._sessions.pop(line.session_id).data
         return [*before, obj]
 
     def _introduction(self, session: _Session, line: SessionLine) -> list[dict[str, Any]]:

@@ -14,8 +14,11 @@ import regex
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from evalkit.content import files_in
+from evalkit.content.files import MAX_PAGES_OF_SMALL_WINDOW, SMALL_WINDOW
 from evalkit.graders.grader import Fault
 from evalkit.prompts import PromptSource, input_fault
+from evalkit.prompts.models import facts_of
 from evalkit.reading.patterns import pattern_of
 from evalkit.records import JsonObject, Problem, PromptVersion
 from evalkit.suites.values import Case, Suite
@@ -43,7 +46,24 @@ def check_against_prompt(suite: Suite, prompt: PromptVersion) -> list[Problem]:
         for message in one.grader.misfits(prompt):
             source, place = suite.source, one.assertion.place
             problems.append(source.problem_at(place, message) if source else Problem(place, message))
-    return list(dict.fromkeys(problems))
+    return list(dict.fromkeys([*problems, *_too_many_pages(suite, prompt)]))
+
+
+def _too_many_pages(suite: Suite, prompt: PromptVersion) -> Iterator[Problem]:
+    """Yield a problem for each case with more images and pages than the prompt's model takes in one request."""
+    facts = facts_of(prompt.model)
+    if facts is None or facts.context > SMALL_WINDOW:
+        return
+    for case in suite.cases:
+        said = [*case.messages, *(message["content"] for message in case.history)]
+        pages = sum(file.pages for content in said for file in files_in(content))
+        if pages > MAX_PAGES_OF_SMALL_WINDOW:
+            message = (
+                f"case {case.record.case_id!r} has {pages} images and PDF pages; "
+                f"{prompt.model} takes {MAX_PAGES_OF_SMALL_WINDOW} in one request."
+            )
+            source, place = suite.source, case.record.place
+            yield source.problem_at(place, message) if source else Problem(place, message)
 
 
 def check_inputs(suite: Suite, prompt: PromptSource, given: Collection[str] = ()) -> list[Problem]:

@@ -20,7 +20,7 @@ from evalkit.content import FileKind, FileNotes, UserContent, files_in, make_blo
 from evalkit.content.files import (
     MANY_IMAGES,
     MAX_EDGE_OF_MANY_PX,
-    MAX_FILES,
+    MAX_PAGES,
     MAX_REQUEST_BYTES,
     image_size,
     read_limit,
@@ -131,7 +131,7 @@ class HistoryEntry(FileModel):
             None,
             min_length=1,
             description="Tool calls that the assistant made with it, each with what it `returns` or its `error`; "
-            "the next entry is the assistant's again.",
+            "the next entry is the assistant's again. `grounded` and `tools.after` know them; no grader counts them.",
             examples=[[{"lookup_order": {"order_id": "TN-1"}, "returns": {"status": "delivered"}}]],
         )
     )
@@ -213,8 +213,10 @@ class MessageReader:
                 f"the files of this conversation are {number(sent)} bytes large as they are sent; "
                 f"a request holds {number(MAX_REQUEST_BYTES)} at most. Leave some out, or make them smaller.",
             )
-        if len(images) > MAX_FILES:
-            self._problem(path, f"{len(images)} images in one conversation; a request holds {MAX_FILES} at most.")
+        pages = sum(file.pages for file in files)
+        if pages > MAX_PAGES:
+            words = f"{pages} images and PDF pages in one conversation; a request holds {MAX_PAGES} at most."
+            self._problem(path, words)
         elif len(images) > MANY_IMAGES:
             for file in images:
                 size = image_size(file.data())

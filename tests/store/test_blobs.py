@@ -167,3 +167,29 @@ def test_a_log_of_hashes_keeps_neither_picture_nor_name(tmp_path: Path) -> None:
     assert "dent" not in text.replace("::dent@", "").replace('"case_id":"dent"', "")
     assert "Excess" not in text
     assert base64.b64encode(png())[:40].decode() not in text
+
+
+def test_a_log_remembers_no_more_pictures_than_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest session is let go; when it goes on it is started again with its messages, and nothing is lost."""
+    monkeypatch.setattr("evalkit.store.writer.DATA_KEPT", len(PHOTO["source"]["data"]) * 2)
+    writer = LogWriter(tmp_path, HEADER, lambda: "2026-11-25T10:00:00Z")
+    writer.know_prompt(PROMPT)
+    told = [trial(number) for number in (1, 2, 3)]
+    for lines in told:
+        for line in lines[:3]:
+            writer.append(line)  # type: ignore[arg-type]
+    first = told[0]
+    request = first[4].request  # type: ignore[union-attr]
+    start = first[0]
+    writer.append(TrialStart(start.key, start.session_id, PROMPT.sha, tuple(request.body["messages"][:2])))  # type: ignore[union-attr]
+    for line in first[3:5]:
+        writer.append(line)  # type: ignore[arg-type]
+    writer.close()
+
+    stored = read_session(f"{tmp_path}#{start.session_id}", tmp_path).transcript  # type: ignore[union-attr]
+    sent = [line.request.body for line in first if isinstance(line, RequestLine)]
+    assert [orjson.dumps(one.body) for one in stored.requests] == [orjson.dumps(body) for body in sent]
+    [file] = tmp_path.glob("*.jsonl")
+    starts = [line for line in file.read_bytes().splitlines() if line.startswith(b'{"line":"session"')]
+    assert sum(b"dent@claims@v1#1" in line for line in starts) == 2
+    assert file.read_bytes().count(PHOTO["source"]["data"].encode()) == 1

@@ -13,7 +13,7 @@ from evalkit.records import Problem
 from evalkit.suites import load_suite
 from evalkit.suites.check import check_project
 from evalkit.suites.values import Case
-from tests.content.pictures import png
+from tests.content.pictures import pdf, png
 from tests.project_files import write_files, write_project
 
 HEAD = "prompt: support\ninputs: {today: 2026-11-22}\ncases:\n"
@@ -92,6 +92,19 @@ def test_a_conversation_that_no_request_can_hold_is_told(tmp_path: Path) -> None
         (root / f"documents/{n}.txt").write_text(str(n) * (MAX_REQUEST_BYTES * 5 // 8))
     [problem] = [one for one in check_project(root).problems if one.severity == "error"]
     assert "a request holds 33,554,432 at most" in problem.message
+
+
+def test_a_model_with_a_small_window_takes_fewer_pages(tmp_path: Path) -> None:
+    """What the prompt's model is decides."""
+    root = project(tmp_path, "  - {id: a, user: [{document: ../documents/long.pdf}], expect: {tools: none}}\n")
+    (root / "documents/long.pdf").write_bytes(pdf(101))
+    assert [one for one in check_project(root).problems if one.severity == "error"] == []
+    prompt = root / "prompts/support/v2.md"
+    prompt.write_text(
+        prompt.read_text().replace("claude-sonnet-5-5", "claude-haiku-4-5").replace("effort: medium\n", "")
+    )
+    [problem] = [one for one in check_project(root).problems if one.severity == "error"]
+    assert "'a' has 101 images and PDF pages; claude-haiku-4-5 takes 100 in one request." in problem.message
 
 
 HISTORY = """\

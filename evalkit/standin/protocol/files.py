@@ -13,9 +13,11 @@ from evalkit.content.files import (
     MANY_IMAGES,
     MAX_EDGE_OF_MANY_PX,
     MAX_EDGE_PX,
-    MAX_FILES,
     MAX_IMAGE_BASE64,
+    MAX_PAGES,
+    MAX_PAGES_OF_SMALL_WINDOW,
     PDF,
+    SMALL_WINDOW,
     image_size,
     media_type_of,
     pdf_pages,
@@ -24,14 +26,11 @@ from evalkit.standin.errors import bad_request
 from evalkit.standin.models import Model
 from evalkit.standin.reply import JsonObject
 
-FILES_OF_SMALL_WINDOW = 100
-"""Images, and pages of PDFs, for models with a window of 200,000 tokens; the others take 600."""
-
 
 def check_files(messages: Sequence[JsonObject], model: Model) -> None:
     """Raise the API's 400 for the first picture or document that it would not take."""
     found = list(_files(messages))
-    most = FILES_OF_SMALL_WINDOW if model.context_tokens <= 200_000 else MAX_FILES
+    most = MAX_PAGES_OF_SMALL_WINDOW if model.context_tokens <= SMALL_WINDOW else MAX_PAGES
     images = sum(block["type"] == "image" for _, block in found)
     if images > most:
         raise bad_request(f"messages: too many images: {images} > {most}")
