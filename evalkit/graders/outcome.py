@@ -34,6 +34,7 @@ from evalkit.graders.matching import (
     value_faults,
 )
 from evalkit.records import Finding, JsonObject, ToolCall, Transcript, TrialVerdict
+from evalkit.wording import listed, plural
 from evalkit.world import Course, World, changed_between
 from evalkit.yamlsource import FileModel, Text, Texts, ValuePath, did_you_mean, refusal, unwrapped
 
@@ -240,7 +241,8 @@ class State(WorldGrader):
                 turn=_turn_of_change(made, course, wrong),
                 note=describe_difference(*(_nested({name: pairs[name][side] for name in wrong}) for side in (0, 1))),
             )
-        expected = f"{len(wanted)} entities as expected" + (", no other changed" if self.others == UNCHANGED else "")
+        alone = ", no other changed" if self.others == UNCHANGED else ""
+        expected = f"{plural(len(wanted), 'entity', 'entities')} as expected{alone}" if wanted else "nothing changed"
         changed = [*changed_between(course.start, course.end)] if self.others == UNCHANGED else []
         more = [name for name in changed if name not in wanted]
         if more:
@@ -336,9 +338,9 @@ def _nested(named: Named) -> dict[str, dict[str, Any]]:
 
 
 def _listed(names: Sequence[tuple[str, str]]) -> str:
-    """Return entities with the verb behind them: `booking KX4P2A is`, `booking KX4P2A and flight NA210 are`."""
-    words = [f"{kind} {key}" for kind, key in names]
-    return f"{words[0]} was" if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]} were"
+    """Return entities with the verb behind them: `booking KX4P2A was`, `booking KX4P2A and seat 2D were`."""
+    words = listed([f"{kind} {key}" for kind, key in names])
+    return f"{words} {'was' if len(names) == 1 else 'were'}"
 
 
 def _turn_of_change(made: MadeCalls, course: Course, names: Sequence[tuple[str, str]]) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from evalkit.prompts.expressions import ERRORS, Templates, Value, is_missing
+from evalkit.prompts.expressions import ERRORS, Scope, Templates, Value, is_missing
 from evalkit.records import JsonObject, Place, ToolCall
 
 MAX_ENTITIES = 10_000
@@ -38,7 +38,10 @@ class Unplayable(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One step, ready to be played; what the file leaves out is None. `name` is what later steps call its result."""
+    """One step, ready to be played; what the file leaves out is None.
+
+    `name` is what later steps call its result, if they can.
+    """
 
     place: Place
     verb: str = ""
@@ -261,7 +264,9 @@ class _Playing:
         if len(there) >= MAX_ENTITIES:
             raise Unplayable(f"there are {MAX_ENTITIES:,} of {step.kind!r} already")
         key = self._free_id(step, there)
-        self._keep(step, key, self._values(step.set))
+        entity = _values(step.set, self._scope)
+        self._put(step.kind, {**there, key: entity})
+        self._result = self._scope[step.name] = _row(key, entity)
 
     def _free_id(self, step: Step, there: Mapping[str, Entity]) -> str:
         """Return the id of a new entity: with the first number from the count of those there are that is free."""
@@ -284,33 +289,30 @@ class _Playing:
             raise Refused(self._nothing(step))
         results = []
         for key, row in found:
+            there = dict(self.entities[step.kind])
             if step.verb == "delete":
-                there = self.entities[step.kind]
-                self._put(step.kind, {one: entity for one, entity in there.items() if one != key})
-                results.append(row)
-                continue
-            self._scope[step.kind] = row
-            entity = dict(self.entities[step.kind][key]) | self._values(step.set)
-            for name, entry in self._values(step.append).items():
-                known = entity.get(name) or []
-                if not isinstance(known, list):
-                    raise Unplayable(f"{step.kind}.{name} is no list")
-                entity[name] = [*known, entry]
-            results.append(self._keep(step, key, entity))
+                del there[key]
+            else:
+                there[key] = self._changed(step, there[key], row)
+            self._put(step.kind, there)
+            results.append(_row(key, there.get(key, row)))
         self._result = results if several else results[0]
+        if step.name:
+            self._scope[step.name] = self._result
 
-    def _keep(self, step: Step, key: str, entity: Entity) -> Entity:
-        """Put an entity into the world, under its name for later steps, and return it as they see it."""
-        self._put(step.kind, {**self.entities.get(step.kind, {}), key: entity})
-        row = _row(key, entity)
-        self._result = self._scope[step.name] = row
-        return row
+    def _changed(self, step: Step, entity: Entity, row: Entity) -> Entity:
+        """Return an entity with its new values, which may be made from the old ones."""
+        scope = {**self._scope, step.kind: row}
+        changed = {**entity, **_values(step.set, scope)}
+        for name, entry in _values(step.append, scope).items():
+            known = changed.get(name) or []
+            if not isinstance(known, list):
+                raise Unplayable(f"{step.kind}.{name} is no list")
+            changed[name] = [*known, entry]
+        return changed
 
     def _put(self, kind: str, entities: Mapping[str, Entity]) -> None:
         self.entities = {**self.entities, kind: entities}
-
-    def _values(self, values: Value | None) -> dict[str, Any]:
-        return dict(values(self._scope)) if values is not None else {}
 
     def _fitting(self, step: Step) -> Iterator[tuple[str, Entity]]:
         """Yield id and fields of what a step is about, each with its id among the fields."""
@@ -327,7 +329,7 @@ class _Playing:
                 yield key, _row(key, there[key])
             return
         rows = self._rows(step.rows) if step.rows else [(key, _row(key, entity)) for key, entity in there.items()]
-        wanted = self._values(step.where)
+        wanted = _values(step.where, self._scope)
         for key, row in rows:
             self._budget.step()
             if all(same(value, row.get(name)) for name, value in wanted.items()) and (
@@ -352,6 +354,10 @@ class _Playing:
         return (
             f"There is no such {step.kind}." if key is None or is_missing(key) else f"There is no {step.kind} {key!r}."
         )
+
+
+def _values(values: Value | None, scope: Scope) -> dict[str, Any]:
+    return dict(values(scope)) if values is not None else {}
 
 
 def _only(row: Entity, fields: Sequence[str]) -> Entity:

@@ -155,12 +155,20 @@ class _StepReader:
         self._inside = {**before, "one": None, "at": None} if file.each else before
         self._about = {**self._inside, self.kind: self._fields}
 
+    @property
+    def _is_list(self) -> bool:
+        """Whether it comes to several entities."""
+        return self.verb == "find" or (self.verb in {"update", "delete"} and self._file.where is not None)
+
+    @property
+    def _name(self) -> str:
+        """What later steps call its result: no name of theirs is taken by what a write to several comes to."""
+        usual = "" if self.verb == "delete" or (self.verb == "update" and self._is_list) else self.kind
+        return self._file.as_ or usual
+
     def names_after(self) -> Names:
         """Return the names that the next step may use."""
-        if not self.kind or self.verb == "delete":
-            return self._before
-        several = self.verb == "find" or (self.verb == "update" and self._file.where is not None)
-        return {**self._before, self._file.as_ or self.kind: None if several else self._fields}
+        return {**self._before, self._name: None if self._is_list else self._fields} if self._name else self._before
 
     def read(self) -> Step:
         """Return the step; what is wrong with it is noted."""
@@ -172,7 +180,7 @@ class _StepReader:
             place=self._tools.source.place(self._path),
             verb=self.verb,
             kind=self.kind,
-            name=file.as_ or self.kind,
+            name=self._name,
             require=self._expression("require", file.require, inside),
             error=self._value("error", file.error, inside),
             by=self._expression("by", file.by, inside),
