@@ -28,6 +28,13 @@ class CaseFailed(Exception):
     """A case that did not pass; the message is what the terminal shows of it."""
 
 
+def dollars(text: str) -> float:
+    """Read an amount of money; ValueError when it is none. argparse names the option and this function."""
+    from evalkit.cli.terminal import dollars_of
+
+    return dollars_of(text)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     group = parser.getgroup("evalkit", "suites of evalkit")
@@ -45,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--evalkit-max-cost",
-        type=float,
+        type=dollars,
         metavar="USD",
         help="With --evalkit-via live: the most that one case may cost.",
     )

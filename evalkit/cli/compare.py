@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.terminal import Duration, Pair
+from evalkit.cli.terminal import Dollars, Duration, Pair
 from evalkit.errors import EvalkitError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Examples:
 @click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Override a prompt input.")
 @click.option("--via", metavar="SOURCE", help="live or stand-in.  [auto: live if a key is set]")
 @click.option("--tools", metavar="MODULE", help="Let these Python functions answer what the suites do not.")
-@click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="Stop before spending more.")
+@click.option("--max-cost", type=Dollars(), metavar="USD", help="Stop before spending more.")
 @click.option("--max-time", type=Duration(), metavar="10m", help="Stop after this long.")
 @click.option("-n", "--jobs", type=click.IntRange(1, 1000), metavar="N", help="Trials at once.  [8]")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json", "md"]), default="text", show_default=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.terminal import Duration, Pair
+from evalkit.cli.terminal import Dollars, Duration, Pair
 from evalkit.errors import EvalkitError, ExitCode, FileProblems
 from evalkit.wording import number, plural, usd
 
@@ -51,7 +51,7 @@ Examples:
 @click.option("--tools", metavar="MODULE", help="Let these Python functions answer what the suites do not.")
 @click.option("--fresh", is_flag=True, help="Ask again instead of taking replies from .evalkit_cache.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was cut off (last, or its folder).")
-@click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="Stop before spending more.")
+@click.option("--max-cost", type=Dollars(), metavar="USD", help="Stop before spending more.")
 @click.option("--max-time", type=Duration(), metavar="10m", help="Stop after this long.")
 @click.option("-n", "--jobs", type=click.IntRange(1, 1000), metavar="N", help="Trials at once.  [8]")
 @click.option("--against", metavar="RUN", help="Compare with this run instead of the baseline.")

@@ -5,6 +5,7 @@ A problem is shown as its line with a caret below it, or as an annotation for Gi
 
 from __future__ import annotations
 
+import math
 import os
 import unicodedata
 from collections.abc import Iterable
@@ -31,6 +32,30 @@ class Duration(click.ParamType[float]):
         if not seconds:
             self.fail(f"{value!r} is no time span; expected something like 90s, 10m or 1h.", param, ctx)
         return seconds
+
+
+class Dollars(click.ParamType[float]):
+    """An amount of US dollars, 0 or more."""
+
+    name = "usd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return dollars."""
+        try:
+            return dollars_of(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+
+
+def dollars_of(value: Any) -> float:
+    """Return an amount of money; ValueError for a negative one and for one that no spending would ever exceed."""
+    try:
+        dollars = float(value)
+    except ValueError:
+        dollars = math.nan
+    if not (math.isfinite(dollars) and dollars >= 0):
+        raise ValueError(f"{value!r} is no amount of dollars; expected something like 0.60.")
+    return dollars
 
 
 class Pair(click.ParamType[tuple[str, str]]):
