@@ -23,7 +23,17 @@ from evalkit.engine.events import (
     ToolStarted,
     TurnFinished,
 )
-from evalkit.engine.memory import Fold, Gauge, WholeMemory, echoable, gauge_of, memory_named, remembered, summary_of
+from evalkit.engine.memory import (
+    Fold,
+    Gauge,
+    WholeMemory,
+    echoable,
+    gauge_of,
+    memory_named,
+    notes_blocks,
+    remembered,
+    summary_of,
+)
 from evalkit.engine.requests import Ask, Replies
 from evalkit.engine.tools import TIMEOUT_S, ToolSource, result_block, run_tool
 from evalkit.records import ANSWERS, JsonObject, PromptVersion, Request, ToolCall, Turn
@@ -49,17 +59,19 @@ def build_body(
     messages: Sequence[JsonObject],
     previous_message_id: str | None,
     fields: JsonObject | None = None,
+    notes: str = "",
 ) -> dict[str, Any]:
     """Return the JSON body of one streamed request; the same arguments give the same bytes.
 
     `diagnostics` asks the API why a cached prefix was missed, compared with the previous reply of the conversation.
-    `fields` are further fields of the request, over the prompt's own.
+    `fields` are further fields of the request, over the prompt's own. `notes` stand behind the system prompt, and leave
+    the part of it that the cache keeps as it is.
     """
     body: dict[str, Any] = {"model": prompt.model, **prompt.params, **(fields or {})}
     if prompt.tools:
         body["tools"] = list(prompt.tools)
-    if prompt.system:
-        body["system"] = list(prompt.system)
+    if system := [*prompt.system, *notes_blocks(notes)]:
+        body["system"] = system
     body["messages"] = list(messages)
     body["diagnostics"] = {"previous_message_id": previous_message_id}
     body["stream"] = True
@@ -78,6 +90,7 @@ class _TurnState:
     before: int
     params: JsonObject
     output: Output | None
+    notes: str
     requests: list[Request] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
     nudged: bool = False
@@ -127,7 +140,7 @@ class Chatbot:
         the reply a value. Where the prompt has a schema of its own, that is what is sent and `output` only makes the
         value of it: what suites have measured is what answers.
         """
-        gauge = self._gauge
+        gauge = self._gauge.beside(conversation.notes)
         if conversation.characters_per_token is not None:
             gauge = replace(gauge, per_token=conversation.characters_per_token)
         state = _TurnState(
@@ -139,6 +152,7 @@ class Chatbot:
             before=conversation.requests,
             params=_held_to(output, self._prompt),
             output=_output_of(output, self._prompt),
+            notes=conversation.notes,
         )
         async with aclosing(self._remember(state)) as memory_events:
             async for event in memory_events:
@@ -179,9 +193,12 @@ class Chatbot:
                 if not isinstance(event, TextArrived):  # nobody is meant to read it
                     yield event
         summary = summary_of(state.requests[-1])
-        state.messages = list(remembered(summary, plan.kept) if summary else plan.otherwise)
-        if summary:
-            yield MemoryFolded(summary)
+        if not summary:
+            state.messages = list(plan.otherwise)
+            return
+        state.notes, kept = remembered(summary, plan)
+        state.messages = list(kept)
+        yield MemoryFolded(summary)
 
     def _ask(
         self, state: _TurnState, messages: Sequence[JsonObject], purpose: str, fields: JsonObject | None = None
@@ -192,7 +209,7 @@ class Chatbot:
         elif state.replied:
             params = _params_unforced(params)
         prompt = replace(self._prompt, params=params)
-        body = build_body(prompt, messages, state.message_id, {**self._memory.fields, **(fields or {})})
+        body = build_body(prompt, messages, state.message_id, {**self._memory.fields, **(fields or {})}, state.notes)
         return Ask(state.next_n, state.n, body, purpose, self._memory.headers)
 
     async def _request(self, state: _TurnState, purpose: str) -> AsyncGenerator[EngineEvent]:
@@ -236,6 +253,7 @@ class Chatbot:
             requests=state.before + len(state.requests),
             message_id=state.message_id,
             characters_per_token=measured,
+            notes=state.notes,
         )
         return TurnFinished(turn, after, state.read)
 

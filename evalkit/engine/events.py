@@ -59,7 +59,8 @@ class Conversation:
     """Where a conversation stands between two turns: what is sent again with the next user message.
 
     `requests` and `turns` count from the session's start; `message_id` is of the last reply. `messages` are what the
-    memory strategy left; `characters_per_token` is what the last request was measured at, None before the first.
+    memory strategy left, and `notes` what it keeps of the rest behind the system prompt. `characters_per_token` is what
+    the last request was measured at, None before the first.
     """
 
     messages: tuple[JsonObject, ...] = ()
@@ -67,6 +68,7 @@ class Conversation:
     requests: int = 0
     message_id: str | None = None
     characters_per_token: float | None = None
+    notes: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ Strategies are pure: the same messages and gauge give the same plan, so that a r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from evalkit.content import Weight, text_of, weigh
 from evalkit.errors import UsageError
@@ -98,9 +98,14 @@ class Gauge:
         if not tokens:
             return self
         sent = weigh(request.body.get("messages", ()))
+        fixed = sum(weigh(request.body.get(part) or ()).characters for part in ("system", "tools"))
         # What files weigh is an estimate of its own; what is left of the prompt is text.
         text_tokens = max(1, tokens - sent.tokens)
-        return Gauge(self.fixed, max(1.0, (self.fixed + sent.characters) / text_tokens), self.room)
+        return replace(self, per_token=max(1.0, (fixed + sent.characters) / text_tokens))
+
+    def beside(self, notes: str) -> Gauge:
+        """Return the gauge of requests that carry these notes behind the system prompt."""
+        return replace(self, fixed=self.fixed + weigh(notes_blocks(notes)).characters)
 
 
 def gauge_of(prompt: PromptVersion) -> Gauge:
@@ -115,18 +120,24 @@ def gauge_of(prompt: PromptVersion) -> Gauge:
 Messages = tuple[JsonObject, ...]
 
 
+BlockPlace = Literal["messages", "system"]
+"""Where a memory block stands: in the first message, or behind the system prompt."""
+
+
 @dataclass(frozen=True)
 class Fold:
     """Old turns are to become a memory block, by a request of the engine's own.
 
     `ask` are the messages of that request and `reply_tokens` what it may write beside the prompt's own `max_tokens`.
-    `kept` goes on word for word behind the block; `otherwise` is sent when no summary could be had.
+    `kept` goes on word for word behind the block, which stands where `place` says; `otherwise` is sent when no summary
+    could be had.
     """
 
     ask: Messages
     reply_tokens: int
     kept: Messages
     otherwise: Messages
+    place: BlockPlace = "messages"
 
 
 class Memory:
@@ -204,13 +215,15 @@ class SummaryMemory(Memory):
     it is read from the cache and thinking in it stays valid.
 
     `keep_turns` finished turns stay word for word; `tokens` is the room for the summary; `instructions` are added to
-    the request for it.
+    the request for it. In the system prompt the block stands behind what the cache keeps, and it changes by folds only:
+    they take the thinking out of what they keep, so that none is left that was bound to another system prompt.
     """
 
     above_tokens: int
     keep_turns: int
     tokens: int
     instructions: str = ""
+    place: BlockPlace = "messages"
 
     def plan(self, messages: Sequence[JsonObject], gauge: Gauge) -> Messages | Fold:
         """Return the messages, or the fold that makes them shorter."""
@@ -230,6 +243,7 @@ class SummaryMemory(Memory):
             reply_tokens=self.tokens,
             kept=fitted(without_thinking(kept), gauge, self.tokens),
             otherwise=fitted(everything, gauge),
+            place=self.place,
         )
 
 
@@ -240,10 +254,27 @@ def summary_of(request: Request) -> str:
     return "".join(str(block["text"]) for block in request.content if block.get("type") == "text").strip()
 
 
-def remembered(summary: str, kept: Messages) -> Messages:
-    """Return the messages to go on with: the memory block as a user's message, then what was kept."""
-    text = f"{OPENING}\n{summary}\n{CLOSING}\nAbove: notes on the older part of this conversation, in its place."
-    return ({"role": "user", "content": text}, *kept)
+def remembered(summary: str, fold: Fold) -> tuple[str, Messages]:
+    """Return what to go on with: the notes behind the system prompt, if any, and the messages.
+
+    The memory block is a user's message before what was kept, or those notes.
+    """
+    block = f"{OPENING}\n{summary}\n{CLOSING}\n"
+    if fold.place == "system":
+        return f"{block}Above: notes on the part of this conversation that came before its first message.", fold.kept
+    text = f"{block}Above: notes on the older part of this conversation, in its place."
+    return "", ({"role": "user", "content": text}, *fold.kept)
+
+
+def notes_blocks(notes: str) -> tuple[JsonObject, ...]:
+    """Return the blocks that follow the prompt's own in `system`; none without notes."""
+    return ({"type": "text", "text": notes},) if notes else ()
+
+
+def notes_in(body: JsonObject) -> str:
+    """Return the notes behind the system prompt of a request; empty where there are none."""
+    texts = [str(block.get("text", "")) for block in body.get("system") or () if isinstance(block, Mapping)]
+    return texts[-1] if texts and texts[-1].startswith(OPENING) else ""
 
 
 BETA = "compact-2026-01-12"
@@ -279,7 +310,7 @@ class CompactionMemory(Memory):
 
 _STRATEGIES: Mapping[str, Callable[[Any], Memory]] = {
     "window": WindowMemory,
-    "summary": lambda settings: SummaryMemory(**settings),
+    "summary": lambda settings: SummaryMemory(**{"place" if key == "in" else key: settings[key] for key in settings}),
     "compact": lambda settings: CompactionMemory(**settings),
 }
 

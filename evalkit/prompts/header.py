@@ -49,6 +49,13 @@ class SummaryMemory(FileModel):
         description="What a summary must never leave out.",
         examples=["Keep every measurement with its room."],
     )
+    in_: Literal["messages", "system"] = Field(
+        "messages",
+        alias="in",
+        description="Where the summary stands: in the first message, or behind the system prompt. Both leave tools and "
+        "system prompt in the cache.",
+        examples=["system"],
+    )
 
 
 class CompactMemory(FileModel):
@@ -88,7 +95,7 @@ class MemoryKey(FileModel):
 
     def to_json(self) -> JsonObject:
         """Return the strategy with every value filled in, as PromptVersion has it."""
-        return self.model_dump(exclude_none=True)
+        return self.model_dump(exclude_none=True, by_alias=True)
 
 
 def _memory(value: Any) -> Any:

@@ -13,6 +13,7 @@ import orjson
 
 from evalkit.content import UserContent, sendable, sent_messages
 from evalkit.engine import Conversation
+from evalkit.engine.memory import notes_in
 from evalkit.engine.tools import INVALID_INPUT
 from evalkit.errors import FileProblems, UsageError
 from evalkit.importing.chat_format import to_transcript
@@ -280,15 +281,18 @@ def exchanges_of(transcript: Transcript, prompt: PromptVersion) -> tuple[Exchang
     """Return the turns of a recorded conversation as exchanges that can be gone on from."""
     made: list[Exchange] = []
     known: Sequence[JsonObject] = transcript.history
+    notes = ""
     for turn in transcript.turns:
         if turn.replies:
-            before = Conversation(messages=without_system(turn.replies[0].body.get("messages", ()))[:-1])
+            first = turn.replies[0].body
+            notes = notes_in(first)
+            before = Conversation(messages=without_system(first.get("messages", ()))[:-1], notes=notes)
             known, message_id = _said_until_end(turn), turn.replies[-1].message_id
         else:
-            before = Conversation(messages=sent_messages(known))
+            before = Conversation(messages=sent_messages(known), notes=notes)
             known, message_id = (*known, {"role": "user", "content": sendable(turn.said)}), None
         requests = sum(len(one.answer.turn.requests) for one in made)
-        after = Conversation(sent_messages(known), turn.n, requests, message_id)
+        after = Conversation(sent_messages(known), turn.n, requests, message_id, notes=notes)
         made.append(Exchange(turn.said, before, (Answer(turn, after, prompt),)))
     return tuple(made)
 

@@ -23,7 +23,7 @@ from evalkit.engine import (
     ToolFinished,
     TurnFinished,
 )
-from evalkit.engine.memory import without_thinking
+from evalkit.engine.memory import notes_in, without_thinking
 from evalkit.errors import UsageError
 from evalkit.records import Failure, JsonObject, PromptVersion, Request, ToolCall, Turn
 from evalkit.repl.record import CASE, ChatRecord, SessionRecord
@@ -290,4 +290,5 @@ class _TurnSoFar:
         text, content = kept_of(self.user)
         turn = Turn(before.turns + 1, text, tuple(self.requests), tuple(self.calls), content)
         requests = before.requests + len(self.requests)
-        return turn, Conversation(messages, turn.n, requests, last.message_id or before.message_id)
+        message_id = last.message_id or before.message_id
+        return turn, Conversation(messages, turn.n, requests, message_id, notes=notes_in(ask.body))

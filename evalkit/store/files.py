@@ -64,7 +64,8 @@ def find_record(name: str, root: Path) -> Path:
     return find_run(name, root)
 
 
-FROM_PROMPT = {"from": "prompt"}
+FROM_PROMPT, FROM_BEFORE = "prompt", "before"
+"""Where a part of a body stands that is not written again: in the prompt's line, or in the request before."""
 
 
 class SessionBodies:
@@ -75,6 +76,7 @@ class SessionBodies:
         self._of_prompt: dict[str, Any] = {"system": list(prompt.system), "tools": list(prompt.tools)} if prompt else {}
         if prompt and prompt.output_schema is not None:
             self._of_prompt["output_config"] = prompt.params["output_config"]
+        self._before: dict[str, Any] = {}  # the same parts as the last request had them
         self._known: list[JsonObject] = list(sent_messages(history))
 
     @property
@@ -82,37 +84,63 @@ class SessionBodies:
         """The messages of the conversation as far as they were shown."""
         return tuple(self._known)
 
+    def begin_file(self) -> None:
+        """Forget what only an earlier file holds; the messages that are known stand in the session's start."""
+        self._before = {}
+
     def pack(self, request: Request) -> dict[str, Any]:
         """Return the body with what is known left out, and learn what is new."""
         packed = dict(request.body)
         for key, value in self._of_prompt.items():
-            if key in packed and packed[key] == value:
-                packed[key] = FROM_PROMPT
+            if key in packed:
+                packed[key] = _packed_part(packed[key], value, self._before.get(key))
         messages = list(request.body.get("messages", ()))
         keep = 0
         for left, right in zip(self._known, messages, strict=False):
-            # Compared as bytes, since a body is sent byte for byte: the order of keys counts, 1 and 1.0 differ.
-            if left is not right and orjson.dumps(left, default=plain) != orjson.dumps(right, default=plain):
+            if not _is_same(left, right):
                 break
             keep += 1
         packed["messages"] = {"keep": keep, "new": messages[keep:]}
-        self._learn(messages, request)
+        self._learn(messages, request.body, request)
         return packed
 
     def unpack(self, packed: JsonObject, request: Request) -> dict[str, Any]:
         """Return the whole body of a packed one; `request` gives the reply that later bodies build on."""
         body = dict(packed)
         for key, value in self._of_prompt.items():
-            if body.get(key) == FROM_PROMPT:
-                body[key] = value
+            match body.get(key):
+                case {"from": "prompt", "then": more}:
+                    body[key] = [*value, *more]
+                case {"from": "prompt"}:
+                    body[key] = value
+                case {"from": "before"}:
+                    body[key] = self._before[key]
         messages = self._known[: packed["messages"]["keep"]] + list(packed["messages"]["new"])
         body["messages"] = messages
-        self._learn(messages, request)
+        self._learn(messages, body, request)
         return body
 
-    def _learn(self, messages: list[JsonObject], request: Request) -> None:
+    def _learn(self, messages: list[JsonObject], body: JsonObject, request: Request) -> None:
+        self._before = {key: body[key] for key in self._of_prompt if key in body}
         reply: list[JsonObject] = [{"role": "assistant", "content": list(request.content)}] if request.content else []
         self._known = messages + reply
+
+
+def _is_same(left: Any, right: Any) -> bool:
+    """Compare as bytes, since a body is sent byte for byte: the order of keys counts, 1 and 1.0 differ."""
+    return left is right or orjson.dumps(left, default=plain) == orjson.dumps(right, default=plain)
+
+
+def _packed_part(value: Any, of_prompt: Any, before: Any) -> Any:
+    """Return a part of a body as it is written: the prompt's own, with what a memory strategy keeps behind it."""
+    if value == of_prompt:
+        return {"from": FROM_PROMPT}
+    if _is_same(value, before):
+        return {"from": FROM_BEFORE}
+    count = len(of_prompt)
+    if isinstance(value, list) and value[:count] == of_prompt:
+        return {"from": FROM_PROMPT, "then": value[count:]}
+    return value
 
 
 def shallow(value: Any) -> dict[str, Any]:

@@ -251,6 +251,7 @@ class LogWriter:
 
     def _introduction(self, session: _Session, line: SessionLine) -> list[dict[str, Any]]:
         start = replace(session.start, history=tuple(session.bodies.known))
+        session.bodies.begin_file()
         lines: list[dict[str, Any]] = []
         prompt = self._prompts.get(start.prompt_sha)
         if prompt is not None and prompt.sha not in self._written_prompts:

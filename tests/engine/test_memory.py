@@ -31,7 +31,11 @@ ROOMY = Gauge(fixed=100, per_token=3.6, room=1_000_000)
 STRATEGIES = st.one_of(
     st.builds(WindowMemory, st.integers(1, 6)),
     st.builds(
-        SummaryMemory, above_tokens=st.integers(10, 2000), keep_turns=st.integers(1, 5), tokens=st.integers(1, 100)
+        SummaryMemory,
+        above_tokens=st.integers(10, 2000),
+        keep_turns=st.integers(1, 5),
+        tokens=st.integers(1, 100),
+        place=st.sampled_from(["messages", "system"]),
     ),
 )
 GAUGES = st.builds(Gauge, fixed=st.just(40), per_token=st.floats(1, 5), room=st.integers(100, 5000))
@@ -41,7 +45,7 @@ def sent(plan: Messages | Fold) -> list[Messages]:
     """Return every list of messages that a plan may send."""
     if not isinstance(plan, Fold):
         return [plan]
-    return [plan.ask, plan.otherwise, remembered("noted", plan.kept)]
+    return [plan.ask, plan.otherwise, remembered("noted", plan)[1]]
 
 
 def kinds(messages: Sequence[JsonObject]) -> list[str]:
@@ -145,12 +149,13 @@ def test_a_summary_comes_in_big_steps() -> None:
 def test_an_old_memory_block_is_no_turn() -> None:
     """The block of the last fold is folded again, but does not count as something to fold."""
     memory = SummaryMemory(above_tokens=10, keep_turns=1, tokens=50)
-    once = [*remembered("noted", ()), *long_talk(1)]
+    block = remembered("noted", Fold((), 0, (), ()))[1]
+    once = [*block, *long_talk(1)]
 
     assert memory.plan(once, ROOMY) == tuple(once)
-    again = memory.plan([*remembered("noted", ()), *long_talk(2)], ROOMY)
+    again = memory.plan([*block, *long_talk(2)], ROOMY)
     assert isinstance(again, Fold)
-    assert again.ask[0] == remembered("noted", ())[0]
+    assert again.ask[0] == block[0]
     assert again.kept[0] == user("q1")
 
 
@@ -168,7 +173,12 @@ def test_the_gauge_learns_from_real_usage() -> None:
     first = gauge_of(PROMPT)
 
     learned = first.after(
-        Request(1, 1, {"messages": messages}, usage=Usage(input_tokens=100, cache_read_input_tokens=900))
+        Request(
+            1,
+            1,
+            {"system": PROMPT.system, "tools": PROMPT.tools, "messages": messages},
+            usage=Usage(input_tokens=100, cache_read_input_tokens=900),
+        )
     )
 
     assert learned.tokens(messages) == 1000 != first.tokens(messages)

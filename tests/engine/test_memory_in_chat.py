@@ -14,15 +14,20 @@ from evalkit.records import JsonObject, PromptVersion, Turn
 from tests.engine.talk import PROMPT, MadeUpReplies
 
 SUMMARY: JsonObject = {"summary": {"above_tokens": 600, "keep_turns": 2, "tokens": 64, "instructions": ""}}
+IN_SYSTEM: JsonObject = {"summary": {**SUMMARY["summary"], "in": "system"}}
 
 
 def converse(
-    memory: JsonObject, replies: MadeUpReplies, count: int = 20, prompt: PromptVersion = PROMPT
+    memory: JsonObject,
+    replies: MadeUpReplies,
+    count: int = 20,
+    prompt: PromptVersion = PROMPT,
+    begun: Conversation | None = None,
 ) -> tuple[list[Turn], list[EngineEvent]]:
-    """Play a conversation of `count` turns; give its turns and all events."""
+    """Play a conversation of `count` turns, or go on with one; give its turns and all events."""
 
     async def play() -> tuple[list[Turn], list[EngineEvent]]:
-        bot, conversation = Chatbot(replace(prompt, memory=memory), replies, NoTools()), Conversation()
+        bot, conversation = Chatbot(replace(prompt, memory=memory), replies, NoTools()), begun or Conversation()
         turns, events = [], []
         for number in range(count):
             async for event in bot.send(conversation, f"question {number}"):
@@ -106,6 +111,55 @@ def test_after_a_fold_the_memory_block_leads_the_kept_turns() -> None:
         "user",
     ]
     assert "thinking" not in str(after["messages"])
+
+
+def test_a_summary_in_the_system_prompt_stands_behind_the_part_that_the_cache_keeps() -> None:
+    """The prompt's own blocks stay byte for byte, the notes follow them, and the messages begin with a turn."""
+    replies = MadeUpReplies(think=True)
+    converse(IN_SYSTEM, replies)
+
+    at = next(n for n, ask in enumerate(replies.asked) if ask.purpose == "summary")
+    asked, after = replies.asked[at].body, replies.asked[at + 1].body
+    own = replies.bodies[0]["system"]
+    assert asked["system"] == own
+    assert after["system"][:-1] == own
+    assert "the summary" in after["system"][-1]["text"]
+    assert "cache_control" not in after["system"][-1]
+    assert [message["role"] for message in after["messages"]] == ["user", "assistant", "user", "assistant", "user"]
+    assert "thinking" not in str(after["messages"])
+    assert all(body["system"][: len(own)] == own and len(body["system"]) <= len(own) + 1 for body in replies.bodies)
+
+
+def test_the_system_prompt_changes_by_folds_alone() -> None:
+    """Between folds every request only goes on from the one before, notes included, and each fold replaces them."""
+    replies = MadeUpReplies(think=True)
+    turns, events = converse(IN_SYSTEM, replies, 30)
+
+    folds = sum(isinstance(event, MemoryFolded) for event in events)
+    pairs = [*enumerate(pairwise(replies.bodies))]
+    cut = {n for n, (a, b) in pairs if b["messages"][: len(a["messages"])] != a["messages"]}
+    assert len(cut) == folds
+    assert {n for n, (a, b) in pairs if a["system"] != b["system"]} <= cut
+    assert 2 <= folds <= len(turns) / 3
+    asked = [ask.body for ask in replies.asked if ask.purpose == "summary"]
+    assert "the summary" in asked[-1]["system"][-1]["text"]
+
+
+def test_another_strategy_takes_the_notes_over() -> None:
+    """Notes that one strategy left in the system prompt are sent by any, until a fold puts them where it says."""
+    kept = Conversation(
+        messages=(), notes="<conversation_memory>\nThe cat is Tom.\n</conversation_memory>\nAbove: notes."
+    )
+
+    windowed, folded = MadeUpReplies(), MadeUpReplies()
+    converse({"window": 4}, windowed, 6, begun=kept)
+    converse(SUMMARY, folded, begun=kept)
+
+    assert all("The cat is Tom." in body["system"][-1]["text"] for body in windowed.bodies)
+    asked = next(ask.body for ask in folded.asked if ask.purpose == "summary")
+    assert "The cat is Tom." in asked["system"][-1]["text"]
+    assert len(folded.bodies[-1]["system"]) == len(asked["system"]) - 1
+    assert "the summary" in folded.bodies[-1]["messages"][0]["content"]
 
 
 def test_a_failed_summary_costs_nothing_but_itself() -> None:

@@ -19,6 +19,7 @@ from tests.engine.talk import PROMPT
 FILLER = " Is it blue?" * 2500  # a question states nothing, so it is no part of a summary
 
 
+SUMMARY = {"above_tokens": 400, "keep_turns": 2, "tokens": 300, "instructions": ""}
 SCRIPT = """
 facts:
   code: /my (?:\\w+) code is \\d+|my number \\d+ is \\d+/
@@ -81,8 +82,8 @@ def test_the_api_compacts_and_the_conversation_goes_on() -> None:
 
 @pytest.mark.parametrize(
     "memory",
-    [{"window": 3}, {"summary": {"above_tokens": 400, "keep_turns": 2, "tokens": 300, "instructions": ""}}],
-    ids=["window", "summary"],
+    [{"window": 3}, {"summary": SUMMARY}, {"summary": {**SUMMARY, "in": "system"}}],
+    ids=["window", "summary", "summary in system"],
 )
 def test_thinking_bound_to_its_prefix_survives_every_fold(memory: JsonObject) -> None:
     """A model that refuses thinking whose prefix changed refuses nothing, although older turns are gone."""
@@ -94,3 +95,15 @@ def test_thinking_bound_to_its_prefix_survives_every_fold(memory: JsonObject) ->
     kinds = [block["type"] for block in turns[-1].requests[-1].content]
     assert kinds == ["thinking", "text"]
     assert any("thinking" in str(turn.requests[-1].body["messages"]) for turn in turns)
+
+
+@pytest.mark.parametrize("place", ["messages", "system"])
+def test_what_was_folded_is_still_known_wherever_the_notes_stand(place: str) -> None:
+    """A fact that only the notes carry is answered from them, and the static prompt is read from the cache."""
+    users = ["My cellar code is 4711.", *(f"My number {n} is {n * 111}." for n in range(24)), "What is my cellar code?"]
+
+    turns = converse({"summary": {**SUMMARY, "in": place}}, users)
+
+    assert turns[-1].reply == "Your cellar code is 4711."
+    assert "4711" not in str(turns[-1].requests[-1].body["messages"][1:])
+    assert ("4711" in str(turns[-1].requests[-1].body["system"])) == (place == "system")

@@ -20,7 +20,7 @@ def load(root: Path, memory: str) -> PromptVersion:
     return load_prompt("p@v1", {}, root)
 
 
-SUMMARY = {"above_tokens": 30_000, "keep_turns": 6, "tokens": 1024, "instructions": ""}
+SUMMARY = {"above_tokens": 30_000, "keep_turns": 6, "tokens": 1024, "instructions": "", "in": "messages"}
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ SUMMARY = {"above_tokens": 30_000, "keep_turns": 6, "tokens": 1024, "instruction
         ("memory: summary", {"summary": SUMMARY}),
         ("memory: {summary: {keep_turns: 3, instructions: Keep names.}}",
          {"summary": {**SUMMARY, "keep_turns": 3, "instructions": "Keep names."}}),
+        ("memory: {summary: {in: system}}", {"summary": {**SUMMARY, "in": "system"}}),
         ("memory: compact", {"compact": {"above_tokens": 150_000, "instructions": ""}}),
     ],
 )  # fmt: skip
@@ -51,6 +52,7 @@ def test_each_form_is_a_strategy_with_every_value_filled_in(tmp_path: Path, writ
         ("{windw: 3}", "did you mean 'window'?"),
         ("{window: 0}", "expected at least 1"),
         ("{summary: {keep_turns: 0}}", "expected at least 1"),
+        ("{summary: {in: sytem}}", "expected 'messages' or 'system'"),
         ("{compact: {above_tokens: 1000}}", "expected at least 50000"),
         ("12", "expected a mapping"),
     ],

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from evalkit.engine import TextArrived, ToolOutcome
+from evalkit.engine.chat import build_body
 from evalkit.errors import UsageError
-from evalkit.records import TrialVerdict
+from evalkit.records import Transcript, TrialVerdict
 from evalkit.repl.chat import Chat
-from evalkit.repl.loading import last_chat, load_conversation
+from evalkit.repl.loading import exchanges_of, last_chat, load_conversation
 from evalkit.store import RunReader
+from tests.engine.talk import PROMPT, MadeUpReplies
+from tests.engine.test_memory_in_chat import IN_SYSTEM, converse
 from tests.repl.shop import open_shop, say
 
 
@@ -183,6 +186,20 @@ def test_recorded_results_are_given_in_their_order(tmp_path: Path) -> None:
             assert given[0] == ToolOutcome("upstream timeout", is_error=True, origin="as recorded")
 
     asyncio.run(play())
+
+
+def test_a_recorded_conversation_goes_on_with_the_notes_behind_its_system_prompt() -> None:
+    """From any turn of it the next request is the one that was sent, system prompt and messages alike."""
+    turns, _ = converse(IN_SYSTEM, MadeUpReplies(), 20)
+    exchanges = exchanges_of(Transcript("s", PROMPT.sha, tuple(turns)), PROMPT)
+
+    unfolded = [n for n, turn in enumerate(turns) if n and len(turn.requests) == 1]
+    assert any(exchanges[n].before.notes for n in unfolded)
+    for n in unfolded:
+        after, sent = exchanges[n - 1].answer.after, turns[n].requests[0].body
+        again = build_body(PROMPT, [*after.messages, {"role": "user", "content": turns[n].user}], None, {}, after.notes)
+        assert (again["system"], again["messages"]) == (sent["system"], sent["messages"])
+        assert exchanges[n].before.notes == after.notes
 
 
 def test_an_earlier_chat_is_gone_on_with(tmp_path: Path) -> None:

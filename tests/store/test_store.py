@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,37 @@ def test_a_request_can_be_sent_again_byte_for_byte(tmp_path: Path) -> None:
         assert json.dumps(after.body) == json.dumps(before.body)
 
 
+def test_a_schema_that_replies_are_held_to_comes_back(tmp_path: Path) -> None:
+    """The prompt's own is written once, and a request of the engine's own, which has none, stays without it."""
+    config = {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+    prompt = replace(PROMPT, params={**PROMPT.params, "output_config": config})
+    packer, unpacker = SessionBodies(prompt, ()), SessionBodies(prompt, ())
+
+    for n, sent in enumerate([config, {"effort": "low"}, config], 1):
+        request = Request(n, 1, {**body(), "output_config": sent})
+        packed = orjson.loads(orjson.dumps(packer.pack(request)))
+        assert (packed["output_config"] == {"from": "prompt"}) == (sent is config)
+        assert unpacker.unpack(packed, request)["output_config"] == sent
+
+
+def test_notes_behind_the_system_prompt_are_written_once(tmp_path: Path) -> None:
+    """Requests that carry the notes of the request before say so, also where a log goes on in another file."""
+    notes = {"type": "text", "text": "The cat is called Tom. " * 50}
+    whole = [{**body({"role": "user", "content": f"Hello {n}"}), "system": [*PROMPT.system, notes]} for n in range(4)]
+    bodies, other_file = SessionBodies(PROMPT, ()), SessionBodies(PROMPT, ())
+
+    packed = [bodies.pack(Request(n, 1, each)) for n, each in enumerate(whole[:3], 1)]
+    bodies.begin_file()
+    alone = bodies.pack(Request(4, 1, whole[3]))
+
+    assert [str(one).count("called Tom") for one in packed] == [50, 0, 0]
+    assert packed[1]["system"] == {"from": "before"}
+    assert (
+        other_file.unpack({**alone, "messages": {"keep": 0, "new": []}}, Request(4, 1, {}))["system"]
+        == whole[3]["system"]
+    )
+
+
 def test_interleaved_sessions_are_told_apart(tmp_path: Path) -> None:
     """Lines of trials that ran side by side find their own trial."""
     pairs = zip(session(1, "one"), session(2, "two"), strict=True)
@@ -232,12 +264,13 @@ JSON = st.recursive(
 MESSAGES = st.lists(st.dictionaries(st.sampled_from(["role", "content"]), JSON, max_size=2), max_size=5)
 
 
-@given(st.lists(st.tuples(MESSAGES, MESSAGES), max_size=5))
-def test_packing_and_unpacking_any_bodies_gives_the_same_bytes(rounds: list[tuple[list[Any], list[Any]]]) -> None:
-    """Whatever a memory strategy does to the messages between requests, the body comes back exactly."""
+@given(st.lists(st.tuples(MESSAGES, MESSAGES, MESSAGES), max_size=5))
+def test_packing_and_unpacking_any_bodies_gives_the_same_bytes(rounds: list[tuple[list[Any], ...]]) -> None:
+    """Whatever a memory strategy does to messages and system prompt between requests, the body comes back exactly."""
     packer, unpacker = SessionBodies(PROMPT, ()), SessionBodies(PROMPT, ())
-    for n, (messages, content) in enumerate(rounds, 1):
-        request = Request(n, 1, body(*messages), tuple(content))
+    for n, (messages, content, notes) in enumerate(rounds, 1):
+        sent = body(*messages)
+        request = Request(n, 1, {**sent, "system": [*sent["system"], *notes]}, tuple(content))
         packed = orjson.loads(orjson.dumps(packer.pack(request)))
 
         assert json.dumps(unpacker.unpack(packed, request)) == json.dumps(request.body)

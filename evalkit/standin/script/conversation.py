@@ -19,6 +19,8 @@ from evalkit.content import AttachedFile, files_in
 from evalkit.standin.reply import JsonObject
 from evalkit.standin.script.patterns import plain
 
+_NOTES = re.compile(r"<conversation_memory>\n(.*?)</conversation_memory>[^\n]*\n?[^\n]*", re.DOTALL)
+"""What `evalkit.engine.memory` puts behind a system prompt: told by the user, and no part of the prompt."""
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 # What differs between two equal conversations (ids that a server draws, cache marks) must not move the dice.
 _NOT_SEEDED = frozenset({"id", "tool_use_id", "signature", "cache_control", "diagnostics", "metadata", "stream"})
@@ -111,7 +113,9 @@ class Conversation:
 def read_conversation(request: JsonObject) -> Conversation:
     """Read the body of a Messages request."""
     found = Conversation(request)
-    system = [_text(request.get("system"))]
+    system = [_NOTES.sub("", _text(request.get("system")))]
+    for notes in _NOTES.findall(_text(request.get("system"))):  # on messages that are gone
+        found.told += sentences(notes)
     open_calls: dict[str, Call] = {}
     said: list[str] = []
     for message in request.get("messages") or ():
