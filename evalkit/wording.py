@@ -6,7 +6,6 @@ never 0.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -131,13 +130,15 @@ def adapted(change: Adaptation, model: str) -> str:
     written = _setting(change.written)
     if change.sent is None:
         return f"{change.key}: {written} is left out, because {model} does not take it"
-    return f"{change.key}: {written} becomes {_setting(change.sent)}, because {model} does not take {written}"
+    refused = change.written["type"] if isinstance(change.written, Mapping) else written
+    return f"{change.key}: {written} becomes {_setting(change.sent)}, because {model} does not take {refused}"
 
 
 def _setting(value: Any) -> str:
-    """Return a setting as people write it: an object that says no more than its type is called by that."""
+    """Return a setting as people say it: `high`, `64,000`, `enabled (budget_tokens 2,048)`."""
     if isinstance(value, Mapping):
-        return str(value["type"]) if set(value) == {"type"} else json.dumps(dict(value), default=dict)
+        rest = ", ".join(f"{key} {_setting(part)}" for key, part in value.items() if key != "type")
+        return f"{value['type']} ({rest})" if rest else str(value["type"])
     return number(value) if isinstance(value, int) else str(value)
 
 

@@ -2,8 +2,9 @@
 
 from evalkit.analysis.arms import ArmTrials, collect_arms, collect_two_runs
 from evalkit.analysis.cases import case_verdict
-from evalkit.analysis.contrast import Examples, change_of, flips_of, rules_of, uses_of
+from evalkit.analysis.contrast import Examples, change_of, flips_of, pair_versions, rules_of, uses_of
 from evalkit.analysis.metrics import share_interval
+from evalkit.analysis.migration import Price, migrations_of
 from evalkit.analysis.rows import CostSplit
 from evalkit.analysis.summarise import Analysis, RecordedRun, WhyTrials, analyse, summarise
 
@@ -12,6 +13,7 @@ __all__ = [
     "ArmTrials",
     "CostSplit",
     "Examples",
+    "Price",
     "RecordedRun",
     "WhyTrials",
     "analyse",
@@ -20,6 +22,8 @@ __all__ = [
     "collect_arms",
     "collect_two_runs",
     "flips_of",
+    "migrations_of",
+    "pair_versions",
     "rules_of",
     "share_interval",
     "summarise",

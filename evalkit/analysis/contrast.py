@@ -8,13 +8,13 @@ import difflib
 import re
 import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import orjson
 
 from evalkit.analysis.arms import KINDS, ArmTrials
 from evalkit.records import Arm, CaseKey, CaseRecord, Trial, TrialVerdict
-from evalkit.records.comparison import FirstDifference, Flips, Pair, PromptChange
+from evalkit.records.comparison import FirstDifference, Flips, PromptChange
+from evalkit.records.migration import Pair, Uses
 from evalkit.records.project import PromptVersion
 from evalkit.stats import percentile, share
 
@@ -26,10 +26,13 @@ def change_of(baseline: PromptVersion, candidate: PromptVersion) -> PromptChange
     before, after = baseline.text.splitlines(), candidate.text.splitlines()
     lines = difflib.unified_diff(before, after, baseline.ref, candidate.ref, lineterm="", n=1)
     beside = []
-    if baseline.model != candidate.model:
-        beside.append(f"model: {baseline.model} → {candidate.model}")
-    if _json(baseline.params) != _json(candidate.params):
-        beside.append(f"parameters: {_json(baseline.params)} → {_json(candidate.params)}")
+    # What the files say: what a model of the reference makes of it is told as a migration.
+    models = [version.own_model or version.model for version in (baseline, candidate)]
+    if models[0] != models[1]:
+        beside.append(f"model: {models[0]} → {models[1]}")
+    params = [_json(version.own_params if version.own_model else version.params) for version in (baseline, candidate)]
+    if params[0] != params[1]:
+        beside.append(f"parameters: {params[0]} → {params[1]}")
     if _json(baseline.tools) != _json(candidate.tools):
         names = [", ".join(str(tool.get("name")) for tool in version.tools) for version in (baseline, candidate)]
         beside.append(f"tools: {names[0]} → {names[1]}" if names[0] != names[1] else "tools: same names, other schemas")
@@ -40,6 +43,17 @@ def change_of(baseline: PromptVersion, candidate: PromptVersion) -> PromptChange
     return PromptChange(
         baseline.ref, candidate.ref, tuple(lines), word_difference(baseline.text, candidate.text), tuple(beside)
     )
+
+
+def pair_versions(
+    cases: Iterable[CaseRecord],
+    old: Mapping[CaseKey, str],
+    before: Mapping[str, PromptVersion],
+    after: Mapping[str, PromptVersion],
+) -> dict[CaseKey, tuple[PromptVersion, PromptVersion]]:
+    """Return the two versions of each case, as far as both are known; `old` has the hash of the first, by case."""
+    shas = {case.key: (old[case.key], case.prompt_sha) for case in cases if case.key in old}
+    return {key: (before[a], after[b]) for key, (a, b) in shas.items() if a in before and b in after}
 
 
 def word_difference(before: str, after: str) -> str:
@@ -98,34 +112,27 @@ def rules_of(arms: ArmTrials) -> tuple[tuple[str, Pair], ...]:
     return tuple(sorted(found, key=lambda rule: -abs((rule[1].candidate or 0) - (rule[1].baseline or 0))))
 
 
-@dataclass(frozen=True)
-class Uses:
-    """What conversations of both arms used."""
-
-    cost_usd: Pair
-    cached: Pair
-    first_token_ms: Pair
-    total_ms: Pair
-
-
-def uses_of(arms: ArmTrials) -> Uses:
-    """Return cost of 100 conversations, cached share of input, and median times, for both arms."""
+def uses_of(arms: ArmTrials, keys: Collection[CaseKey] | None = None) -> Uses:
+    """Return what conversations used in both arms, over these cases; over all of them where none are named."""
 
     def pair(number: Callable[[Arm], float | None]) -> Pair:
         return Pair(number(Arm.BASELINE), number(Arm.CANDIDATE))
 
     def values(arm: Arm, name: str) -> list[float]:
-        return [value for (side, _), usage in arms.usage.items() if side is arm for value in getattr(usage, name)]
+        of_arm = (usage for (side, key), usage in arms.usage.items() if side is arm and (keys is None or key in keys))
+        return [value for usage in of_arm for value in getattr(usage, name)]
 
-    def cost(arm: Arm) -> float | None:
-        costs = values(arm, "cost_usd")
-        return 100 * statistics.fmean(costs) if costs else None
+    def mean(arm: Arm, name: str, of: int = 1) -> float | None:
+        found = values(arm, name)
+        return of * statistics.fmean(found) if found else None
 
     return Uses(
-        pair(cost),
-        pair(lambda arm: share(sum(values(arm, "cached_tokens")), sum(values(arm, "prompt_tokens")))),
-        pair(lambda arm: percentile(values(arm, "first_token_ms"), 50)),
-        pair(lambda arm: percentile(values(arm, "total_ms"), 50)),
+        cost_usd=pair(lambda arm: mean(arm, "cost_usd", of=100)),
+        prompt_tokens=pair(lambda arm: mean(arm, "prompt_tokens")),
+        output_tokens=pair(lambda arm: mean(arm, "output_tokens")),
+        cached=pair(lambda arm: share(sum(values(arm, "cached_tokens")), sum(values(arm, "prompt_tokens")))),
+        first_token_ms=pair(lambda arm: percentile(values(arm, "first_token_ms"), 50)),
+        total_ms=pair(lambda arm: percentile(values(arm, "total_ms"), 50)),
     )
 
 

@@ -52,7 +52,7 @@ def compare(ctx: click.Context, /, **options: Any) -> None:
     case and trial by trial; two finished runs are compared as they are, without calls. The same prompt on two models
     (support@v4+MODEL) is a migration. Exits 1 when B is worse.
     """
-    from evalkit.cli.project import find_root
+    from evalkit.cli.project import find_root, price_here
     from evalkit.reporting.compare import report_comparison
     from evalkit.runner.contrast import compare_runs
     from evalkit.store import find_run
@@ -65,7 +65,8 @@ def compare(ctx: click.Context, /, **options: Any) -> None:
             "expected two prompts or two runs. To compare a prompt with a run: evalkit run -p PROMPT --against RUN."
         )
     if all(runs):
-        sides = compare_runs(find_run(options["baseline"], root), find_run(options["candidate"], root))
+        before, after = (find_run(options[side], root) for side in ("baseline", "candidate"))
+        sides = compare_runs(before, after, price_here())
         report = report_comparison(sides.contrast, sides.compared, strict=options["strict"])
     else:
         report = _compare_prompts(options, root)

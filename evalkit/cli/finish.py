@@ -53,12 +53,12 @@ def finish_run(
 def read_finished(reader: RunReader, *, strict: bool = False) -> FinishedRun:
     """Return a run with its numbers, verdict and comparison, from its records alone."""
     from evalkit.analysis import analyse
-    from evalkit.cli.project import labels_of
+    from evalkit.cli.project import labels_of, price_here
     from evalkit.gate import compare_run, judge
     from evalkit.reporting import FinishedRun
 
     analysis = analyse(reader, labels_of(suite.path for suite in reader.suites))
-    compared = compare_run(reader)
+    compared = compare_run(reader, price_here())
     gate = judge(analysis.summary, compared, strict=strict)
     return FinishedRun(analysis.summary, gate, analysis.details, compared.told)
 

@@ -16,6 +16,7 @@ from evalkit.errors import FileProblems, UsageError
 from evalkit.records import Place
 
 if TYPE_CHECKING:
+    from evalkit.engine import Price
     from evalkit.labels import Label
     from evalkit.runner import Project
 
@@ -91,6 +92,17 @@ def make_project(root: Path, config: Mapping[str, Any], *, quiet: bool) -> Proje
 def tell_note(sentence: str) -> None:
     """Print what a person should know before a run begins."""
     click.echo(f"note: {sentence}", err=True)
+
+
+def price_here() -> Price:
+    """Return what requests cost by the prices of the project that this folder is in, or by the list prices."""
+    from evalkit.pricing import parse_prices, price_with
+
+    try:
+        config = load_config(find_root())
+    except UsageError:
+        return price_with()
+    return price_with(parse_prices(config.get("prices", [])))
 
 
 def labels_of(suites: Iterable[str]) -> dict[str, tuple[Label, ...]]:

@@ -20,6 +20,7 @@ from evalkit.records import (
     Decision,
     EndReason,
     GateResult,
+    Migration,
     RateChange,
     RunComparison,
     RunVerdict,
@@ -94,7 +95,7 @@ class Compared:
     """What a run was compared with and what came of it; no decision where there was nothing to compare with.
 
     `promises` says of critical cases what their trials do not prove yet, and what failed beyond a suite's own trials.
-    `tags` and `rules` help to find a cause; no verdict comes from them.
+    `tags` and `rules` help to find a cause, and `migrations` say what another model means; no verdict comes from them.
     """
 
     decision: Decision | None
@@ -104,6 +105,7 @@ class Compared:
     promises: tuple[str, ...] = ()
     tags: tuple[RateChange, ...] = ()
     rules: tuple[RateChange, ...] = ()
+    migrations: tuple[Migration, ...] = ()
 
     @property
     def name(self) -> str:
@@ -119,7 +121,7 @@ class Compared:
         sentence = "nothing was compared"
         if self.decision is not None:
             sentence = decision_in_words(self.decision, self.name)
-        return RunComparison(self.name, sentence, self.decision, self.suites, self.tags, self.rules)
+        return RunComparison(self.name, sentence, self.decision, self.suites, self.tags, self.rules, self.migrations)
 
 
 def judge(summary: Summary, compared: Compared | None = None, *, strict: bool = False) -> GateResult:

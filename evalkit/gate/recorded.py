@@ -10,9 +10,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
-from evalkit.analysis import ArmTrials, RecordedRun, collect_arms
+from evalkit.analysis import ArmTrials, Price, RecordedRun, collect_arms, migrations_of, pair_versions
 from evalkit.analysis.arms import KINDS
 from evalkit.gate.absolute import Compared
 from evalkit.gate.breakdown import compare_rules, compare_suites, compare_tags
@@ -21,6 +22,7 @@ from evalkit.gate.evidence import Answer, Outcomes, count
 from evalkit.gate.power import Outlook, outlook
 from evalkit.gate.procedure import StagePlan, decide, decide_finished
 from evalkit.gate.settings import GateCase, Opponents, critical_beside, gate_cases, gate_settings
+from evalkit.pricing import price_with
 from evalkit.records import (
     Arm,
     BaselineRecord,
@@ -29,6 +31,7 @@ from evalkit.records import (
     Decision,
     Ground,
     MetricChange,
+    PromptVersion,
     Trial,
     TrialVerdict,
     Verdict,
@@ -55,8 +58,11 @@ class ComparedRun(RecordedRun, Protocol):
         """What each suite was compared with."""
 
 
-def compare_run(run: ComparedRun) -> Compared:
-    """Return the comparison of a run with its baselines, told from its record; without baselines an empty one."""
+def compare_run(run: ComparedRun, price: Price | None = None) -> Compared:
+    """Return the comparison of a run with its baselines, told from its record; without baselines an empty one.
+
+    `price` says what the old model's tokens would cost with the new one; the list prices where it is None.
+    """
     baselines = tuple(run.baselines)
     opponents = Opponents(baselines, tuple(run.suites))
     if not opponents.usable:
@@ -77,7 +83,23 @@ def compare_run(run: ComparedRun) -> Compared:
         promises,
         tags=compare_tags(run.cases, compared),
         rules=compare_rules(compared, baselines, arms),
+        migrations=migrations_of(_played_versions(run), arms, partial(_old_trials, run), price or price_with()),
     )
+
+
+def _played_versions(run: ComparedRun) -> dict[CaseKey, tuple[PromptVersion, PromptVersion]]:
+    """Return the versions of each case whose old one was played in the run."""
+    old = {
+        (record.suite, case_id): sha
+        for record in run.baselines
+        if record.use == "fresh"
+        for case_id, sha in record.prompts.items()
+    }
+    return pair_versions(run.cases, old, run.prompts, run.prompts)
+
+
+def _old_trials(run: ComparedRun) -> Iterable[Trial]:
+    return (trial for trial in run.trials() if trial.key.arm is Arm.BASELINE)
 
 
 def outlook_of(run: RecordedRun, opponents: Opponents, arms: ArmTrials) -> Outlook | None:

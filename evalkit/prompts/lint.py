@@ -5,7 +5,6 @@ Knows how a header goes beyond its model, and how caching goes wrong. Works on a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,6 +15,7 @@ from evalkit.prompts.header import Header, is_input_name
 from evalkit.prompts.models import facts_of, problems_of_model
 from evalkit.prompts.schemas import Schema, limit_problem, strict_problems
 from evalkit.prompts.source import PromptSource, input_problems, params_of, render_prompt, undefined_names
+from evalkit.prompts.versions import prefix_tokens
 from evalkit.records import Problem
 from evalkit.wording import first_of
 from evalkit.yamlsource import Source, did_you_mean
@@ -124,11 +124,8 @@ def _rendered_lints(source: PromptSource, header: Header, inputs: Mapping[str, A
     except FileProblems as error:
         return error.problems
     facts = facts_of(header.model)
-    if facts is None or header.cache == "off":
-        return []
-    prefix = len(json.dumps(version.tools, ensure_ascii=False)) if version.tools else 0
-    estimate = round((prefix + len(version.system[0]["text"])) / facts.characters)
-    if estimate >= facts.cacheable:
+    estimate = prefix_tokens(version, facts.characters) if facts else None
+    if facts is None or estimate is None or estimate >= facts.cacheable:
         return []
     text = source.files[source.path]
     place = source.template.marker or text.place(0)

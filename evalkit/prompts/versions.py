@@ -51,6 +51,15 @@ def refused_by(prompt: PromptVersion, model: str) -> tuple[Misfit, ...]:
     return fit(Settings(model, own.params, own.memory))[2] if model != own.model else ()
 
 
+def prefix_tokens(prompt: PromptVersion, characters: float) -> int | None:
+    """Return about how many tokens of so many characters tools and text before the cache point are; None uncached."""
+    first = prompt.system[0] if prompt.system else {}
+    if "cache_control" not in first:
+        return None
+    tools = len(json.dumps(prompt.tools, ensure_ascii=False, default=dict)) if prompt.tools else 0
+    return round((tools + len(first["text"])) / characters)
+
+
 def _as_written(prompt: PromptVersion) -> PromptVersion:
     """Return the version for the model that its file names."""
     if not prompt.own_model:

@@ -24,7 +24,6 @@ from evalkit.records.comparison import (
     Look,
     LookName,
     MetricChange,
-    Pair,
     PromptChange,
     RateChange,
     RunComparison,
@@ -33,6 +32,7 @@ from evalkit.records.comparison import (
     Unlike,
     Verdict,
 )
+from evalkit.records.migration import Migration, ModelSide, Pair, Rate, Uses
 from evalkit.records.project import Adaptation, CaseKey, Place, Problem, PromptRef, PromptVersion
 from evalkit.records.run import (
     SCHEMA_VERSION,
@@ -155,7 +155,9 @@ __all__ = [
     "Look",
     "LookName",
     "MetricChange",
+    "Migration",
     "ModelMoney",
+    "ModelSide",
     "Money",
     "Origin",
     "Pair",
@@ -165,6 +167,7 @@ __all__ = [
     "PromptChange",
     "PromptRef",
     "PromptVersion",
+    "Rate",
     "RateChange",
     "Request",
     "RequestLine",
@@ -212,5 +215,6 @@ __all__ = [
     "TurnSummary",
     "Unlike",
     "Usage",
+    "Uses",
     "Verdict",
 ]

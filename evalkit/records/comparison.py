@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 
 from evalkit.records.baseline import Arm, BaselineRecord, Counts, SourceKind, Stage
+from evalkit.records.migration import Migration, Pair, Uses
 from evalkit.records.project import CaseKey
 from evalkit.records.published import FLAT, Key
 from evalkit.records.run import Source
@@ -278,6 +279,9 @@ class RunComparison:
     suites: Annotated[tuple[SuiteComparison, ...], Key("Each suite's part in it.", [])]
     tags: Annotated[tuple[RateChange, ...], Key("Pass rates by tag; diagnostic, does not gate.", [])] = ()
     rules: Annotated[tuple[RateChange, ...], Key("How often each rule held; diagnostic, does not gate.", [])] = ()
+    migrations: Annotated[
+        tuple[Migration, ...], Key("What it means that another model was asked; empty when it is the same.", [])
+    ] = ()
 
     @property
     def verdict(self) -> Annotated[Verdict, Key("The verdict in a word.", "worse")]:
@@ -329,14 +333,6 @@ class Flips:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A number of the baseline and of the candidate."""
-
-    baseline: float | None
-    candidate: float | None
-
-
-@dataclass(frozen=True)
 class Unlike:
     """What two finished runs do not have in common beside the prompt, so that a difference may come from there.
 
@@ -352,9 +348,8 @@ class Unlike:
 class Contrast:
     """What a comparison shows beside its verdict.
 
-    `rules` counts, by name, the share of trials in which a rule broke (0 to 1). `cost_usd` is of 100 conversations,
-    `cached` the share of input read from the cache, times are medians in milliseconds. `unlabelled_judges` holds, by
-    suite, the judge that may fail trials although no labels vouch for it, or None.
+    `rules` counts, by name, the share of trials in which a rule broke (0 to 1). `unlabelled_judges` holds, by suite,
+    the judge that may fail trials although no labels vouch for it, or None.
     """
 
     baseline_name: str
@@ -364,9 +359,7 @@ class Contrast:
     flips: Flips
     differences: tuple[FirstDifference, ...]
     rules: tuple[tuple[str, Pair], ...]
-    cost_usd: Pair
-    cached: Pair
-    first_token_ms: Pair
-    total_ms: Pair
+    uses: Uses
+    migrations: tuple[Migration, ...] = ()
     unlike: Unlike = field(default_factory=Unlike)
     unlabelled_judges: Mapping[str, str | None] = field(default_factory=dict)

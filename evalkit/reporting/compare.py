@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from evalkit.errors import ExitCode
 from evalkit.gate import Compared, decision_in_words, outlook_in_words, remarks
-from evalkit.records import ComparedCase, Contrast, Counts, Decision, FirstDifference, Pair, Verdict
-from evalkit.wording import duration, percent, plural, unlabelled_judges, usd
+from evalkit.records import ComparedCase, Contrast, Counts, Decision, FirstDifference, Verdict
+from evalkit.reporting.migration import beside
+from evalkit.wording import percent, plural, unlabelled_judges
 
 CASES_SHOWN = 12
 RULES_SHOWN = 8
@@ -89,19 +90,7 @@ def flips_in_words(report: CompareReport) -> str:
 def rule_lines(report: CompareReport) -> list[tuple[str, str]]:
     """Return each rule that broke more or less often, with both shares; the largest changes first."""
     moved = [(name, pair) for name, pair in report.contrast.rules if pair.baseline != pair.candidate]
-    return [(name, _pair(pair, percent)) for name, pair in moved[:RULES_SHOWN]]
-
-
-def use_lines(report: CompareReport) -> list[tuple[str, str]]:
-    """Return cost, cache and times of both sides."""
-    contrast = report.contrast
-    lines = [
-        ("cost of 100 conversations", _pair(contrast.cost_usd, usd) + _growth(contrast.cost_usd)),
-        ("input from the cache", _pair(contrast.cached, percent)),
-        ("first token", _pair(contrast.first_token_ms, duration)),
-        ("whole conversation", _pair(contrast.total_ms, duration)),
-    ]
-    return [(name, words) for name, words in lines if words]
+    return [(name, beside(pair, percent)) for name, pair in moved[:RULES_SHOWN]]
 
 
 def size_in_words(report: CompareReport) -> str:
@@ -130,16 +119,3 @@ def cautions_in_words(report: CompareReport) -> list[str]:
     if unlike.suites:
         lines.append(f"only in one of the runs: {', '.join(unlike.suites)}")
     return lines
-
-
-def _pair(pair: Pair, form: object) -> str:
-    if pair.baseline is None and pair.candidate is None:
-        return ""
-    words = form if callable(form) else str
-    return f"{words(pair.baseline)} → {words(pair.candidate)}"
-
-
-def _growth(pair: Pair) -> str:
-    if not pair.baseline or pair.candidate is None:
-        return ""
-    return f" ({(pair.candidate / pair.baseline - 1) * 100:+.0f} %)".replace("-", "−")

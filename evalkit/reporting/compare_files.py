@@ -16,11 +16,11 @@ from evalkit.reporting.compare import (
     rule_lines,
     size_in_words,
     source_in_words,
-    use_lines,
 )
+from evalkit.reporting.migration import migration_lines, use_lines
 from evalkit.reporting.safe_text import one_line, visible
 
-COMPARE_VERSION = 1
+COMPARE_VERSION = 2
 DIFF_LINES = 200
 
 
@@ -57,7 +57,9 @@ def render_compare_markdown(report: CompareReport) -> str:
     ]
     lines += _cases(report)
     lines += _table("Rule", "broke in", rule_lines(report))
-    lines += _table("", "before → now", use_lines(report))
+    for migration in contrast.migrations:
+        lines += _table("Another model", "", migration_lines(migration))
+    lines += _table("", "before → now", use_lines(contrast.uses))
     lines += _prompts(report)
     return "\n".join(lines).rstrip() + "\n"
 

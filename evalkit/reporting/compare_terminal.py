@@ -16,8 +16,8 @@ from evalkit.reporting.compare import (
     rule_lines,
     size_in_words,
     source_in_words,
-    use_lines,
 )
+from evalkit.reporting.migration import migration_lines, use_lines
 from evalkit.reporting.safe_text import one_line, shorten_middle, visible
 from evalkit.reporting.terminal import Screen
 
@@ -53,10 +53,12 @@ def _lines(report: CompareReport, *, words: bool, width: int) -> Iterator[Text]:
     for caution in cautions_in_words(report):
         yield Text(f"! {one_line(caution)}", style="yellow")
     yield from _prompt(report, words=words)
+    for migration in contrast.migrations:
+        yield from _section("Another model", migration_lines(migration))
     yield from _section("Flips", [("", flips_in_words(report))])
     yield from _cases(report, width)
     yield from _section("Rules", rule_lines(report))
-    yield from _section("Cost, cache, time", use_lines(report))
+    yield from _section("Cost, cache, time", use_lines(contrast.uses))
     verdict = report.decision.verdict if report.decision else Verdict.NO_VERDICT
     yield Text(f"{SYMBOLS[verdict]} {one_line(report.sentence)}", style=STYLES[verdict])
     for remark in report.remarks:

@@ -25,7 +25,7 @@ from evalkit.records import (
     Trial,
 )
 
-_SAME_QUESTION = frozenset({"-p", "--prompt", "--via", "--set", "--tools"})
+_SAME_QUESTION = frozenset({"-p", "--prompt", "--model", "--via", "--set", "--tools"})
 
 
 @dataclass(frozen=True)

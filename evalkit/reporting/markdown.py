@@ -24,6 +24,7 @@ from evalkit.records import (
     Turn,
 )
 from evalkit.reporting.finished_run import FinishedRun, broken_cases, failed_scores, marks_of, rerun_command, turn_of
+from evalkit.reporting.migration import adaptations_in_words, short_lines
 from evalkit.reporting.safe_text import code, excerpt, one_line, plain, shorten_middle
 from evalkit.reporting.wording import (
     money_in_words,
@@ -153,11 +154,23 @@ def head(run: FinishedRun) -> str:
     lines.append(plain(source_in_words(summary), 200))
     judged = unlabelled_judges(summary.unlabelled_judges)
     lines += [f"⚖️ {plain(judged, 300)}"] if judged else []
+    lines += [f"🔀 {plain(told, 600)}" for told in models_in_words(run)]
     facts = [f"**{plain(tally_in_words(summary.tally))}**", plain(money_in_words(summary))]
     facts += [f"[open the report]({run.links.report})"] if run.links.report else []
     lines.append(" · ".join(facts))
     reasons = [f"- {plain(reason.words, 300)}" for reason in run.gate.reasons[1:8]]
     return "  \n".join(lines) + ("\n\n" + "\n".join(reasons) if reasons else "")
+
+
+def models_in_words(run: FinishedRun) -> list[str]:
+    """Return what it means that prompts were asked of other models than their own, or than before."""
+    if run.comparison and run.comparison.migrations:
+        return short_lines(run.comparison.migrations)
+    return [
+        "; ".join([f"{prompt.model} instead of {prompt.own_model}", *adaptations_in_words(prompt)])
+        for prompt in run.summary.prompts
+        if prompt.own_model
+    ]
 
 
 def _suite_line(suite: SuiteSummary) -> str:

@@ -33,6 +33,7 @@ from evalkit.records import (
     TrialVerdict,
 )
 from evalkit.reporting.finished_run import Entry, failed_scores, list_broken, marks_of, rerun_command, turn_of
+from evalkit.reporting.migration import adaptations_in_words
 from evalkit.reporting.safe_text import excerpt, one_line, shorten_middle, visible
 from evalkit.reporting.wording import (
     RUN_SYMBOLS,
@@ -111,7 +112,7 @@ def render_run(
     screen = screen or Screen.detect()
     lines: list[Text] = []
     for suite in summary.suites:
-        lines += [_suite_line(summary, suite), Text()]
+        lines += [_suite_line(summary, suite), *_other_model(summary, suite), Text()]
         cases = [case for case in summary.cases if case.suite == suite.record.path]
         lines += [*render_grid(cases, screen.width), Text()]
     lines += _broken(summary, details, screen.width)
@@ -137,6 +138,13 @@ def _suite_line(summary: Summary, suite: SuiteSummary) -> Text:
     style = "yellow" if summary.header.source.kind == "stand-in" else "dim"
     line.append(f"   {one_line(source_in_words(summary))}", style=style)
     return line
+
+
+def _other_model(summary: Summary, suite: SuiteSummary) -> list[Text]:
+    """Return what becomes of a prompt's settings on another model than its own."""
+    prompts = (each for each in summary.prompts if each.template_sha == suite.record.template_sha)
+    words = adaptations_in_words(prompt) if (prompt := next(prompts, None)) else []
+    return [Text(f"{GRID_INDENT}{one_line(each)}", style="yellow") for each in words]
 
 
 def render_grid(cases: Sequence[CaseSummary], width: int) -> list[Text]:

@@ -13,10 +13,13 @@ from pathlib import Path
 from evalkit.analysis import (
     ArmTrials,
     Examples,
+    Price,
     change_of,
     collect_arms,
     collect_two_runs,
     flips_of,
+    migrations_of,
+    pair_versions,
     rules_of,
     uses_of,
 )
@@ -65,17 +68,21 @@ def compare_prompts(project: Project, settings: RunSettings, command: tuple[str,
         raise UsageError(msg)
     folder = start_run(project, Invocation(settings, None, command))
     reader = RunReader(folder)
-    compared = compare_run(reader)
+    compared = compare_run(reader, project.price)
     old = {(record.suite, case_id): sha for record in reader.baselines for case_id, sha in record.prompts.items()}
     prompts = _known_pairs(old, reader, reader)
     contrast = _contrast(reader, collect_arms(reader.trials()), prompts, compared.decision)
     trials = ((trial.key.arm, trial) for trial in reader.trials())
-    contrast = replace(contrast, differences=_differences(compared.decision, trials))
+    differences = _differences(compared.decision, trials)
+    contrast = replace(contrast, differences=differences, migrations=compared.migrations)
     return SideBySide(contrast, compared, folder, reader.end.reason if reader.end else "")
 
 
-def compare_runs(baseline: Path, candidate: Path) -> SideBySide:
-    """Compare two finished runs without calls; what makes them less comparable is in `unlike`."""
+def compare_runs(baseline: Path, candidate: Path, price: Price) -> SideBySide:
+    """Compare two finished runs without calls; what makes them less comparable is in `unlike`.
+
+    `price` says what the tokens of the first would cost with the second's model, where that is another one.
+    """
     before, after = RunReader(baseline), RunReader(candidate)
     arms = collect_two_runs(before.trials(), after.trials())
     records = _match(before, after)
@@ -94,6 +101,9 @@ def compare_runs(baseline: Path, candidate: Path) -> SideBySide:
         baseline_name=before.folder.name,
         candidate_name=after.folder.name,
         differences=_differences(decision, own),
+        migrations=migrations_of(
+            pair_versions(after.cases, old, before.prompts, after.prompts), arms, before.trials, price
+        ),
         unlike=_unlike(before, after),
     )
     return SideBySide(contrast, Compared(decision, records))
@@ -139,16 +149,13 @@ def _unlike(before: RunReader, after: RunReader) -> Unlike:
 def _known_pairs(old: Mapping[CaseKey, str], before: RunReader, after: RunReader) -> Prompts:
     """Return each pair of versions once, as both are rendered for one case; `old` has the hashes of the first side."""
     pairs: dict[tuple[str, str], tuple[PromptVersion, PromptVersion]] = {}
-    for case in after.cases:
-        a, b = before.prompts.get(old.get(case.key, "")), after.prompts.get(case.prompt_sha)
-        if a and b:
-            pairs.setdefault((a.template_sha, b.template_sha), (a, b))
+    for a, b in pair_versions(after.cases, old, before.prompts, after.prompts).values():
+        pairs.setdefault((a.template_sha, b.template_sha), (a, b))
     return list(pairs.values())
 
 
 def _contrast(reader: RunReader, arms: ArmTrials, prompts: Prompts, decision: Decision | None) -> Contrast:
     """Return the contrast without its differences, which are looked for in the conversations."""
-    uses = uses_of(arms)
     names = [", ".join(dict.fromkeys(pair[side].ref for pair in prompts)) for side in (0, 1)]
     return Contrast(
         baseline_name=names[0] or "before",
@@ -158,10 +165,7 @@ def _contrast(reader: RunReader, arms: ArmTrials, prompts: Prompts, decision: De
         flips=flips_of(reader.cases, arms, {case.key for case in decision.cases} if decision else ()),
         differences=(),
         rules=rules_of(arms),
-        cost_usd=uses.cost_usd,
-        cached=uses.cached,
-        first_token_ms=uses.first_token_ms,
-        total_ms=uses.total_ms,
+        uses=uses_of(arms),
         unlabelled_judges={suite.path: suite.unlabelled_judge for suite in reader.suites},
     )
 

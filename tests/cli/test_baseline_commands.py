@@ -321,7 +321,7 @@ def test_compare_two_prompts(project: Sample) -> None:
     assert any(line.startswith("-") for line in told["contrast"]["prompts"][0]["lines"])
     assert told["contrast"]["flips"]["worse"]
     assert told["contrast"]["differences"]
-    assert told["contrast"]["cost_usd"]["baseline"] > 0
+    assert told["contrast"]["uses"]["cost_usd"]["baseline"] > 0
 
 
 def test_compare_shows_text_and_markdown(project: Sample) -> None:

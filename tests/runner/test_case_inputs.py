@@ -112,7 +112,7 @@ def test_two_versions_are_compared_case_by_case_with_the_same_inputs(project: Pr
     (change,) = sides.contrast.prompts
     assert "Be quick." in str(change)
     assert "tom" not in str(change)
-    two = compare_runs(run(project, prompt="bot@v1"), run(project, prompt="bot@v2"))
+    two = compare_runs(run(project, prompt="bot@v1"), run(project, prompt="bot@v2"), project.price)
     assert two.contrast.prompts == sides.contrast.prompts
 
 

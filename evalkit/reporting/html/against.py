@@ -25,6 +25,7 @@ from evalkit.records import (
     SuiteComparison,
     Topic,
 )
+from evalkit.reporting.migration import Line, migration_lines, use_lines
 from evalkit.wording import METRIC_WORDS, percent_change, plural, points
 
 Q_TOLD = 0.1
@@ -88,6 +89,7 @@ class AgainstView:
     notes: tuple[str, ...]
     cases: int
     rates: tuple[tuple[str, tuple[RateChange, ...]], ...]
+    migrations: tuple[tuple[Line, ...], ...]
 
     @property
     def fallen(self) -> int:
@@ -115,6 +117,7 @@ def view_against(told: RunComparison | None, notes: Sequence[Statement]) -> Agai
         notes=tuple(note.words for note in notes if note.topic not in (Topic.METRIC, Topic.SUSPECTS)),
         cases=len(decision.cases),
         rates=(("Rule", _moved(told.rules)), ("Tag", _moved(told.tags))),
+        migrations=tuple((*migration_lines(each), *use_lines(each.uses)) for each in told.migrations),
     )
 
 

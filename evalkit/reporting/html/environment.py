@@ -19,6 +19,7 @@ from evalkit.graders.statements import short_text
 from evalkit.records import Place
 from evalkit.reporting import wording
 from evalkit.reporting.html.charts import prompt_per_trial
+from evalkit.reporting.migration import adaptations_in_words
 from evalkit.reporting.safe_text import one_line, shorten_middle, visible
 from evalkit.wording import chance, duration, number, percent, plural, usd, usd_exact
 
@@ -43,6 +44,7 @@ def make_environment() -> Environment:
         "percent": percent,
         "duration": duration,
         "number": number,
+        "adaptations": adaptations_in_words,
         "plural": plural,
         "dots": wording.dots,
         "log_source": wording.log_source_in_words,
