@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any, Literal
 
 JsonObject = Mapping[str, Any]
@@ -175,8 +176,7 @@ class Turn:
     @property
     def spoken(self) -> tuple[Request, ...]:
         """The requests whose text is the reply: all that answered the user but those that a repair replaced."""
-        after = (*self._replies[1:], None)
-        pairs = zip(self._replies, after, strict=True)
+        pairs = zip_longest(self._replies, self._replies[1:])
         return tuple(request for request, later in pairs if later is None or later.purpose != "repair")
 
     # Every grader asks for these two, so they are made once. Underscores keep them out of JSON, where they'd be keys.
