@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import orjson
 
-from evalkit.records import JsonObject
+from evalkit.records import JsonObject, PromptVersion
 
 Lifetime = Literal["5m", "1h"]
 _SETTINGS = ("tool_choice", "thinking", "output_config", "speed")
@@ -65,6 +65,11 @@ def cached_prefix(body: JsonObject) -> tuple[Part, ...]:
     parts = prompt_parts(body)
     last = max((n for n, part in enumerate(parts) if part.marker), default=-1)
     return parts[: last + 1]
+
+
+def standing_body(prompt: PromptVersion) -> JsonObject:
+    """Return what of a request's body is the same in all sessions with this prompt, the automatic marker left out."""
+    return {"model": prompt.model, "tools": prompt.tools, "system": prompt.system}
 
 
 def cache_lifetime(body: JsonObject) -> Lifetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from evalkit.cli.terminal import Pair
+from evalkit.cli.terminal import inputs_option
 
 
 @click.command(
@@ -21,7 +21,7 @@ Examples:
 @click.option("--failing", is_flag=True, help="One case for each case of the run that did not pass.")
 @click.option("--script", is_flag=True, help="Rules of the prompt's stand-in.yaml instead: what was said, offline.")
 @click.option("-p", "--prompt", "ref", metavar="REF", help="The prompt, where the suite or source names none.")
-@click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="An input of that prompt.")
+@inputs_option
 def add(
     suite: str | None,
     source: str,
@@ -39,6 +39,7 @@ def add(
     on: its rules are written in front of those of prompts/NAME/stand-in.yaml.
     """
     from evalkit.cli.project import find_root
+    from evalkit.prompts.inputs import parse_inputs
     from evalkit.repl.saving import AddOptions, add_cases
 
     if script:
@@ -52,7 +53,9 @@ def add(
     elif failing and case_id:
         raise click.UsageError("--id names one case; --failing may add several. Leave one of them out.")
     else:
-        added = add_cases(AddOptions(find_root(), suite, source, case_id, ref, inputs, failing))
+        root = find_root()
+        given = parse_inputs(inputs, root)
+        added = add_cases(AddOptions(root, suite, source, case_id, ref, given, failing))
     for number, line in enumerate(added.text.split("\n"), added.first):
         click.echo(f"{number:5} {line}")
     click.echo(str(added), err=True)

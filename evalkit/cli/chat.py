@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from evalkit.cli.terminal import Pair
+from evalkit.cli.terminal import inputs_option
 
 
 @click.command(
@@ -30,7 +30,7 @@ Examples:
 @click.option("--blind", is_flag=True, help="With --vs: hide which is which until you have said which is better.")
 @click.option("--suite", metavar="FILE", help="Tools answer from this suite.  [every suite of the prompt]")
 @click.option("--tools", metavar="MODULE", help="Let these Python functions answer what the suites do not.")
-@click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Override a prompt input.")
+@inputs_option
 @click.option("--via", metavar="SOURCE", help="live or stand-in.  [auto: live if a key is set]")
 @click.option("--json", "as_json", is_flag=True, help="With one message: print one JSON object.")
 @click.pass_context
@@ -49,6 +49,12 @@ def chat(ctx: click.Context, /, message: str | None, *, as_json: bool, **options
     if options["blind"] and not options["versus"]:
         raise click.UsageError("--blind hides which of two versions is which; add --vs REF.")
     root = find_root()
+    if options["inputs"]:
+        from evalkit.prompts.inputs import parse_inputs
+
+        options["inputs"] = parse_inputs(options["inputs"], root)
+    else:
+        options["inputs"] = {}
     asked = ChatOptions(root=root, command=("evalkit", *sys.argv[1:]), config=load_config(root), **options)
     if message is None and sys.stdin.isatty():
         if as_json:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.terminal import Dollars, Duration, Pair
+from evalkit.cli.terminal import Dollars, Duration, inputs_option
 from evalkit.errors import EvalkitError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Examples:
 @click.option("-k", "keyword", metavar="TEXT", help="Cases whose id contains TEXT.")
 @click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", help="Cases with this tag (repeatable).")
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Rounds of every case on both sides.")
-@click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Override a prompt input.")
+@inputs_option
 @click.option("--via", metavar="SOURCE", help="live or stand-in.  [auto: live if a key is set]")
 @click.option("--tools", metavar="MODULE", help="Let these Python functions answer what the suites do not.")
 @click.option("--max-cost", type=Dollars(), metavar="USD", help="Stop before spending more.")
@@ -89,6 +89,7 @@ def _names_a_run(name: str, root: Path) -> bool:
 def _compare_prompts(options: Mapping[str, Any], root: Path) -> CompareReport:
     """Play both prompts and return the report; the records stay in a run folder of their own."""
     from evalkit.cli.project import load_config, make_project
+    from evalkit.prompts.inputs import parse_inputs
     from evalkit.prompts.refs import asked_of
     from evalkit.reporting.compare import report_comparison
     from evalkit.runner import RunSettings
@@ -97,8 +98,9 @@ def _compare_prompts(options: Mapping[str, Any], root: Path) -> CompareReport:
     config = load_config(root)
     asked = {
         name: options[name]
-        for name in ("targets", "via", "model", "keyword", "tags", "trials", "inputs", "jobs", "draw", "tools")
+        for name in ("targets", "via", "model", "keyword", "tags", "trials", "jobs", "draw", "tools")
     }
+    asked["inputs"] = tuple(parse_inputs(options["inputs"], root).items())
     limits = {"max_cost_usd": options["max_cost"], "max_time_s": options["max_time"]}
     asked_of(options["candidate"], options["model"])  # two models for one prompt are a mistake
     prompts = {"prompt": options["candidate"], "against_prompt": options["baseline"]}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.terminal import Dollars, Duration, Pair
+from evalkit.cli.terminal import Dollars, Duration, inputs_option
 from evalkit.errors import EvalkitError, ExitCode, FileProblems
 from evalkit.wording import number, plural, usd
 
@@ -42,7 +42,7 @@ Examples:
 @click.option("--lf", "last_failed", is_flag=True, help="Only what did not pass last time.")
 @click.option("--changed-since", metavar="REV", help="Only suites whose inputs changed since REV.")
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="Override trials.")
-@click.option("--set", "inputs", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Override a prompt input.")
+@inputs_option
 @click.option(
     "--via",
     metavar="SOURCE",
@@ -130,6 +130,7 @@ def _refuse_beside_resume(options: Mapping[str, Any]) -> None:
 
 
 def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any]) -> RunSettings:
+    from evalkit.prompts.inputs import parse_inputs
     from evalkit.prompts.refs import asked_of
     from evalkit.runner import RunSettings, failed_last_time
 
@@ -155,6 +156,7 @@ def _settings(options: Mapping[str, Any], root: Path, config: Mapping[str, Any])
         "last_failed": failed_last_time(root) if options["last_failed"] else None,
         "max_cost_usd": options["max_cost"],
         "max_time_s": options["max_time"],
+        "inputs": tuple(parse_inputs(options["inputs"], root).items()),
     }
     return RunSettings.for_project(config, asked)
 

@@ -73,6 +73,16 @@ class Pair(click.ParamType[tuple[str, str]]):
         return key.strip(), rest
 
 
+inputs_option = click.option(
+    "--set",
+    "inputs",
+    type=Pair(),
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a prompt input: text, JSON or @FILE.",
+)
+"""An input of the prompt, as every command that has prompts rendered takes it."""
+
 QUIT_KEYS = frozenset({"q", "\x03", "\x04", "\x1b", ""})
 """The keys that leave a review: q, Ctrl-C, Ctrl-D, Escape, and nothing more to read."""
 

@@ -138,6 +138,9 @@ class Chat:
     async def go_on_from(self, start: StartingPoint) -> None:
         """Take up a loaded conversation, up to before a reply; the first turns of a case are played."""
         session, screen, given = self.session, self.screen, self.attached
+        held = {name: value for name, value in start.inputs.items() if name in session.setting.prompt.inputs}
+        if any(session.setting.prompt.inputs[name] != value for name, value in held.items()):
+            session.change(session.setting.with_inputs(held))
         session.begin_with(start.opening, start.exchanges, start.origin, start.staged)
         session.case = start.case
         session.tools.replay(start.calls)

@@ -5,6 +5,7 @@ Light on purpose: completion works before anything is loaded. What a command doe
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ class ChatOptions:
     model: str | None = None
     via: str | None = None
     suite: str | None = None
-    inputs: tuple[tuple[str, str], ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     attach: tuple[str, ...] = ()
     load: str | None = None
     versus: str | None = None
@@ -56,6 +57,7 @@ COMMANDS = (
     Command("help", "", "this list", ("?",)),
     Command("prompt", "[REF]", "show the prompt, or switch its version and keep the conversation"),
     Command("model", "[ID]", "show the model, or switch it and keep the conversation"),
+    Command("set", "[NAME [VALUE]]", "show the prompt's inputs, or change one: text, JSON or @FILE"),
     Command("vs", "REF [blind]", "send every message to this version too; /vs a or b goes on with one, off ends it"),
     Command("undo", "[N]", "take back the last N exchanges; your message is on the line again", ("rewind",)),
     Command("retry", "", "another reply to the same message; the last one counts"),
@@ -74,6 +76,8 @@ KEYS = (
     "Ctrl-C stops a reply and keeps what came; Ctrl-R searches earlier messages; Tab completes.",
     "A message that begins with / is sent as it is when a space stands before it.",
 )
+SHOWN = 60
+"""Characters of an input's value in a list."""
 LEAVE = frozenset({"exit", "quit", "bye"})
 _BY_NAME: Mapping[str, Command] = {name: one for one in COMMANDS for name in (one.name, *one.also)}
 
@@ -154,6 +158,8 @@ def _arguments(command: str, rest: str, root: Path, prompt: PromptVersion | None
             yield "fail", "break the next call of a tool"
         case "/tools" if prompt is not None:
             yield from ((str(tool["name"]), "") for tool in prompt.tools)
+        case "/set" if first and prompt is not None:
+            yield from ((name, shortened(value)) for name, value in prompt.inputs.items())
         case "/model" if first and prompt is not None:
             from evalkit.prompts.models import known_models  # loaded with the prompt
 
@@ -162,6 +168,12 @@ def _arguments(command: str, rest: str, root: Path, prompt: PromptVersion | None
             yield from ((name, "") for name in known_models() if name != own)
         case _:
             return
+
+
+def shortened(value: Any) -> str:
+    """Return an input's value on a short line: text as it is, everything else as JSON."""
+    text = " ".join((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).split())
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 
 def _references(root: Path) -> Iterator[tuple[str, str]]:

@@ -19,10 +19,12 @@ import orjson
 
 from evalkit.content import files_in, readable, text_of
 from evalkit.errors import EvalkitError, FileProblems, UsageError
+from evalkit.prefix import cached_prefix, standing_body
+from evalkit.prompts.inputs import parse_value
 from evalkit.records import Level, Request, Score, TrialVerdict
 from evalkit.repl.attachments import blocks_with_files, read_attachment
 from evalkit.repl.chat import Chat, Versus
-from evalkit.repl.command_line import help_text, read_command
+from evalkit.repl.command_line import help_text, read_command, shortened
 from evalkit.repl.keyboard import as_message
 from evalkit.repl.loading import load_conversation
 from evalkit.repl.record import OTHER_SIDE
@@ -172,15 +174,40 @@ def _change(chat: Chat, setting: Setting) -> None:
     before, now = chat.session.setting.prompt, setting.prompt
     chat.session.change(setting)
     kept = "conversation kept. The cache starts again."
+    parts, cached = (cached_prefix(standing_body(prompt)) for prompt in (before, now))
     if not chat.session.conversation.messages:
         kept = "nothing was said yet."
     elif before.sha == now.sha:
         kept = "conversation kept. It is the same text."
+    elif parts and parts == cached:
+        kept = "conversation kept. What is cached of the prompt stays; what follows the cache point is read anew."
     chat.screen.note(f"{now.ref} ({now.sha[:7]}), {kept}")
     for change in now.adaptations:
         chat.screen.note(f"  {adapted(change, now.model)}")
     for sentence in told:
         chat.screen.note(f"  {sentence}", "yellow")
+
+
+async def set_input(chat: Chat, rest: str) -> None:
+    """Show the prompt's inputs or one of them, or give one another value from here on."""
+    name, _, typed = rest.partition(" ")
+    inputs, typed = chat.session.setting.prompt.inputs, typed.strip()
+    if not name:
+        width = max(map(len, inputs), default=0)
+        for each, value in inputs.items():
+            chat.screen.say(f"  {each.ljust(width)}  {shortened(value)}")
+        if not inputs:
+            chat.screen.say(f"{chat.session.setting.prompt.ref} takes no inputs", "dim")
+    elif not typed and name in inputs:
+        chat.screen.say(inputs[name] if isinstance(inputs[name], str) else _pretty(orjson.dumps(inputs[name]).decode()))
+    else:
+        value = {name: parse_value(typed, chat.root)}
+        setting = chat.session.setting.with_inputs(value)
+        other = chat.versus.other if chat.versus else None
+        if other is not None and name in other.setting.prompt.inputs:
+            other.change(other.setting.with_inputs(value))
+        chat.screen.note(f"{name}: {shortened(value[name])}")
+        _change(chat, setting)
 
 
 async def offer_reload(chat: Chat, *, ask: bool) -> None:
@@ -255,7 +282,8 @@ async def save(chat: Chat, rest: str) -> None:
         raise UsageError("/save: which suite? Name one, such as: /save regressions (it is begun if there is none)")
     suite = words[0] if words else known[0].path
     origin = f"{session.record.name}#{session.session_id}" if session.session_id else session.origin
-    draft = CaseDraft(session.turns(), session.opening, words[1] if len(words) > 1 else "", origin)
+    case_id = words[1] if len(words) > 1 else ""
+    draft = CaseDraft(session.turns(), session.opening, case_id, origin, session.setting.prompt.inputs)
     added = save_cases(session.setting, [draft], suite)
     for number, line in enumerate(added.text.split("\n"), added.first):
         chat.screen.say(f"{number:5} {line}")
@@ -402,6 +430,7 @@ FUNCTIONS: Mapping[str, Callable[[Chat, str], Awaitable[None]]] = {
     "help": show_help,
     "prompt": prompt,
     "model": model,
+    "set": set_input,
     "vs": vs,
     "undo": undo,
     "retry": retry,

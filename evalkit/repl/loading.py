@@ -35,7 +35,7 @@ class StartingPoint:
 
     `waiting` is the message that has no reply yet, `first` are messages of a case to be played before it. `calls` are
     the recorded tool calls, whose results are given again. `left_out` is the recorded reply, `reasons` why it failed.
-    `suite` is the suite it belongs to, `prompt` the version it was held with,
+    `suite` is the suite it belongs to, `prompt` the version it was held with, `inputs` those of that version,
     `staged` the case whose tools answer.
     """
 
@@ -49,6 +49,7 @@ class StartingPoint:
     left_out: str = ""
     reasons: tuple[str, ...] = ()
     prompt: PromptVersion | None = None
+    inputs: JsonObject = field(default_factory=dict)
     ref: str | None = None
     suite: str | None = None
     staged: Staged | None = None
@@ -216,6 +217,7 @@ def _before_reply(stored: StoredConversation) -> StartingPoint:
             for score in scores
         ),
         prompt=stored.prompt,
+        inputs=stored.prompt.inputs if stored.prompt else {},
         ref=stored.prompt.ref if stored.prompt else None,
         suite=trial.key.suite if trial and trial.key.suite.endswith((".yaml", ".yml")) else None,
     )
@@ -247,6 +249,7 @@ def _case(name: str, root: Path) -> StartingPoint:
         ref=suite.prompt_ref,
         suite=suite.path,
         staged=case,
+        inputs=case.inputs.values,
         case=CaseSteps(case.script, replies),
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import orjson
 
 from evalkit.engine.tools import INVALID_INPUT
 from evalkit.errors import NothingSelected, UsageError
+from evalkit.prompts import find_prompt
 from evalkit.records import JsonObject, PromptRef, ToolCall, Transcript, TrialVerdict, Turn
 from evalkit.repl.case_messages import CaseFiles, value_of, written_history
 from evalkit.repl.loading import all_trials, find_conversation, without_system
@@ -30,17 +31,22 @@ NOT_A_RESULT = frozenset({INVALID_INPUT, NO_FIXTURE})
 
 @dataclass(frozen=True)
 class CaseDraft:
-    """A conversation to be saved: its turns, the messages before them, a case id (or none), where it is from."""
+    """A conversation to be saved: its turns, the messages before them, a case id (or none), where it is from.
+
+    `inputs` are those that its prompt was rendered with, empty where they are not known.
+    """
 
     turns: tuple[Turn, ...]
     opening: tuple[JsonObject, ...] = ()
     case_id: str = ""
     origin: str = ""
+    inputs: JsonObject = field(default_factory=dict)
 
     @classmethod
     def of(cls, transcript: Transcript, origin: str, case_id: str = "") -> CaseDraft:
         """Return the draft of a recorded conversation."""
-        return cls(transcript.turns, without_system(transcript.history), case_id, origin)
+        history = without_system(transcript.history)
+        return cls(transcript.turns, history, case_id, origin, transcript.inputs)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class AddOptions:
     source: str
     case_id: str = ""
     ref: str | None = None
-    inputs: tuple[tuple[str, str], ...] = ()
+    inputs: JsonObject = field(default_factory=dict)
     failing: bool = False
 
 
@@ -108,6 +114,7 @@ def save_cases(setting: Setting, drafts: Sequence[CaseDraft], suite_name: str) -
 
     def make(suite: Suite | None) -> list[NewCase]:
         taken = {case.record.case_id for case in suite.cases} if suite else set()
+        usual = _usual_inputs(suite, setting)
         made = []
         for draft in drafts:
             if draft.case_id in taken:
@@ -121,10 +128,20 @@ def save_cases(setting: Setting, drafts: Sequence[CaseDraft], suite_name: str) -
             )
             history = tuple(written_history(draft.opening, files))
             fixtures = _needed((call for turn in draft.turns for call in turn.tool_calls), suite)
-            made.append(NewCase(chosen, turns, draft.origin, history, tuple(fixtures)))
+            inputs = {key: value for key, value in draft.inputs.items() if key in usual and usual[key] != value}
+            made.append(NewCase(chosen, turns, draft.origin, history, tuple(fixtures), inputs=inputs))
         return made
 
     return append_cases(path, setting.root, make, _beginning(setting, path))
+
+
+def _usual_inputs(suite: Suite | None, setting: Setting) -> JsonObject:
+    """Return what the prompt's inputs are in a suite for a case that gives none; None for one that each case gives."""
+    if suite is None:
+        return setting.prompt.inputs
+    source = find_prompt(suite.prompt_ref, setting.root)
+    declared = dict.fromkeys(source.header.inputs if source.header else ())
+    return {**declared, **source.defaults, **suite.inputs}
 
 
 def _needed(calls: Iterable[ToolCall], suite: Suite | None) -> Iterable[NewFixture]:
@@ -157,6 +174,6 @@ def _beginning(setting: Setting, path: Path) -> str:
     voice = ""
     if setting.voice and folder.is_relative_to(root):
         voice = posixpath.relpath(setting.voice, folder.relative_to(root).as_posix())
-    known = {name for suite in setting.suites for name in suite.inputs} | {name for name, _ in setting.given}
-    pinned = [(name, str(value)) for name, value in setting.prompt.inputs.items() if name in known]
+    known = {name for suite in setting.suites for case in suite.cases for name in case.inputs.values}
+    pinned = {name: value for name, value in setting.prompt.inputs.items() if name in known | setting.given.keys()}
     return new_suite_text(setting.prompt.name, pinned, voice)

@@ -11,26 +11,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from evalkit.engine.tool_module import ToolModule
 from evalkit.errors import UsageError
 from evalkit.graders import Requirement
-from evalkit.prompts import find_prompt, list_prompts, render_prompt, with_model
+from evalkit.prompts import find_prompt, find_version, input_fault, list_prompts, render_prompt, with_model
 from evalkit.records import Level, PromptRef, PromptVersion, Score, Source, Transcript, TrialVerdict, Turn
 from evalkit.source import check_models
-from evalkit.suites import Fixture, Suite, find_suites, find_voices, load_suite, read_suite
+from evalkit.suites import Fixture, Suite, find_suites, find_voices, load_suite, read_suite, takes_of
 from evalkit.suites.load import relative_name
 from evalkit.suites.voice import load_voice
 from evalkit.world import World
+from evalkit.yamlsource import did_you_mean
 
 Fixtures = Mapping[str, tuple[Fixture, ...]]
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
 class Setting:
     """A prompt version with everything around it.
 
-    `world` is that of the first suite that has one. `given` are inputs of the command line, which win over the suites'.
+    `world` is that of the first suite that has one. `given` are inputs of the person, which win over the suites'.
     `voice` is the file that `rules` come from. `notes` are for the person: files that could not be used. `functions`
     answer the tool calls that the suites leave open.
     """
@@ -42,7 +45,7 @@ class Setting:
     world: World | None = None
     rules: tuple[Requirement, ...] = ()
     voice: str = ""
-    given: tuple[tuple[str, str], ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     functions: ToolModule | None = None
 
@@ -51,6 +54,25 @@ class Setting:
         if PromptRef.read(ref).name == self.prompt.name:
             return replace(self, prompt=_render(ref, self.suites, self.given, self.root))
         return replace(load_setting(ref, self.root, given=self.given), functions=self.functions)
+
+    def with_inputs(self, values: Mapping[str, Any]) -> Setting:
+        """Return the setting with other values of some inputs; UsageError or FileProblems when they can't be.
+
+        The version stays the one that is talked to, even where the files hold another one by now.
+        """
+        prompt = self.prompt
+        source = find_version(prompt.template_sha, prompt.ref, self.root)
+        if source is None:
+            msg = f"the text of {prompt.ref} is no longer in the files; take up what there is: /prompt {prompt.name}"
+            raise UsageError(msg)
+        for name, value in values.items():
+            if name not in prompt.inputs:
+                known = ", ".join(prompt.inputs) or "none"
+                raise UsageError(f"no input {name!r}{did_you_mean(name, prompt.inputs)}; inputs: {known}.")
+            if fault := input_fault(source, name, value):
+                raise UsageError(f"input {name!r} {fault}.")
+        rendered = render_prompt(source, {**prompt.inputs, **values})
+        return replace(self, prompt=rendered, given={**self.given, **values})
 
     def with_model(self, model: str) -> Setting:
         """Return the setting with the prompt asked of another model."""
@@ -62,7 +84,7 @@ class Setting:
 
 
 def load_setting(
-    ref: str | None, root: Path, *, suite: str | None = None, given: tuple[tuple[str, str], ...] = ()
+    ref: str | None, root: Path, *, suite: str | None = None, given: Mapping[str, Any] = NOTHING
 ) -> Setting:
     """Find a prompt and all that belongs to it; UsageError or FileProblems when that can't be done.
 
@@ -87,7 +109,7 @@ def setting_of(
     root: Path,
     suites: tuple[Suite, ...] | None = None,
     *,
-    given: tuple[tuple[str, str], ...] = (),
+    given: Mapping[str, Any] = NOTHING,
     notes: tuple[str, ...] = (),
 ) -> Setting:
     """Return the setting of a prompt version that is there already, such as one out of a record."""
@@ -141,14 +163,18 @@ def merged_fixtures(suites: Iterable[Suite]) -> dict[str, tuple[Fixture, ...]]:
     return {tool: tuple(sorted(found, key=lambda one: not one.when)) for tool, found in by_tool.items()}
 
 
-def _render(ref: str, suites: Sequence[Suite], given: Iterable[tuple[str, str]], root: Path) -> PromptVersion:
-    """Render a prompt with the suites' inputs, as far as it knows them, under those of the command line."""
+def _render(ref: str, suites: Sequence[Suite], given: Mapping[str, Any], root: Path) -> PromptVersion:
+    """Render a prompt with the suites' inputs, as far as it knows them, under those of the person.
+
+    An input that only cases give has the value of the first of them.
+    """
     source = find_prompt(ref, root)
-    known = source.header.inputs if source.header else {}
-    inputs: dict[str, str] = {}
+    inputs: dict[str, Any] = {}
     for suite in reversed(suites):
-        inputs |= {name: value for name, value in suite.inputs.items() if name in known}
-    return render_prompt(source, {**inputs, **dict(given)})
+        for case in reversed(suite.cases):
+            inputs |= case.inputs.values
+        inputs |= suite.inputs
+    return render_prompt(source, {**takes_of(source, inputs), **given})
 
 
 def _find_voice(suites: Sequence[Suite], root: Path) -> tuple[str, tuple[Requirement, ...]]:

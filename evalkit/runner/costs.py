@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from evalkit.content import weigh
 from evalkit.engine import Price
-from evalkit.prefix import cache_lifetime, cached_prefix, prompt_parts
-from evalkit.records import JsonObject, PromptVersion, Request, SideRequest, Transcript, Usage
+from evalkit.prefix import cache_lifetime, cached_prefix, prompt_parts, standing_body
+from evalkit.records import Request, SideRequest, Transcript, Usage
 from evalkit.runner.opponents import Stages, find_opponents
 from evalkit.runner.plan import PlannedTrial, RunSettings, make_plan
 from evalkit.runner.project import Project
@@ -27,11 +27,6 @@ def estimate_requests(planned: PlannedTrial) -> int:
     """Return about how many requests a trial makes; of a user that a model plays, at the most."""
     simulate = planned.case.simulate
     return REQUESTS_PER_TURN * (simulate.max_turns if simulate else len(planned.case.record.turns))
-
-
-def standing_body(prompt: PromptVersion) -> JsonObject:
-    """Return what of a request's body is the same in all sessions with this prompt, its automatic marker left out."""
-    return {"model": prompt.model, "tools": prompt.tools, "system": prompt.system}
 
 
 def estimate_trial(planned: PlannedTrial, price: Price) -> float:

@@ -15,7 +15,7 @@ from evalkit.engine import Price, RequestFinished
 from evalkit.engine.recorder import Now, utc_now
 from evalkit.errors import NoVerdict
 from evalkit.judging import failed_tests, run_self_test
-from evalkit.prefix import cached_prefix
+from evalkit.prefix import cached_prefix, standing_body
 from evalkit.records import (
     EndReason,
     Judgement,
@@ -26,7 +26,7 @@ from evalkit.records import (
     TrialScore,
     TrialVerdict,
 )
-from evalkit.runner.costs import Spending, cost_of_requests, estimate_trial, standing_body
+from evalkit.runner.costs import Spending, cost_of_requests, estimate_trial
 from evalkit.runner.opponents import Stages
 from evalkit.runner.plan import Plan, PlannedTrial, RunSettings
 from evalkit.runner.project import Progress

@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -72,12 +72,11 @@ def append_cases(path: Path, root: Path, make: Callable[[Suite | None], Sequence
     return Addition(file, first, first + len(lines) - (2 if suite else 1), "\n".join(lines).strip("\n"))
 
 
-def new_suite_text(prompt_ref: str, inputs: Sequence[tuple[str, str]], voice: str) -> str:
+def new_suite_text(prompt_ref: str, inputs: Mapping[str, Any], voice: str) -> str:
     """Return the beginning of a suite for cases that are added one by one; `voice` relative to the suite."""
     lines = ["description: Cases kept from conversations.", f"prompt: {scalar(prompt_ref)}"]
     lines += [f"voice: {scalar(voice)}"] if voice else []
-    if inputs:
-        lines += ["inputs:", *(f"  {scalar(name)}: {scalar(value)}" for name, value in inputs)]
+    lines += _inputs(inputs, "")
     return "\n".join(lines) + "\n"
 
 
@@ -181,6 +180,7 @@ class NewCase:
     history: tuple[NewEntry, ...] = ()
     fixtures: tuple[NewFixture, ...] = ()
     notes: tuple[str, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 def case_id_of(text: str, taken: Iterable[str] = ()) -> str:
@@ -203,6 +203,7 @@ def case_lines(case: NewCase, dash: int, step: int) -> list[str]:
     lines += [f"{pad}from: {quoted(case.origin)}"] if case.origin else []
     lines += [f"{pad}gate: false   # only watched: write what you expect (see the comments), then remove this line"]
     lines += [f"{pad}# {note}" for note in case.notes]
+    lines += _inputs(case.inputs, pad)
     if case.history:
         lines.append(f"{pad}history:")
         lines += [line for entry in case.history for line in _entry(entry, key + 2)]
@@ -241,6 +242,16 @@ def _entry(entry: NewEntry, indent: int) -> list[str]:
         answer = f"error: {scalar(call.error)}" if call.error is not None else f"returns: {flow(call.returns)}"
         lines += [f"{pad}    - {scalar(call.tool)}: {flow(call.when)}", f"{pad}      {answer}"]
     return lines
+
+
+def _inputs(inputs: Mapping[str, Any], pad: str) -> list[str]:
+    """Return inputs as a mapping of their own, texts of several lines as blocks."""
+    if not inputs:
+        return []
+    written = {
+        name: block(value, len(pad) + 4) if isinstance(value, str) else flow(value) for name, value in inputs.items()
+    }
+    return [f"{pad}inputs:", *(f"{pad}  {scalar(name)}: {value}" for name, value in written.items())]
 
 
 def _suggestions(turn: NewTurn, pad: str) -> list[str]:

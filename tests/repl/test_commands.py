@@ -288,3 +288,69 @@ def test_tab_offers_commands_references_suites_and_files(tmp_path: Path) -> None
     assert offered("/save suites/p") == ["suites/parcels.yaml"]
     assert f"{root}/suites/" in offered(f"/load {root}/su")
     assert offered("hello /re") == []
+
+
+def test_set_lists_the_inputs_and_changes_one_for_the_rest_of_the_conversation(tmp_path: Path) -> None:
+    """Below the cache point what is cached of the prompt stays; the conversation goes on with the new value."""
+    text = play(tmp_path, "/set", "Hello", "/set today 2026-12-01", "/set today", "/prompt")
+
+    assert "  today  2026-11-22" in text
+    assert "today: 2026-12-01" in text
+    assert "conversation kept. What is cached of the prompt stays; what follows the cache point is read anew." in text
+    assert text.count("Today is 2026-12-01.") == 1
+
+
+def test_set_says_when_the_cache_starts_again(tmp_path: Path) -> None:
+    """An input above the cache point changes what is cached."""
+    write_shop(tmp_path)
+    file = tmp_path / "prompts/support/v2.md"
+    file.write_text(file.read_text("utf-8").replace("You are Tess,", "It is {{ today }}. You are Tess,"), "utf-8")
+
+    assert "conversation kept. The cache starts again." in play(tmp_path, "Hello", "/set today tomorrow")
+
+
+def test_set_takes_json_and_files_and_says_what_can_not_be(tmp_path: Path) -> None:
+    """A list is a list, @FILE a file of the project; a name, a kind or a path that can't be is one line."""
+    write_shop(tmp_path)
+    file = tmp_path / "prompts/support/v2.md"
+    body = file.read_text("utf-8").replace("inputs:\n", "inputs:\n  orders: []\n")
+    file.write_text(body + "{% for one in orders %}- {{ one.id }}\n{% endfor %}", "utf-8")
+    (tmp_path / "day.txt").write_text("a Friday", "utf-8")
+
+    text = play(
+        tmp_path,
+        '/set orders [{"id": "TN-1"}]',
+        "/set today @day.txt",
+        "/prompt",
+        "/set todya x",
+        "/set orders none",
+        "/set orders [1]",
+        "/set today @no.txt",
+    )
+
+    assert "- TN-1" in text
+    assert "Today is a Friday." in text
+    assert "no input 'todya' (did you mean 'today'?); inputs: orders, today." in text
+    assert "input 'orders' is text; expected a list, as its default is." in text
+    assert "no.txt: no such file." in text
+
+
+def test_a_saved_case_keeps_the_inputs_that_differ_from_the_suites(tmp_path: Path) -> None:
+    """And only those; loaded again, the case is talked to with them."""
+    play(tmp_path, "/set today 2026-12-01", "Hello", "/save parcels set-today", "/clear")
+
+    suite = load_suite(tmp_path / "suites/parcels.yaml", tmp_path)
+    saved = next(case for case in suite.cases if case.record.case_id == "set-today")
+    assert dict(saved.inputs.values) == {"today": "2026-12-01"}
+    assert "  - id: set-today" in (tmp_path / "suites/parcels.yaml").read_text("utf-8")
+    assert "Today is 2026-12-01." in play(tmp_path, "/load parcels::set-today", "/prompt")
+
+
+def test_the_names_of_inputs_are_completed(tmp_path: Path) -> None:
+    """With their values as what they mean."""
+
+    async def names() -> list[tuple[str, str]]:
+        async with open_shop(tmp_path) as chat:
+            return list(complete("/set t", tmp_path, chat.session.setting.prompt))
+
+    assert asyncio.run(names()) == [("today", "2026-11-22")]

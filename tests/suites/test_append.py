@@ -196,9 +196,7 @@ def test_a_suite_that_is_not_there_is_begun(tmp_path: Path) -> None:
     root = write_shop(tmp_path)
     path = root / "suites/fresh.yaml"
 
-    added = append_cases(
-        path, root, lambda _suite: [CASE], new_suite_text("support", [("today", "x: y")], "voice.yaml")
-    )
+    added = append_cases(path, root, lambda _suite: [CASE], new_suite_text("support", {"today": "x: y"}, "voice.yaml"))
 
     suite = load_suite(path, root)
     assert dict(suite.inputs) == {"today": "x: y"}
