@@ -148,20 +148,23 @@ def _needed(calls: Iterable[ToolCall], suite: Suite | None) -> Iterable[NewFixtu
     """Yield a fixture for every result that the suite would not give to the same calls."""
     tools = tools_of(suite or Stage({}))
     results: dict[tuple[str, bytes], list[ToolCall]] = {}
+    other: set[tuple[str, bytes]] = set()
     for call in calls:
-        if call.origin not in NOT_A_RESULT:
-            results.setdefault((call.name, orjson.dumps(call.input, option=orjson.OPT_SORT_KEYS)), []).append(call)
-    for same in results.values():
-        given = [tools.answer(call.name, call.input) for call in same]
-        if all(
-            one and (one.output, one.is_error) == (call.output, call.is_error)
-            for one, call in zip(given, same, strict=True)
-        ):
+        if call.origin in NOT_A_RESULT:
             continue
+        asked = (call.name, orjson.dumps(call.input, option=orjson.OPT_SORT_KEYS))
+        results.setdefault(asked, []).append(call)
+        # In the order of the conversation, because a world remembers; what was broken on purpose never got there.
+        given = tools.answer(call.name, call.input) if call.origin != BROKEN else None
+        if given is None or (given.output, given.is_error) != (call.output, call.is_error):
+            other.add(asked)
+        elif tools.remembers(call.name):
+            results[asked].pop()
+    for same in (calls for asked, calls in results.items() if asked in other):
         # of equal results that follow each other one fixture is enough; all but the last one answer once
         needed = [[*alike][-1] for _, alike in groupby(same, key=lambda one: (one.output, one.is_error))]
         for call in needed:
-            once = call is not needed[-1] or call.origin == BROKEN
+            once = call is not needed[-1] or call.origin == BROKEN or tools.remembers(call.name)
             if call.is_error:
                 yield NewFixture(call.name, call.input, error=call.output or "failed", once=once)
                 continue
