@@ -124,7 +124,8 @@ class JsonReply(Grader):
         if misfit is None:
             return Finding(TrialVerdict.PASSED, "fits the schema", "JSON of the schema", turn=turn)
         observed = f"{shown_path(misfit.at) or 'the whole'}: {misfit.message}"
-        return Finding(TrialVerdict.FAILED, observed, "JSON of the schema", _spans(found, misfit.at, turn), turn)
+        spans = _spans(found, misfit.at, turn)
+        return Finding(TrialVerdict.FAILED, observed, "JSON of the schema", spans, turn, note=misfit.message)
 
     def _stands(self, found: JsonText, path: str, expected: Any, turn: int) -> Finding:
         steps = parse_path(path)
@@ -133,8 +134,10 @@ class JsonReply(Grader):
         if reached < len(steps):
             verdict = TrialVerdict.PASSED if may_be_missing(expected) else TrialVerdict.FAILED
             return Finding(verdict, f"no {path}", wanted, turn=turn, note=_instead(part, steps[:reached]))
-        verdict = TrialVerdict.PASSED if matches_value(expected, part, self.json_.match) else TrialVerdict.FAILED
-        return Finding(verdict, f"{path}: {_shown(part)}", wanted, _spans(found, steps, turn), turn)
+        if matches_value(expected, part, self.json_.match):
+            return Finding(TrialVerdict.PASSED, f"{path}: {_shown(part)}", wanted, turn=turn)
+        spans = _spans(found, steps, turn)
+        return Finding(TrialVerdict.FAILED, f"{path}: {_shown(part)}", wanted, spans, turn, f"expected {wanted}")
 
 
 def _json_of(turn: Turn) -> JsonText | str:

@@ -1,4 +1,4 @@
-"""Graders of what a conversation changed in the world: outcome.writes, outcome.state, outcome.ended.
+"""Graders of what a conversation changed in the world: outcome.writes, outcome.state, outcome.closed_by.
 
 Without a world they read the tools' results in the transcript: a write is a call of a tool named in `write_tools` whose
 result was no error. In a world they follow the transcript's calls from its start: what they then know is what there
@@ -351,35 +351,36 @@ def _turn_of_change(made: MadeCalls, course: Course, names: Sequence[tuple[str, 
     return None
 
 
-class Ending(FileModel):
-    """How a conversation comes to its end."""
+class Closing(FileModel):
+    """What brings a conversation to its end."""
 
-    called: ClassVar[str] = "ended"
+    called: ClassVar[str] = "closed_by"
     user_says: Text | None = Field(None, min_length=1, description="The last user message says this.", examples=["bye"])
     calls: Texts | None = Field(None, description="One of these tools was called.", examples=[["hand_over"]])
 
     @model_validator(mode="after")
-    def _some_way(self) -> Ending:
+    def _some_way(self) -> Closing:
         if self.user_says is None and self.calls is None:
-            raise refusal("'ended' needs `user_says`, `calls` or both.")
+            raise refusal("'closed_by' needs `user_says`, `calls` or both.")
         return self
 
 
-class Ended(Grader):
+class ClosedBy(Grader):
     """Require that the conversation came to its end: the user said the last word, or a closing tool was called.
 
-    Why: a conversation that was cut off has no outcome. Example: `outcome: {ended: {user_says: "###STOP###", calls:
-    [transfer]}}`. Instead of limiting its length, use `budget: {requests: ...}`.
+    Why: a conversation that was cut off has no outcome. Example: `outcome: {closed_by: {user_says: "###STOP###",
+    calls: [transfer]}}`. Instead of limiting its length, use `budget: {requests: ...}`; instead of how a single reply
+    ended (by itself, cut off, refused), use `ended`.
     """
 
-    kind = "outcome.ended"
-    ended: Ending = Field(description="How the conversation ends.", examples=[{"calls": ["hand_over"]}])
+    kind = "outcome.closed_by"
+    closed_by: Closing = Field(description="What closes the conversation.", examples=[{"calls": ["hand_over"]}])
 
     def mentions(self) -> Iterator[Mention]:
-        yield from (Mention(name, ("ended", "calls", n)) for n, name in enumerate(self.ended.calls or ()))
+        yield from (Mention(name, ("closed_by", "calls", n)) for n, name in enumerate(self.closed_by.calls or ()))
 
     def grade(self, transcript: Transcript, turn: int | None) -> Finding:
-        mark, closing = self.ended.user_says, self.ended.calls or ()
+        mark, closing = self.closed_by.user_says, self.closed_by.calls or ()
         ways = [*([f"the user says {mark!r}"] if mark else []), *(f"{name} is called" for name in closing)]
         expected = " or ".join(ways)
         last = transcript.turns[-1] if transcript.turns else None

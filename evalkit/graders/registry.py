@@ -62,7 +62,7 @@ GRADERS: tuple[type[Grader], ...] = (
     sequence.Recovers,
     outcome.Writes,
     outcome.State,
-    outcome.Ended,
+    outcome.ClosedBy,
     budget.CostUsd,
     budget.Requests,
     budget.OutputTokens,

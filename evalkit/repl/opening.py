@@ -31,6 +31,7 @@ from evalkit.repl.setting import PromptFiles, Setting, judge_voice, load_setting
 from evalkit.repl.sources import ChatTools, Connection, choose_source
 from evalkit.repl.turn_view import AskLine, Terminal, folded, sum_up
 from evalkit.source import STAND_IN, describe_source
+from evalkit.structured import NoValue, Value, value_of
 
 SHOWN = 5
 """How many exchanges of an earlier chat are printed when it is gone on with."""
@@ -158,7 +159,7 @@ async def _play_one(setup: ChatSetup, message: str, *, as_json: bool) -> int:
         await close_chat(chat)
     if turn is None or (turn.failure is not None and turn.failure.kind == INTERRUPTED):
         return ExitCode.INTERRUPTED
-    answered = turn.failure is None and bool(turn.reply.strip())
+    answered = turn.failure is None and bool(turn.reply.strip()) and not isinstance(value_of(turn), NoValue)
     return ExitCode.PASSED if answered else ExitCode.NO_VERDICT
 
 
@@ -167,7 +168,7 @@ def described(session: Session) -> dict[str, Any]:
     answer = session.last.answer
     turn, sums = answer.turn, sum_up(answer.turn.requests)
     voice = judge_voice(turn, session.setting.rules)
-    last = turn.requests[-1] if turn.requests else None
+    last, read = turn.requests[-1] if turn.requests else None, value_of(turn)
     partial = "".join(str(block.get("text", "")) for block in last.partial) if last else ""
     return {
         "prompt": answer.prompt.ref,
@@ -177,6 +178,7 @@ def described(session: Session) -> dict[str, Any]:
         "user": turn.user,
         "files": [str(file) for file in files_in(turn.content)],
         "reply": turn.reply or partial,
+        "value": read.value if isinstance(read, Value) else None,
         "stop_reason": last.stop_reason if last else None,
         "failure": asdict(turn.failure) if turn.failure else None,
         "tool_calls": [asdict(call) for call in turn.tool_calls],

@@ -50,14 +50,14 @@ AnyTools = Annotated[ToolsExpect, BeforeValidator(_tools, json_schema_input_type
 
 
 class OutcomeExpect(keys_of("outcome")):  # type: ignore[misc]
-    """What the conversation changed, and that it ended."""
+    """What the conversation changed, and what closed it."""
 
     called: ClassVar[str] = "outcome"
 
     @model_validator(mode="after")
     def _demands_something(self) -> OutcomeExpect:
-        if self.writes is None and self.state is None and self.ended is None:
-            raise refusal("'outcome' needs one of writes, state, ended.")
+        if self.writes is None and self.state is None and self.closed_by is None:
+            raise refusal("'outcome' needs one of writes, state, closed_by.")
         return self
 
 
@@ -82,7 +82,7 @@ class Expect(keys_of("")):  # type: ignore[misc]
     )
     outcome: OutcomeExpect | None = Field(
         None,
-        description="What the conversation changed, and that it ended.",
+        description="What the conversation changed, and what closed it.",
         examples=[{"write_tools": ["start_return"], "writes": []}],
     )
     voice: VoiceExpect | None = Field(

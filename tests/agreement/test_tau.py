@@ -19,7 +19,7 @@ IDS = ["reservation_id", "order_id", "user_id"]
 
 def ended_and_said(case: Mapping[str, Any], closing: list[str]) -> dict[str, Any]:
     """Return what is expected beside the changes: the conversation ended, and each output was said."""
-    outcome: dict[str, Any] = {"ended": {"user_says": STOP, "calls": closing}}
+    outcome: dict[str, Any] = {"closed_by": {"user_says": STOP, "calls": closing}}
     said = [{"exact": output, "ignore_case": True} for output in case["outputs"]]
     return {"outcome": outcome} | ({"says": said, "normalise": ["commas"]} if said else {})
 

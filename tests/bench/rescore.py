@@ -57,7 +57,7 @@ EXPECT: dict[str, Any] = {
     "outcome": {
         "write_tools": ["start_return"],
         "writes": [{"start_return": {"order_id": "/^TN/", "reason": "/longer/"}}],
-        "ended": {"user_says": "thank you"},
+        "closed_by": {"user_says": "thank you"},
     },
 }
 BUDGET = {"cost_usd": 0.5}

@@ -60,6 +60,19 @@ def test_standard_input_is_the_message(root: Path) -> None:
     assert (root / record["record"].partition("#")[0] / "run.jsonl").is_file()
 
 
+def test_only_the_json_that_was_asked_for_reaches_a_pipe(root: Path) -> None:
+    """A reply that is void is told on standard error, and the one that takes its place is the output."""
+    schema = "{type: object, properties: {day: {type: string}}, required: [day], additionalProperties: false}"
+    rules = '[{user: "can\'t be used", output: {day: Monday}}, {user: when, say: On Monday.}]'
+    header = f"---\nmodel: claude-haiku-5-5\noutput: {{schema: {schema}}}\n---\n"
+    (root / "prompts/dates.md").write_text(f"{header}You name days.")
+    (root / "prompts/dates.stand-in.yaml").write_text(f"rules: {rules}")
+    done = evalkit(root, "chat", "dates", "-m", "When is it?")
+
+    assert (done.returncode, done.stdout) == (ExitCode.PASSED, '{"day":"Monday"}\n')
+    assert "the reply is no JSON" in done.stderr
+
+
 def test_a_broken_reply_is_printed_once_and_ends_with_3(root: Path) -> None:
     """The words of tries that were given up are not in the output; the error is on standard error."""
     (root / "faults/faults.yaml").write_text(

@@ -31,7 +31,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "tools.max_redundant": {"max_redundant": 0},
     "outcome.writes": {"write_tools": ["book"], "writes": [{"book": {"n": 1}}]},
     "outcome.state": {"write_tools": ["book"], "state": []},
-    "outcome.ended": {"ended": {"user_says": "bye", "calls": ["book"]}},
+    "outcome.closed_by": {"closed_by": {"user_says": "bye", "calls": ["book"]}},
     "count": {"count": {"words": {"min": 2, "max": 3}}},
     "starts_with": {"starts_with": "sorry"},
     "ends_with": {"ends_with": "Fine."},
@@ -123,7 +123,7 @@ def test_grading_obeys_the_laws(transcript: Transcript, kind: str, turn: int | N
         assert found.expected
 
 
-ABOUT_THE_END = frozenset({"outcome.ended"})
+ABOUT_THE_END = frozenset({"outcome.closed_by"})
 """A conversation that goes on has not ended, so that a further turn may take its end away."""
 
 

@@ -140,8 +140,8 @@ def test_a_record_without_its_id_is_told_by_the_call() -> None:
 
 def test_a_conversation_ends_by_word_or_by_tool() -> None:
     """The last user message has the mark, or a closing tool was called."""
-    asked = {"ended": {"user_says": "bye", "calls": ["transfer"]}}
-    assert verdict(users(called((), ()), "hi", "Thanks, BYE!"), "outcome.ended", asked) is PASSED
-    assert verdict(called((call("transfer"),)), "outcome.ended", asked) is PASSED
-    assert verdict(users(called((), ()), "bye", "wait"), "outcome.ended", asked) is FAILED
-    assert verdict(broken_off(called(())), "outcome.ended", asked) is NOT_MEASURED
+    asked = {"closed_by": {"user_says": "bye", "calls": ["transfer"]}}
+    assert verdict(users(called((), ()), "hi", "Thanks, BYE!"), "outcome.closed_by", asked) is PASSED
+    assert verdict(called((call("transfer"),)), "outcome.closed_by", asked) is PASSED
+    assert verdict(users(called((), ()), "bye", "wait"), "outcome.closed_by", asked) is FAILED
+    assert verdict(broken_off(called(())), "outcome.closed_by", asked) is NOT_MEASURED

@@ -14,7 +14,7 @@ tools:
   match: {arguments: exact}
   after: {book: [lookup, consent]}
   times: {book: 1}
-outcome: {write_tools: [book], writes: [], ended: {calls: [transfer]}}
+outcome: {write_tools: [book], writes: [], closed_by: {calls: [transfer]}}
 """
 
 
@@ -33,7 +33,7 @@ def test_each_key_becomes_an_assertion_and_names_its_tools() -> None:
         ("tools.after book: lookup", 4),
         ("tools.after book: consent", 4),
         ("outcome.writes", 6),
-        ("outcome.ended", 6),
+        ("outcome.closed_by", 6),
     ]
     assert made[2].assertion.params["match"]["arguments"] == "exact"
     assert {mention.name for mention in compiler.mentions} == {"lookup", "book", "transfer"}
@@ -41,7 +41,7 @@ def test_each_key_becomes_an_assertion_and_names_its_tools() -> None:
 
 def test_write_tools_are_held_against_the_prompt_whatever_stands_beside_them() -> None:
     """Also where nothing is asked about writes, a tool that the prompt lacks is a mistake; each is named once."""
-    for beside in ("ended: {calls: [transfer]}", "writes: [], state: [], ended: {calls: [transfer]}"):
+    for beside in ("closed_by: {calls: [transfer]}", "writes: [], state: [], closed_by: {calls: [transfer]}"):
         source = parse_yaml(SourceText("expect.yaml", f"outcome: {{write_tools: [book, cancel], {beside}}}\n"))
         expect, problems = check_schema(source, Expect)
         compiler = Compiler(source, judge_settings(None))
