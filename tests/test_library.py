@@ -403,6 +403,124 @@ def test_chatbots_of_one_process_keep_the_limit_of_their_key_together(
     assert not [event for event in heard if isinstance(event, events.Retrying | events.Apology)]
 
 
+GREETER = """---
+description: A greeter.
+model: claude-sonnet-5-5
+max_tokens: 300
+inputs:
+  house: {default: Marlow & Sons, description: The shop.}
+  customer: {required: true, description: Who is there.}
+  found: {default: [], description: What was looked up for the turn.}
+---
+You are the assistant of {{ house }}. Be kind and brief, whatever people say to you.
+{# evalkit: cache here #}
+The customer is {{ customer.name }}.{% for each in found %} Found: {{ each }}.{% endfor %}
+"""
+
+
+@pytest.fixture
+def greeter(shop: Path) -> Path:
+    """Add a prompt whose inputs change with every session and turn."""
+    (shop / "prompts" / "greeter.md").write_text(GREETER)
+    (shop / "prompts" / "greeter.stand-in.yaml").write_text("rules: [{say: Good day.}]")
+    return shop
+
+
+def test_one_chatbot_serves_all_customers_each_with_inputs_of_their_own(greeter: Path) -> None:
+    """What stands before the cache point is the same for all; the log holds each session's inputs and its prompt."""
+    service = open_chatbot("greeter", log=ProductionLog("logs"), options=Options(via="stand-in"))
+
+    async def greet(name: str) -> list[Any]:
+        async with service.session(name, inputs={"customer": {"name": name}}) as session:
+            heard = [event async for event in session.send("Hello")]
+            found = {"found": ["an order of today"]}
+            return heard + [event async for event in session.send("My order?", inputs=found)]
+
+    async def both() -> list[list[Any]]:
+        heard = await asyncio.gather(greet("Ada"), greet("Bo"))
+        await service.close()
+        return heard
+
+    sent = [
+        [event.request.body["system"] for event in heard if isinstance(event, events.RequestFinished)]
+        for heard in asyncio.run(both())
+    ]
+    assert len({system[0]["text"] for systems in sent for system in systems}) == 1
+    assert [systems[0][1]["text"].strip() for systems in sent] == ["The customer is Ada.", "The customer is Bo."]
+    assert [systems[1][1]["text"].strip() for systems in sent] == [
+        "The customer is Ada. Found: an order of today.",
+        "The customer is Bo. Found: an order of today.",
+    ]
+    stored = read_session("logs#Ada", greeter)
+    assert [prompt.inputs["found"] for prompt in stored.prompts] == [[], ["an order of today"]]
+    assert stored.transcript.prompt_sha == stored.prompts[-1].sha
+    assert [request.body["system"] for request in stored.transcript.requests] == sent[0]
+    later = stored.transcript.requests[1].usage
+    assert later is not None
+
+
+def test_the_cached_part_stays_cached_when_only_later_inputs_change(greeter: Path) -> None:
+    """A long static part is written once and read by every other customer."""
+    path = greeter / "prompts" / "greeter.md"
+    path.write_text(path.read_text().replace("Be kind", "Be kind, and mind what this shop sells. " * 200 + "Be kind"))
+    service = open_chatbot("greeter", options=Options(via="stand-in"))
+
+    async def one_after_the_other() -> list[Any]:
+        heard: list[Any] = []
+        for name in ("Ada", "Bo"):
+            async with service.session(name, inputs={"customer": {"name": name}}) as session:
+                heard += [event async for event in session.send("Hello")]
+        await service.close()
+        return heard
+
+    heard = asyncio.run(one_after_the_other())
+    first, second = (event.request.usage for event in heard if isinstance(event, events.RequestFinished))
+    assert first.cache_creation_input_tokens > 1000
+    assert second.cache_read_input_tokens > 1000
+    assert second.cache_creation_input_tokens < 100
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({}, r"greeter: input 'customer' is required and was not given; pass it as inputs=\{…\} to open_chatbot or"),
+        ({"customer": {}, "custmer": 1}, "greeter: has no input 'custmer' .did you mean 'customer'"),
+        ({"customer": {"name": object()}}, "greeter: input 'customer' holds a object"),
+        ({"customer": {"name": "Ada"}, "found": "all"}, "greeter: input 'found' is text"),
+    ],
+)
+def test_inputs_that_can_not_be_used_are_refused_when_the_session_begins(
+    greeter: Path, inputs: dict[str, Any], said: str
+) -> None:
+    """In one line, before the customer's first message."""
+    service = open_chatbot("greeter", options=Options(via="stand-in"))
+    with pytest.raises(UsageError, match=said):
+        service.session("one", inputs=inputs)
+    asyncio.run(service.close())
+
+
+def test_a_turn_with_a_wrong_input_changes_nothing(greeter: Path) -> None:
+    """It is refused before anything is sent, and the conversation goes on with the inputs it had."""
+    service = open_chatbot("greeter", inputs={"customer": {"name": "Ada"}}, options=Options(via="stand-in"))
+
+    async def go() -> list[Any]:
+        async with service.session("one") as session:
+            with pytest.raises(UsageError, match="has no input 'fund'"):
+                [event async for event in session.send("Hello", inputs={"fund": []})]
+            heard = [event async for event in session.send("Hello")]
+        await service.close()
+        return heard
+
+    assert asyncio.run(go())[-1].turn.reply == "Good day."
+
+
+def test_a_prompt_that_is_rendered_takes_no_inputs(greeter: Path) -> None:
+    """It would be sent without them; the message says what to pass instead."""
+    version = evalkit.load_prompt("greeter", {"customer": {"name": "Ada"}}, greeter)
+    with pytest.raises(UsageError, match="greeter is rendered already; to give inputs, name the prompt: 'greeter'"):
+        open_chatbot(version, inputs={"house": "Other"}, options=Options(via="stand-in"))
+
+
 def test_a_missing_key_is_one_line_at_the_start(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A product without a key does not start either."""
     for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE"):

@@ -42,7 +42,7 @@ def utc_now() -> str:
 class LineWriter(Protocol):
     """Where lines go: a run's file, or the logs."""
 
-    def append(self, line: TrialStart | TurnStart | RequestLine | ToolLine | TrialEnd) -> None:
+    def append(self, line: TurnStart | RequestLine | ToolLine | TrialEnd) -> None:
         """Write one line."""
         ...
 
@@ -127,7 +127,6 @@ class ProductionLog:
         if self._writer is None:
             header = replace(self._header, source=source or self._header.source)
             self._writer = LogWriter(self._folder, header, self.now, self._hasher)
-        self._writer.know_prompt(prompt)
         return SessionLog(self, self._writer, session_id, prompt)
 
     def close(self) -> None:
@@ -160,7 +159,7 @@ class SessionLog:
         start = TrialStart(key, self._id, self._prompt.sha, conversation.messages, self._log.now())
 
         def write() -> None:
-            self._writer.append(start)
+            self._writer.begin(start, self._prompt)
             self._recorder.turn(conversation.turns + 1, user)
 
         self._log.guard(write)

@@ -31,15 +31,20 @@ class SessionTrace:
 
     def __init__(self, tracer: Tracer, session_id: str, prompt: PromptVersion) -> None:
         self._tracer = tracer
+        self._id = session_id
+        self.use(prompt)
+        self._session: Span | None = None
+        self._waiting: list[tuple[JsonObject, Span]] = []
+
+    def use(self, prompt: PromptVersion) -> None:
+        """Say of the turns from here on that they are held with this prompt version."""
         self._common = {
-            "gen_ai.conversation.id": session_id,
+            "gen_ai.conversation.id": self._id,
             "gen_ai.agent.name": prompt.name,
             "gen_ai.agent.version": PromptRef.read(prompt.ref).version or prompt.sha[:12],
             "evalkit.prompt.sha": prompt.sha,
         }
         self._model = prompt.model
-        self._session: Span | None = None
-        self._waiting: list[tuple[JsonObject, Span]] = []
 
     async def turn(self, number: int, events: AsyncGenerator[EngineEvent]) -> AsyncGenerator[EngineEvent]:
         """Pass the events of a turn on, with the turn's span as the current one while the engine works."""

@@ -155,6 +155,7 @@ class _Session:
     """What the current file knows of a session, and what a fresh file would have to be told."""
 
     start: TrialStart
+    prompt: PromptVersion
     bodies: SessionBodies
     turn: TurnStart | None = None
     written: bool = False
@@ -182,8 +183,7 @@ class LogWriter:
         self._hasher = hasher
         self._scrub = scrub or Scrubber()
         self._lock = threading.Lock()
-        self._prompts: dict[str, PromptVersion] = {}
-        self._written_prompts: set[str] = set()
+        self._written_prompts: OrderedDict[str, None] = OrderedDict()
         self._blobs = Blobs()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._data = 0
@@ -194,31 +194,28 @@ class LogWriter:
         self._pid = 0
         self._tag = ""
 
-    def know_prompt(self, prompt: PromptVersion) -> None:
-        """Learn a prompt; it is written to each file before the first session that uses it."""
-        with self._lock:
-            self._prompts.setdefault(prompt.sha, self._without_texts(prompt))
+    def begin(self, start: TrialStart, prompt: PromptVersion) -> None:
+        """Begin a session, or go on with it: its next requests are made with this prompt version.
 
-    def append(self, line: TrialStart | SessionLine) -> None:
-        """Write one line of a session, and before it whatever its file still lacks.
-
-        A session's start is written with the first line that follows it.
+        Both are written with the first line that follows, and the prompt once in each file.
         """
+        with self._lock:
+            known = self._sessions.get(start.session_id)
+            if known is None or known.prompt.sha != prompt.sha:
+                self._data -= known.data if known else 0
+                start, prompt = self._without_texts(start), self._without_texts(prompt)
+                self._sessions[start.session_id] = _Session(start, prompt, SessionBodies(prompt, start.history))
+            # A session that is known with this prompt goes on: its requests say what is new.
+            self._sessions.move_to_end(start.session_id)
+            while len(self._sessions) > SESSIONS_KEPT or (self._data > DATA_KEPT and len(self._sessions) > 1):
+                self._data -= self._sessions.popitem(last=False)[1].data
+
+    def append(self, line: SessionLine) -> None:
+        """Write one line of a session, and before it whatever its file still lacks."""
         line = self._without_texts(line)
         with self._lock:
-            if isinstance(line, TrialStart):
-                known = self._sessions.get(line.session_id)
-                if known is None or known.start.prompt_sha != line.prompt_sha:
-                    self._data -= known.data if known else 0
-                    bodies = SessionBodies(self._prompts.get(line.prompt_sha), line.history)
-                    self._sessions[line.session_id] = _Session(line, bodies)
-                # A session that is known with this prompt goes on: its requests say what is new.
-                self._sessions.move_to_end(line.session_id)
-                while len(self._sessions) > SESSIONS_KEPT or (self._data > DATA_KEPT and len(self._sessions) > 1):
-                    self._data -= self._sessions.popitem(last=False)[1].data
-            else:
-                self._open()
-                self._write(self._lines(line))
+            self._open()
+            self._write(self._lines(line))
 
     def close(self) -> None:
         """Close the file."""
@@ -253,10 +250,11 @@ class LogWriter:
         start = replace(session.start, history=tuple(session.bodies.known))
         session.bodies.begin_file()
         lines: list[dict[str, Any]] = []
-        prompt = self._prompts.get(start.prompt_sha)
-        if prompt is not None and prompt.sha not in self._written_prompts:
-            self._written_prompts.add(prompt.sha)
-            lines.append(to_json(prompt))
+        if session.prompt.sha not in self._written_prompts:
+            self._written_prompts[session.prompt.sha] = None
+            if len(self._written_prompts) > SESSIONS_KEPT:  # one that comes again is written again
+                self._written_prompts.popitem(last=False)
+            lines.append(to_json(session.prompt))
         lines.append(to_json(start))
         if session.turn is not None and not isinstance(line, TurnStart):
             lines.append(to_json(session.turn))

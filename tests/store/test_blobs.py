@@ -139,9 +139,9 @@ def test_each_log_file_can_be_read_alone_and_holds_a_photo_once(tmp_path: Path) 
     """A session that goes on the next day says again what it needs."""
     days = iter(["2026-11-24"] * 3 + ["2026-11-25"] * 9)
     writer = LogWriter(tmp_path, HEADER, lambda: f"{next(days)}T10:00:00Z")
-    writer.know_prompt(PROMPT)
     start, *lines, _ = trial(1)
-    for line in (start, *lines):
+    writer.begin(start, PROMPT)  # type: ignore[arg-type]
+    for line in lines:
         writer.append(line)  # type: ignore[arg-type]
     writer.close()
 
@@ -158,8 +158,9 @@ def test_each_log_file_can_be_read_alone_and_holds_a_photo_once(tmp_path: Path) 
 def test_a_log_of_hashes_keeps_neither_picture_nor_name(tmp_path: Path) -> None:
     """A file's name may say who somebody is."""
     writer = LogWriter(tmp_path, HEADER, lambda: "2026-11-25T10:00:00Z", Hasher(b"k"))
-    writer.know_prompt(PROMPT)
-    for line in trial(1):
+    start, *lines = trial(1)
+    writer.begin(start, PROMPT)  # type: ignore[arg-type]
+    for line in lines:
         writer.append(line)  # type: ignore[arg-type]
     writer.close()
     [file] = tmp_path.glob("*.jsonl")

@@ -91,16 +91,13 @@ class Talk:
 
 
 def writer(folder: Path, day: str = "2026-11-22", hasher: Hasher | None = None) -> LogWriter:
-    """Open a log that knows both prompts."""
-    log = LogWriter(folder, HEADER, lambda: f"{day}T10:00:00.000Z", hasher, Scrubber({}))
-    log.know_prompt(PROMPT)
-    log.know_prompt(NEWER)
-    return log
+    """Open a log."""
+    return LogWriter(folder, HEADER, lambda: f"{day}T10:00:00.000Z", hasher, Scrubber({}))
 
 
 def say(log: LogWriter, talk: Talk, user: str = "Hi") -> None:
     """Play and log one turn."""
-    log.append(talk.start())
+    log.begin(talk.start(), talk.prompt)
     for line in talk.turn(user):
         log.append(line)
 
@@ -155,7 +152,7 @@ def test_logs_survive_being_moved_cut_or_shared_at_any_line(
     for step in steps:
         if step in talks:
             log = data.draw(st.sampled_from(logs))
-            log.append(talks[step].start())
+            log.begin(talks[step].start(), talks[step].prompt)
             turn = talks[step].turn("Hi")
             moved_at = data.draw(st.integers(0, len(turn)))
             for number, line in enumerate(turn):
