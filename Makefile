@@ -29,12 +29,13 @@ clients: $(READY)
 faults: $(READY)
 	FAULT_TRIALS=200 FAULT_KILLS=50 $(BIN)/python -m pytest tests/faults -s
 
-# What a reply costs the client beside the SDK's helper, what scoring stored replies again costs, and how a run keeps a
-# rate limit. About four minutes.
+# What a reply costs the client beside the SDK's helper, what scoring stored replies again costs, how a run keeps a
+# rate limit, and whether 500 customers of the README's endpoint are all answered. About five minutes.
 bench: $(READY)
 	$(BIN)/python -m tests.bench.engine_cost
 	$(BIN)/python -m tests.bench.rescore
 	$(BIN)/python -m tests.bench.rate_limits
+	$(BIN)/python -m tests.bench.endpoint
 
 # The shape of the code in figures: files, lines, import lines, private functions used once.
 shape: $(READY)

@@ -6,20 +6,16 @@ import asyncio
 import http.client
 import json
 import logging
-import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 import pytest
-import uvicorn
 from pydantic import BaseModel, Field
 
 import evalkit
@@ -31,9 +27,9 @@ from evalkit.records import Request
 from evalkit.standin import StandIn
 from evalkit.standin.protocol.ratelimits import RateLimits
 from evalkit.standin.script import player, read_script
-from evalkit.standin.server import open_listener, url_of
 from evalkit.store import read_lines, read_session, record_files
 from evalkit.yamlsource import SourceText
+from tests.endpoint import Played, example, load_example, play_sessions, served
 from tests.project_files import write_files
 
 ROOT = Path(__file__).parent.parent
@@ -41,8 +37,11 @@ PROMPT = """---
 description: A shop's bot.
 model: claude-sonnet-5-5
 max_tokens: 300
+inputs: {customer: {default: somebody}}
 ---
 You are the assistant of a shop. Look up orders with lookup_order before you speak of them.
+{# evalkit: cache here #}
+You are talking to {{ customer }}.
 """
 DECLARED = """---
 description: A shop's bot.
@@ -112,63 +111,26 @@ def say(service: Service, *users: str, name: str = "one", conversation: Conversa
     return asyncio.run(go())
 
 
-def example() -> str:
-    """Return the code of the README's library section."""
-    found = re.search(
-        r"<!-- library example -->\n```python\n(.*?)```\n<!-- /library example -->",
-        (ROOT / "README.md").read_text("utf-8"),
-        re.DOTALL,
-    )
-    assert found is not None
-    return found[1]
-
-
-def load_example(folder: Path) -> ModuleType:
-    """Run the example as the module that its comment names."""
-    path = folder / "shop.py"
-    path.write_text(example())
-    spec = spec_from_file_location("shop", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@contextmanager
-def served(module: ModuleType) -> Iterator[str]:
-    """Serve a module's app with uvicorn in a thread and close its chatbot at the end; give host and port."""
-    listener = open_listener()
-    server = uvicorn.Server(uvicorn.Config(module.app, log_config=None, lifespan="off", ws="none"))
-
-    async def serve() -> None:
-        await server.serve(sockets=[listener])
-        await module.chatbot.close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        yield url_of(listener).removeprefix("http://")
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 def post(host: str, path: str, message: str) -> list[dict[str, str]]:
-    """Send a message and return the events that streamed back."""
+    """Send a message, its body in two segments, and return the events that streamed back."""
     connection = http.client.HTTPConnection(host, timeout=30)
-    connection.request("POST", path, message.encode())
+    body = json.dumps({"message": message, "customer": "Anna"}).encode()
+    connection.putrequest("POST", path)
+    connection.putheader("content-length", str(len(body)))
+    connection.endheaders()
+    for part in (body[:12], body[12:]):
+        connection.send(part)
     answer = connection.getresponse()
     assert answer.status == 200
-    assert answer.getheader("content-type") == "text/event-stream"
+    assert str(answer.getheader("content-type")).startswith("text/event-stream")
     data = [line.removeprefix(b"data: ") for line in answer.read().splitlines() if line]
     connection.close()
     return [json.loads(line) for line in data]
 
 
 def test_the_example_is_short() -> None:
-    """The endpoint in the README takes no more than 25 lines."""
-    assert len([line for line in example().splitlines() if line.strip()]) <= 25
+    """The endpoint in the README takes no more than 45 lines."""
+    assert len([line for line in example().splitlines() if line.strip()]) <= 45
 
 
 def test_the_readmes_endpoint_streams_a_conversation_with_tools(shop: Path, stand_in: StandIn) -> None:
@@ -185,6 +147,62 @@ def test_the_readmes_endpoint_streams_a_conversation_with_tools(shop: Path, stan
     assert [turn.user for turn in session.turns] == ["Where is my order PR26-0418?", "Thank you!"]
     assert "".join(event["text"] for event in second) == session.turns[1].reply
     assert session.turns[0].tool_calls[0].output == '{"order_number":"PR26-0418","status":"shipped"}'
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", b'{"message": "Hi"}', b"[]", b'{"message": "\xff", "customer": "A"}'])
+def test_the_readmes_endpoint_refuses_what_is_no_message(body: bytes, shop: Path, stand_in: StandIn) -> None:
+    """With a 400 before anything is asked; nothing is a server's error."""
+    with served(load_example(shop)) as host:
+        connection = http.client.HTTPConnection(host, timeout=30)
+        connection.request("POST", "/chat/anna", body)
+        assert connection.getresponse().status == 400
+        connection.close()
+
+
+def test_messages_of_one_session_are_answered_one_after_the_other(shop: Path, stand_in: StandIn) -> None:
+    """Four at once: all answered, none lost from the conversation."""
+    module = load_example(shop)
+    with served(module) as host, ThreadPoolExecutor(4) as pool:
+        heard = list(pool.map(lambda n: post(host, "/chat/anna", f"Message {n}"), range(4)))
+
+    assert all(heard)
+    assert module.conversations["anna"].turns == 4
+    users = [turn.user for turn in read_session("logs#anna", shop).transcript.turns]
+    assert sorted(users) == [f"Message {n}" for n in range(4)]
+    assert not module.locks
+
+
+def test_a_customer_who_leaves_cancels_the_reply(shop: Path, stand_in: StandIn) -> None:
+    """What was under way ends, and the session takes the next message."""
+    module, began, ended = load_example(shop), threading.Event(), threading.Event()
+
+    async def lookup_order(order_number: str) -> str:
+        """Look up the status of an order, for ever."""
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return order_number
+
+    module.chatbot = open_chatbot("shop", tools=[lookup_order])
+    with served(module) as host:
+        connection = http.client.HTTPConnection(host, timeout=30)
+        connection.request("POST", "/chat/anna", json.dumps({"message": "Where is PR26-0418?", "customer": "Anna"}))
+        assert began.wait(30)
+        connection.close()
+        assert ended.wait(30)
+        assert post(host, "/chat/anna", "Thank you!")
+
+
+def test_many_customers_at_once_are_all_answered(shop: Path, stand_in: StandIn) -> None:
+    """Forty sessions of two turns side by side, each with inputs of its own (`make bench` plays five hundred)."""
+    module = load_example(shop)
+    with served(module) as host:
+        played = asyncio.run(play_sessions(host, 40))
+
+    assert played == Played(whole=80)
+    assert {conversation.turns for conversation in module.conversations.values()} == {2}
 
 
 def test_a_person_reads_a_friendly_sentence_when_the_api_fails(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,15 +174,16 @@ def test_a_log_remembers_no_more_pictures_than_fit(tmp_path: Path, monkeypatch: 
     """The oldest session is let go; when it goes on it is started again with its messages, and nothing is lost."""
     monkeypatch.setattr("evalkit.store.writer.DATA_KEPT", len(PHOTO["source"]["data"]) * 2)
     writer = LogWriter(tmp_path, HEADER, lambda: "2026-11-25T10:00:00Z")
-    writer.know_prompt(PROMPT)
     told = [trial(number) for number in (1, 2, 3)]
     for lines in told:
-        for line in lines[:3]:
+        writer.begin(lines[0], PROMPT)  # type: ignore[arg-type]
+        for line in lines[1:3]:
             writer.append(line)  # type: ignore[arg-type]
     first = told[0]
     request = first[4].request  # type: ignore[union-attr]
     start = first[0]
-    writer.append(TrialStart(start.key, start.session_id, PROMPT.sha, tuple(request.body["messages"][:2])))  # type: ignore[union-attr]
+    history = tuple(request.body["messages"][:2])
+    writer.begin(TrialStart(start.key, start.session_id, PROMPT.sha, history), PROMPT)  # type: ignore[union-attr]
     for line in first[3:5]:
         writer.append(line)  # type: ignore[arg-type]
     writer.close()
