@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +14,7 @@ from evalkit.cli.terminal import QUIT_KEYS, next_key
 if TYPE_CHECKING:
     from evalkit.judging import LabelItem
     from evalkit.labels import Label
-    from evalkit.records import Agreement, JudgedRate
+    from evalkit.records import Agreement, Enforce, JudgedRate
 
 KEYS = "[y]es  [n]o  [s]kip  [u]ndo  [q]uit"
 
@@ -56,16 +56,20 @@ def label(run: str, tags: tuple[str, ...], keyword: str | None) -> None:
     outside = [item.suite for item in items if not (root / item.suite).resolve().is_relative_to(root.resolve())]
     if outside:
         raise UsageError(f"{outside[0]}: lies outside the project {root}; labels are kept beside suites in it only.")
-    desk = _Desk(root)
+    desk = _Desk(root, {suite.path: suite.judge.get("enforce", False) for suite in reader.suites})
     desk.work(items)
     click.echo(agreement_table(desk.findings(items)))
 
 
 @dataclass
 class _Desk:
-    """Asks the person and keeps the answers; `done` holds the items that were answered in this sitting."""
+    """Asks the person and keeps the answers; `done` holds the items that were answered in this sitting.
+
+    `enforce` says, by suite, what a judge's no may do there.
+    """
 
     root: Path
+    enforce: Mapping[str, Enforce]
     done: list[LabelItem] = field(default_factory=list)
 
     def work(self, items: Sequence[LabelItem]) -> None:
@@ -92,8 +96,8 @@ class _Desk:
             else:
                 click.echo(f"{key!r} is none of {KEYS}.")
 
-    def findings(self, items: Iterable[LabelItem]) -> list[tuple[Agreement, JudgedRate]]:
-        """Return how far the judges of these items agree with people, and their pass rates as labels correct them."""
+    def findings(self, items: Iterable[LabelItem]) -> list[tuple[Agreement, Enforce, JudgedRate]]:
+        """Return how far the judges of these items agree with people, what their no may do, and their pass rates."""
         from evalkit.labels import correct_rate, measure_agreement
 
         answers: dict[tuple[str, str, str, str], dict[str, bool]] = {}
@@ -103,7 +107,8 @@ class _Desk:
         found = []
         for (suite, *asked), known in answers.items():
             labels = self._labels(suite)
-            found.append((measure_agreement(labels, *asked), correct_rate(known, labels, *asked)))
+            rate = correct_rate(known, labels, *asked)
+            found.append((measure_agreement(labels, *asked), self.enforce.get(suite, False), rate))
         return found
 
     def _labels(self, suite: str) -> tuple[Label, ...]:
@@ -127,7 +132,7 @@ class _Desk:
         append_label(self.root, labels_file(item.suite), one)
 
 
-def agreement_table(findings: Sequence[tuple[Agreement, JudgedRate]]) -> str:
+def agreement_table(findings: Sequence[tuple[Agreement, Enforce, JudgedRate]]) -> str:
     """Return for each criterion labels, agreement, Cohen's kappa and base rates, and the corrected pass rate."""
     from evalkit.graders.statements import short_text
     from evalkit.labels import CORRECTED_FROM
@@ -135,8 +140,9 @@ def agreement_table(findings: Sequence[tuple[Agreement, JudgedRate]]) -> str:
     from evalkit.wording import plural
 
     lines = ["", "Agreement of the judge with people:"]
-    for agreement, rate in findings:
-        lines += [f"  {short_text(agreement.criterion)}", f"    {agreement.model}: {agreement_in_words(agreement)}"]
+    for agreement, enforce, rate in findings:
+        told = agreement_in_words(agreement, enforce)
+        lines += [f"  {short_text(agreement.criterion)}", f"    {agreement.model}: {told}"]
         so_far = f"{rate.labels} of this run's {plural(rate.answers, 'answer')} labelled"
         lines.append(f"    {rate_in_words(rate) or f'{so_far}; from {CORRECTED_FROM} on its pass rate is corrected'}")
     return "\n".join(lines)

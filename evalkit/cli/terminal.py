@@ -88,11 +88,15 @@ QUIT_KEYS = frozenset({"q", "\x03", "\x04", "\x1b", ""})
 
 
 def next_key() -> str:
-    """Return the next key; the end of the input counts as quitting."""
+    """Return the next key; the end of the input counts as quitting. UsageError where there is no terminal."""
+    from evalkit.errors import UsageError
+
     try:
         return click.getchar().lower()
     except (EOFError, KeyboardInterrupt):
         return "q"
+    except OSError as exc:
+        raise UsageError("there is no terminal to read keys from; run this command in one.") from exc
 
 
 Form = Literal["text", "github"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,16 @@ def test_labels_move_on_to_another_judge(project: Path, monkeypatch: pytest.Monk
 
     assert "2 of 2 answers labelled already." in result.output
     assert "claude-opus-5-5: 2 labels, agreement 0.00" in result.output
+
+
+def test_without_a_terminal_there_is_one_line(project: Path) -> None:
+    """A key can't be pressed in a job: the command says so instead of breaking."""
+    words = [sys.executable, "-m", "evalkit", "label"]
+    found = subprocess.run(words, cwd=project, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                           start_new_session=True, check=False)  # fmt: skip
+
+    assert found.returncode == 2
+    assert found.stderr.strip().endswith("there is no terminal to read keys from; run this command in one.")
 
 
 def test_a_run_without_judges_has_nothing_to_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
