@@ -65,9 +65,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     root = _project_root(file_path)
     if root is None:
         return None
-    from evalkit.suites.load import is_voice_file
+    from evalkit.suites.find import kind_of
 
-    if is_voice_file(file_path):
+    if kind_of(file_path, root) != "suite":
         return None
     collector: SuiteFile = SuiteFile.from_parent(parent, path=file_path)
     collector.root = root

@@ -23,6 +23,18 @@ INTRODUCTION = """\
 This page is made from the code that reads the files: `evalkit schema reference`. The same formats as JSON Schema, for
 editors: `evalkit schema suite` (`prompt`, `voice`, `stand-in`). A key that is not named here is an error. Patterns are
 written between slashes, as `/refund(s|ed)?/`.
+
+What is needed twice is written once:
+
+- Anchors, aliases and merge keys work in every file: `expect: &polite {never_says: [you must]}`, and then
+  `expect: *polite` or `{<<: *polite, says: [Northpost]}`, where the mapping's own keys win. `shared` is a suite's place
+  for what is only used.
+- In a suite `$include: FILE` stands for what another YAML or JSON file of the project holds, relative to the file that
+  names it: `tools: {$include: shared/orders.yaml}`, `expect: {$include: shared/polite.yaml, says: [Northpost]}` (own
+  keys win), `- $include: shared/greeting.yaml` (a list stands for its items), `$include: [a.yaml, b.yaml]`.
+- A case with `rows` is played once for each row of a CSV file or of JSON Lines: `{id: "loan-{{ id }}", rows: loans.csv,
+  user: "I need {{ amount }} euros.", expect: {says: ["{{ rate }}"]}}`. A cell of a CSV file is text, unless a key takes
+  only numbers or `true` and `false`, or `rows` names its column under `numbers`.
 """
 
 STATEMENTS = """\
@@ -71,6 +83,12 @@ class FileFormat:
     def schema(self) -> dict[str, Any]:
         """Return its JSON Schema (draft 2020-12)."""
         return json_schema(self.model, self.title)
+
+    def editor_schema(self) -> dict[str, Any]:
+        """Return its JSON Schema for editors, which see a file before its parts are put in place."""
+        from evalkit.suites.editing import with_sharing
+
+        return with_sharing(self.schema()) if self.name == "suite" else self.schema()
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ def _summarise_case(case: CaseRecord, recorded: Sequence[TrialOutcome], numbers:
         total_ms=numbers.total_ms,
         played_ms=numbers.played_ms,
         trial_rate=case_rate(counts[TrialVerdict.PASSED], counts[TrialVerdict.FAILED]),
+        row=case.row,
     )
 
 

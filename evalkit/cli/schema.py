@@ -41,7 +41,7 @@ def schema_of(name: str) -> dict[str, Any]:
 
     for made in file_formats():
         if made.name == name:
-            return made.schema()
+            return made.editor_schema()
     if name == "summary":
         from evalkit.reporting.summary import summary_schema
 

@@ -6,6 +6,7 @@ line here.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Optional
 
 import orjson
@@ -100,6 +101,7 @@ GRADERS: tuple[type[Grader], ...] = (
 BY_KIND = {grader.kind: grader for grader in GRADERS}
 
 
+@cache
 def graders_of(mapping: str) -> tuple[type[Grader], ...]:
     """Return the graders whose keys stand in a mapping: `tools`, `outcome`, `budget`, `voice`, or "" for `expect`."""
     return tuple(grader for grader in GRADERS if grader.mapping() == mapping)
@@ -115,14 +117,19 @@ def keys_of(mapping: str) -> type[FileModel]:
     return create_model(mapping or "expect", __base__=FileModel, **fields)
 
 
+@cache
+def _by_field(mapping: str) -> tuple[tuple[str, type[Grader]], ...]:
+    return tuple((grader.field(), grader) for grader in graders_of(mapping))
+
+
 def made_from(values: FileModel, mapping: str) -> tuple[Grader, ...]:
     """Return the graders that a mapping asks for; `values` is one whose model has the `keys_of` this mapping."""
     given = {name: value for name in values.model_fields_set if (value := getattr(values, name)) is not None}
     # Not validated again: the mapping's model has the same fields, and its values have been read from the file already.
     return tuple(
         grader.model_construct(**{name: given[name] for name in grader.model_fields if name in given})
-        for grader in graders_of(mapping)
-        if grader.field() in given
+        for name, grader in _by_field(mapping)
+        if name in given
     )
 
 

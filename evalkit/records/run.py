@@ -120,8 +120,9 @@ class CaseRecord:
     """A case as it was measured; `skip` holds the reason when it is not run.
 
     `prompt_sha` names the prompt version as it was rendered for the case. `own_trials` says that the case itself states
-    how often it is played. `min_rate` is the pass rate (0 to 1) that the
-    clean trials of a critical case are to prove; None when none was asked for.
+    how often it is played. `min_rate` is the pass rate (0 to 1) that the clean trials of a critical case are to prove;
+    None when none was asked for. `row` is the row of a table that the case was made for, None for a case that is
+    written out.
     """
 
     suite: str
@@ -140,6 +141,7 @@ class CaseRecord:
     own_trials: bool = False
     min_rate: float | None = None
     prompt_sha: str = ""
+    row: Place | None = None
 
     @property
     def key(self) -> CaseKey:

@@ -57,7 +57,7 @@ class CaseSummary:
     `trials` holds one outcome per planned trial, in order. `why` is one line: the assertion that broke most often, or
     what kept the case from being measured. `broken` and `warned` name rules (`voice/brief`, `tools.calls`), for errors
     and warnings. Times are medians over the turns, but for `played_ms`, which is the time of all replies of all trials;
-    waiting before retries is in none of them.
+    waiting before retries is in none of them. `row` is the row of a table that the case was made for.
     """
 
     suite: str
@@ -81,6 +81,7 @@ class CaseSummary:
     total_ms: float | None = None
     played_ms: float | None = None
     trial_rate: PassRate | None = None
+    row: Place | None = None
 
     @property
     def flaky(self) -> Annotated[bool, Key("Whether it passed once and failed once.", False)]:

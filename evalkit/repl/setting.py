@@ -20,7 +20,7 @@ from evalkit.prompts import find_prompt, find_version, input_fault, list_prompts
 from evalkit.records import Level, PromptRef, PromptVersion, Score, Source, Transcript, TrialVerdict, Turn
 from evalkit.source import check_models
 from evalkit.suites import Fixture, Suite, find_suites, find_voices, load_suite, read_suite, takes_of
-from evalkit.suites.load import relative_name
+from evalkit.suites.find import relative_name
 from evalkit.suites.voice import load_voice
 from evalkit.world import World
 from evalkit.yamlsource import did_you_mean

@@ -12,9 +12,9 @@ from typing import Literal
 
 from evalkit import github
 from evalkit.records import CaseSummary, CaseVerdict, Details, GateResult, Place, RunVerdict, Summary, Trial
-from evalkit.reporting.finished_run import broken_cases, failed_scores
+from evalkit.reporting.finished_run import broken_cases, failed_scores, marks_of
 from evalkit.reporting.safe_text import one_line, shorten_middle
-from evalkit.reporting.wording import seen_in_words, trials_in_words
+from evalkit.reporting.wording import row_in_words, seen_in_words, trials_in_words
 
 SHOWN = 9
 LENGTH = 1000
@@ -53,7 +53,7 @@ def workflow_command(annotation: Annotation) -> str:
 def _annotation(case: CaseSummary, trial: Trial | None) -> Annotation:
     weighs = case.gated and case.verdict is not CaseVerdict.UNSTABLE
     score = next(iter(failed_scores(trial)), None)
-    marks = "critical, " if case.critical else ""
+    marks = "".join(f"{mark}, " for mark in marks_of(case) if case.gated or mark == row_in_words(case))
     why = f"{score.assertion.label}: {seen_in_words(score.finding)}" if score else case.why
     return Annotation(
         "error" if weighs else "warning",

@@ -9,9 +9,9 @@ from evalkit.records import CaseSummary, Summary
 from evalkit.reporting.safe_text import one_line
 
 COLUMNS = (
-    "suite", "case", "file", "line", "verdict", "passed", "failed", "not_measured", "min_pass", "critical", "gated",
-    "skip", "tags", "cluster", "why", "broken", "warned", "requests", "cost_usd", "cached_share", "first_token_ms",
-    "total_ms",
+    "suite", "case", "file", "line", "row", "verdict", "passed", "failed", "not_measured", "min_pass", "critical",
+    "gated", "skip", "tags", "cluster", "why", "broken", "warned", "requests", "cost_usd", "cached_share",
+    "first_token_ms", "total_ms",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -29,7 +29,8 @@ def render_csv(summary: Summary) -> str:
 def _row(case: CaseSummary) -> tuple[object, ...]:
     verdict = "skipped" if case.skip is not None else case.verdict.value
     return (
-        case.suite, case.case_id, case.place.file, case.place.line or None, verdict, case.passed, case.failed,
+        case.suite, case.case_id, case.place.file, case.place.line or None,
+        f"{case.row.file}:{case.row.line}" if case.row else None, verdict, case.passed, case.failed,
         case.not_measured, case.min_pass, case.critical, case.gated, case.skip, " ".join(case.tags), case.cluster,
         case.why, " ".join(case.broken), " ".join(case.warned), case.requests, case.cost_usd, case.cached_share,
         case.first_token_ms, case.total_ms,

@@ -24,6 +24,7 @@ from evalkit.records import (
     Summary,
     Trial,
 )
+from evalkit.reporting.wording import row_in_words
 
 _SAME_QUESTION = frozenset({"-p", "--prompt", "--model", "--via", "--set", "--tools"})
 
@@ -131,7 +132,8 @@ def turn_of(score: Score) -> int | None:
 
 def marks_of(case: CaseSummary) -> list[str]:
     """Return what sets a case apart from the others, in words."""
-    return [mark for mark, on in (("critical", case.critical), ("watched only", not case.gated)) if on]
+    marks = [mark for mark, on in (("critical", case.critical), ("watched only", not case.gated)) if on]
+    return [*marks, row_in_words(case)] if case.row else marks
 
 
 def rerun_command(summary: Summary, case: CaseSummary) -> str:

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from evalkit.records import CaseSummary, CaseVerdict, Details, GateResult, RunVerdict, SuiteSummary, Summary
 from evalkit.reporting.safe_text import one_line, visible
 from evalkit.reporting.terminal import render_case
-from evalkit.reporting.wording import dots, source_in_words, trials_in_words
+from evalkit.reporting.wording import dots, row_in_words, source_in_words, trials_in_words
 
 _NOT_XML = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _COUNTED = {"failure": "failures", "error": "errors", "skipped": "skipped"}
@@ -91,7 +91,7 @@ def _case(parent: Element, summary: Summary, case: CaseSummary, details: Details
     if case.verdict is CaseVerdict.PASS:
         return
     told = _long(render_case(summary, case, details.get(case.key)))
-    words = f"{case.verdict}: {trials_in_words(case)}; {case.why}"
+    words = ", ".join(filter(None, (f"{case.verdict}: {trials_in_words(case)}", row_in_words(case)))) + f"; {case.why}"
     if case.verdict is CaseVerdict.UNSTABLE:
         SubElement(element, "system-out").text = _long(f"{dots(case.trials)}\n") + told
     elif not case.gated:

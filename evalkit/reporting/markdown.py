@@ -197,7 +197,7 @@ def broken_table(run: FinishedRun, cases: Sequence[CaseSummary], room: int, size
 
 def _row(run: FinishedRun, case: CaseSummary) -> str:
     marks = marks_of(case)
-    name = code(case.case_id, 100) + (f" ({', '.join(marks)})" if marks else "")
+    name = code(case.case_id, 100) + (f" ({', '.join(plain(mark, 200) for mark in marks)})" if marks else "")
     score = next(iter(failed_scores(run.details.get(case.key))), None)
     place = score.assertion.place if score else case.place
     label = code(score.assertion.label, 160) if score else plain(f"{case.verdict}: {case.why}", 160)

@@ -29,6 +29,7 @@ from evalkit.records import (
     TrialVerdict,
     Turn,
 )
+from evalkit.reporting.safe_text import one_line
 from evalkit.structured import ending_of
 from evalkit.wording import chance, either, first_of, number, percent, plural, usd, watched_part
 
@@ -235,3 +236,8 @@ def source_in_words(summary: Summary) -> str:
             return f"imported from {source.detail or 'recorded conversations'}"
         case _:
             return source.name
+
+
+def row_in_words(case: CaseSummary) -> str:
+    """Return the row of a table that a case was made for: `row suites/loans.csv:7`; empty for one written out."""
+    return f"row {one_line(case.row.file)}:{case.row.line}" if case.row else ""

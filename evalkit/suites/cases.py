@@ -107,6 +107,8 @@ class Compiler:
         for budget, path in ((suite, ("budget",)), (case, (*case_path, "budget"))):
             for name in budget.model_fields_set if budget else ():
                 given[name], places[name] = getattr(budget, name), self.source.key_place((*path, name))
+        if not given:
+            return ()
         # Not validated again: the values come from two budgets that have been read already.
         graders = made_from(BudgetFile.model_construct(**given), "budget")
         made = [Requirement.of(part, places[grader.key()]) for grader in graders for _, part in grader.parts()]
@@ -129,10 +131,9 @@ class Compiler:
 
     def _as_written(self, path: ValuePath) -> ValuePath:
         """Return a path without the index of an entry whose list of one the file leaves out."""
-        node = self.source.node
-        return tuple(
-            step for n, step in enumerate(path) if isinstance(step, str) or isinstance(node(path[:n]), ListNode)
-        )
+        nodes = self.source.along(path)
+        lists = [isinstance(node, ListNode) for node in nodes] + [False] * len(path)
+        return tuple(step for step, in_list in zip(path, lists, strict=False) if in_list or isinstance(step, str))
 
 
 Fixtures = Mapping[str, tuple[Fixture, ...]]
@@ -298,6 +299,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
             skip=file.skip,
             own_trials=file.trials is not None,
             min_rate=file.min_rate,
+            row=source.row(path),
         )
         staged = replace(world, inputs=inputs.values) if world else None
         origin = file.from_ or ""
@@ -322,19 +324,21 @@ def _warn_of_no_demand(context: CaseContext, file: CaseFile, path: ValuePath, de
     own = (file.expect, *(turn.expect for turn in file.turns or ()))
     if file.skip:
         return
+    from_row = context.compiler.source.row(path) is not None
+    case = "the case" if from_row else f"case {file.id!r}"  # said once, not for every row
     if context.suite.voice is None and not demanded:
-        message = f"case {file.id!r} expects nothing: no expect, no budget, no voice. It can't fail."
+        message = f"{case} expects nothing: no expect, no budget, no voice. It can't fail."
     elif not file.gate and not any(expect and expect.model_fields_set for expect in own):
-        message = f"case {file.id!r} is only watched and expects nothing of its own yet; write its `expect`."
+        message = f"{case} is only watched and expects nothing of its own yet; write its `expect`."
     elif file.gate and _is_advice(demanded):
         message = (
-            f"only a judge could fail case {file.id!r}, and this suite's judge only advises, so it can't fail. Label "
+            f"only a judge could fail {case}, and this suite's judge only advises, so it can't fail. Label "
             "the judge's answers (evalkit label) and write `judge: {enforce: true}`, let it gate without labels by "
             "`judge: {enforce: unlabelled}`, or add something that a rule can see, such as `says`."
         )
     else:
         return
-    context.compiler.problem((*path, "id"), message, "warning")
+    context.compiler.problem((*path, "id"), message, "warning", key=from_row)
 
 
 def _is_advice(demanded: Sequence[Assertion]) -> bool:

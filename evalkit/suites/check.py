@@ -24,8 +24,9 @@ from evalkit.standin.script.conversation import read_conversation
 from evalkit.standin.script.play import MOST_CALLS, Pass
 from evalkit.standin.script.script import Rule
 from evalkit.suites.against_prompt import check_against_prompt
+from evalkit.suites.find import find_suites, find_voices, kind_of, relative_name
 from evalkit.suites.fixtures import NO_FIXTURE, CaseTools, tools_of
-from evalkit.suites.load import find_suites, find_voices, is_voice_file, read_suite, relative_name
+from evalkit.suites.load import read_suite
 from evalkit.suites.renderings import changing_inputs, render_cases, takes_of
 from evalkit.suites.values import Case, Suite
 from evalkit.suites.voice import check_examples, load_voice, unused_rules
@@ -102,10 +103,10 @@ def _add(targets: _Targets, path: Path, root: Path) -> None:
             targets.prompts.extend(_all_refs(root))
     elif path.suffix not in {".yaml", ".yml"}:
         raise UsageError(f"{path}: is neither a suite (.yaml) nor a prompt (in prompts/).")
-    elif is_voice_file(path):
-        targets.voices.append(path)
+    elif (kind := kind_of(path, root)) == "part":
+        raise UsageError(f"{path}: is a part of the suites that include it; check those, or the whole project.")
     else:
-        targets.suites.append(path)
+        (targets.voices if kind == "voice" else targets.suites).append(path)
 
 
 def _refs_of(parts: Sequence[str], root: Path) -> list[str]:

@@ -15,6 +15,7 @@ from evalkit.graders.registry import keys_of
 from evalkit.prompts.inputs import InputValue
 from evalkit.records import UNLABELLED, Enforce
 from evalkit.suites.messages import HistoryEntry, Message, PartFile
+from evalkit.suites.rows import RowsFile
 from evalkit.world import WorldFile
 from evalkit.yamlsource import Count, FileModel, Flag, Json, JsonMap, Number, Text, Texts, refusal, shown, unwrapped
 
@@ -332,6 +333,13 @@ class CaseFile(FileModel):
         pattern=r"^[\w][\w.+/-]{0,119}$",
         description="Its name for ever: unique in the file; letters, digits and . _ - + /",
         examples=["return-inside-window"],
+    )
+    rows: Text | RowsFile | None = Field(
+        None,
+        description="A table, CSV or JSON Lines: the case is played once for each of its rows, with `{{ column }}` "
+        "filled in wherever it stands in a value of the case. Alone in a value it is the row's value with its type, "
+        "inside a text it is put in as it was typed. The id needs the column that tells rows apart.",
+        examples=["loans.csv"],
     )
     tags: list[Text] = Field([], description="Words to select cases by.", examples=[["returns", "smoke"]])
     critical: Flag = Field(False, description="All trials must pass, and its failure fails the run.", examples=[True])

@@ -7,9 +7,6 @@ its prompt) and must not run anything.
 
 from __future__ import annotations
 
-import os
-import posixpath
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,16 +15,26 @@ from evalkit.errors import FileProblems
 from evalkit.graders.judge import WORDING, Criterion
 from evalkit.graders.statements import short_text
 from evalkit.labels import AGREEMENT_FLOOR, LABELS_FLOOR, labels_file, measure_agreement, read_labels
-from evalkit.records import Place, Problem
+from evalkit.records import Problem
 from evalkit.suites.cases import CaseContext, Compiler, compile_case, compile_fixtures, compile_world
+from evalkit.suites.find import relative_name
 from evalkit.suites.format import CaseFile, GateFile, JudgeFile, SuiteFile
 from evalkit.suites.inputs import InputReader
 from evalkit.suites.messages import MessageReader
+from evalkit.suites.rows import with_rows
 from evalkit.suites.values import Case, Gate, JudgeSettings, Suite
 from evalkit.suites.voice import Voice, load_voice
-from evalkit.yamlsource import Source, check_schema, load_yaml, parse_yaml, raise_problems, read_below, seconds_of
-
-FOLDER = "suites"
+from evalkit.yamlsource import (
+    Source,
+    beside,
+    check_schema,
+    parse_yaml,
+    raise_problems,
+    read_below,
+    seconds_of,
+    with_includes,
+)
+from evalkit.yamlsource.nodes import ListNode
 
 
 def load_suite(path: Path, root: Path) -> Suite:
@@ -46,45 +53,11 @@ def load_suites(paths: Iterable[Path], root: Path) -> tuple[Suite, ...]:
     return tuple(suites)
 
 
-def find_suites(root: Path) -> tuple[Path, ...]:
-    """Return every suite file below `suites/`, in order: YAML files that are not voice files."""
-    return tuple(path for path in _yaml_files(root / FOLDER) if not is_voice_file(path))
-
-
-def find_voices(root: Path) -> tuple[Path, ...]:
-    """Return every voice file below `suites/`, in order."""
-    return tuple(path for path in _yaml_files(root / FOLDER) if is_voice_file(path))
-
-
-def _yaml_files(folder: Path) -> Iterable[Path]:
-    for at, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(at, name) for name in sorted(names) if re.fullmatch(r"[^.].*\.ya?ml", name))
-
-
-def is_voice_file(path: Path) -> bool:
-    """Say whether a YAML file holds brand-voice rules: `rules` or `extends`, and no `cases`."""
-    try:
-        value = load_yaml(path, path.name).value()
-    except FileProblems:
-        return path.stem == "voice"
-    return isinstance(value, dict) and bool({"rules", "extends"} & value.keys()) and "cases" not in value
-
-
-def relative_name(path: Path, root: Path) -> str:
-    """Return a file's path relative to the project with forward slashes; raises FileProblems when it lies outside."""
-    at = path.parent.resolve() / path.name  # not the file itself: a link must be seen and refused
-    inside = os.path.relpath(at, root.resolve()).replace(os.sep, "/")
-    if inside.startswith("../") or inside == "..":
-        raise FileProblems.at(Place(str(path)), f"is outside the project {root}; suites must lie inside it.")
-    return inside
-
-
 def read_suite(path: Path, root: Path) -> tuple[Suite | None, list[Problem]]:
     """Return a suite and its problems, warnings among them; the suite is None when it has an error."""
     try:
         file = relative_name(path, root)
-        source = parse_yaml(read_below(root, file))
+        source = with_rows(with_includes(parse_yaml(read_below(root, file)), root), root)
         return _Loader(source, root).load()
     except FileProblems as error:
         return None, list(error.problems)
@@ -132,7 +105,7 @@ class _Loader:
             trials=head.trials,
             cases=tuple(cases),
             files={
-                source.file: source.text.sha,
+                **{name: text.sha for name, text in source.texts.items()},
                 **({voice_file: voice.source.text.sha} if voice else {}),
                 **self._reader.files,
                 **self._messages.files,
@@ -149,13 +122,13 @@ class _Loader:
 
     def _case_files(self) -> list[tuple[int, CaseFile]]:
         """Return the cases that are well-formed with their positions: one bad case hides nothing about the others."""
-        items = self._source.raw(("cases",))
-        if not isinstance(items, list):
+        cases = self._source.node(("cases",))
+        if not isinstance(cases, ListNode):
             return []
-        if not items:
+        if not cases.items and not self._source.problems:
             self._compiler.problem(("cases",), "there are no cases; expected at least one.")
         files = []
-        for index in range(len(items)):
+        for index in range(len(cases.items)):
             case, problems = check_schema(self._source, CaseFile, ("cases", index))
             self._problems += problems
             files += [(index, case)] if case else []
@@ -164,15 +137,16 @@ class _Loader:
     def _voice(self, name: str | None) -> tuple[Voice | None, str]:
         if name is None:
             return None, ""
-        file = posixpath.normpath(posixpath.join(posixpath.dirname(self._source.file), name))
+        file = beside(self._source.place(("voice",)).file, name)
         missing = ""
-        if file.startswith(("..", "/")) or "\\" in name:
+        if file is None:
             missing = f"{name!r} is outside the project; a voice file must lie inside it."
         elif not (self._root / file).exists():
             missing = f"there is no file {file}; the path is relative to this file."
         if missing:
             self._compiler.problem(("voice",), missing)
-            return None, file
+        if file is None or missing:
+            return None, ""
         try:
             voice, problems = load_voice(self._root, file)
         except FileProblems as error:
@@ -201,12 +175,17 @@ class _Loader:
             for case in compile_case(context, file, index):
                 case_id = case.record.case_id
                 if first.setdefault(case_id, index) != index:
-                    line = self._source.place(("cases", first[case_id], "id")).line
-                    self._compiler.problem(
-                        ("cases", index, "id"), f"case id {case_id!r} is already used on line {line}"
-                    )
+                    message = f"case id {case_id!r} is already used {self._where(first[case_id])}"
+                    self._compiler.problem(("cases", index, "id"), message)
                 cases.append(case)
         return cases
+
+    def _where(self, index: int) -> str:
+        """Return where the id of a case stands, in words: its row, its line in this file, or its place in another."""
+        place, row = self._source.place(("cases", index, "id")), self._source.row(("cases", index))
+        if row is not None:
+            return f"by the row {row.file}:{row.line}"
+        return f"on line {place.line}" if place.file == self._source.file else f"at {place}"
 
     def _check_max_trials(self, most: int | None, cases: Sequence[Case]) -> None:
         """Add a problem when not even the first look of a comparison would fit its limit."""

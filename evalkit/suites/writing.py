@@ -19,7 +19,8 @@ from typing import Any
 import orjson
 
 from evalkit.errors import FileProblems, UsageError
-from evalkit.suites.load import read_suite, relative_name
+from evalkit.suites.find import relative_name
+from evalkit.suites.load import read_suite
 from evalkit.suites.values import Suite
 from evalkit.yamlsource import Source, decode, parse_yaml, read_text
 from evalkit.yamlsource.nodes import ListNode

@@ -1,5 +1,6 @@
 """Strict YAML: text to values that know their file, line and column, and the check of a file against its schema."""
 
+from evalkit.yamlsource.include import beside, included_in, with_includes
 from evalkit.yamlsource.parser import load_yaml, parse_yaml
 from evalkit.yamlsource.patterns import pattern_fault
 from evalkit.yamlsource.render import render_yaml
@@ -35,9 +36,11 @@ __all__ = [
     "Text",
     "Texts",
     "ValuePath",
+    "beside",
     "check_schema",
     "decode",
     "did_you_mean",
+    "included_in",
     "json_schema",
     "load_yaml",
     "parse_yaml",
@@ -51,4 +54,5 @@ __all__ = [
     "seconds_of",
     "shown",
     "unwrapped",
+    "with_includes",
 ]

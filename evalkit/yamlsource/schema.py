@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -17,7 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
 from evalkit.records import Problem
-from evalkit.yamlsource.nodes import Cell, ListNode, MapNode, Node, Plain, ScalarNode, json_value
+from evalkit.yamlsource.nodes import Cell, ListNode, MapNode, Node, Plain, ScalarNode, json_value, node_value
 from evalkit.yamlsource.source import Source, ValuePath
 
 
@@ -80,9 +81,14 @@ def check_schema(
 
     Lists named in `without` are checked as if they were empty, so that the caller can check their items one by one.
     """
-    raw = source.raw(path)
-    if isinstance(raw, dict):
-        raw = {key: [] if key in without and isinstance(item, list) else item for key, item in raw.items()}
+    node = source.node(path)
+    if isinstance(node, MapNode):  # what is left out may be thousands of values: it is not even made
+        items = {
+            key: ListNode(item.text, item.index) if isinstance(item, ListNode) and key in without else item
+            for key, item in node.items.items()
+        }
+        node = replace(node, items=items)
+    raw = node_value(node, as_written=True)
     try:
         return model.model_validate(raw), []
     except ValidationError as error:

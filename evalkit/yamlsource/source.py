@@ -45,10 +45,10 @@ class Source:
     def node(self, path: Iterable[str | int] = ()) -> Node | None:
         """Return the node at a path, or None."""
         path = tuple(path)
-        nodes = self._along(path)
+        nodes = self.along(path)
         return nodes[-1] if nodes and len(nodes) > len(path) else None
 
-    def _along(self, path: Iterable[str | int]) -> list[Node]:
+    def along(self, path: Iterable[str | int]) -> list[Node]:
         """Return the root and the nodes that a path leads through, as far as they exist."""
         node = self.root
         nodes = [node] if node else []
@@ -74,7 +74,7 @@ class Source:
 
     def place(self, path: Iterable[str | int] = ()) -> Place:
         """Return where the value at a path is written; for one that does not exist, its nearest ancestor."""
-        nodes = self._along(path)
+        nodes = self.along(path)
         return nodes[-1].place if nodes else self.text.place(0)
 
     def use_place(self, path: ValuePath) -> Place:
@@ -89,7 +89,7 @@ class Source:
 
     def row(self, path: Iterable[str | int]) -> Place | None:
         """Return the row of a table that the value at a path was made for, or None."""
-        rows = [node.row for node in self._along(path) if isinstance(node, MapNode) and node.row]
+        rows = [node.row for node in self.along(path) if isinstance(node, MapNode) and node.row]
         return rows[-1].place if rows else None
 
     def _key(self, path: ValuePath) -> Written | None:
@@ -103,7 +103,7 @@ class Source:
 
         It stands where that is written (in a table, at its row) and knows where it is used.
         """
-        nodes: list[Written] = [*self._along(path)]
+        nodes: list[Written] = [*self.along(path)]
         if key and (at := self._key(path)):
             nodes = [*nodes[: len(path)], at]
         if not nodes:

@@ -43,6 +43,10 @@ class SourceText:
         row = bisect_right(self._starts, index) - 1
         return Place(self.file, row + self.first_line, index - self._starts[row] + 1)
 
+    def start_of(self, number: int) -> int:
+        """Return the character offset at which a line of the file begins (clamped to the text)."""
+        return self._starts[max(0, min(number - self.first_line, len(self._starts) - 1))]
+
     def line(self, number: int) -> str:
         """Return the text of a line of the file, without its end; "" when it is not in this part."""
         row = number - self.first_line

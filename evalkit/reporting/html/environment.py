@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from evalkit.graders.statements import short_text
-from evalkit.records import Place
+from evalkit.records import CaseSummary, Place
 from evalkit.reporting import wording
 from evalkit.reporting.html.charts import prompt_per_trial
 from evalkit.reporting.migration import adaptations_in_words
@@ -60,7 +60,8 @@ def make_environment() -> Environment:
         "pretty": _pretty,
         "sentence": lambda text: text[:1].upper() + text[1:],
         "reason": short_reason,
-        "where": line_of,
+        "where": lines_of,
+        "row": wording.row_in_words,
         "slug": lambda text: text.replace(" ", "-"),
     }
     env.globals |= {"trials_in_words": wording.trials_in_words, "prompt_per_trial": prompt_per_trial}
@@ -106,6 +107,11 @@ def short_reason(why: str) -> str:
 def line_of(place: Place) -> str:
     """Return file and line; the column is of no use in a table."""
     return one_line(f"{place.file}:{place.line}" if place.line else place.file)
+
+
+def lines_of(case: CaseSummary) -> str:
+    """Return where a case is written, and for which row of a table."""
+    return ", ".join(filter(None, (line_of(case.place), wording.row_in_words(case))))
 
 
 def _pretty(value: Any) -> str:

@@ -20,7 +20,7 @@ from evalkit.records import CaseKey, CaseSummary, CaseVerdict, Summary, TrialVer
 from evalkit.reporting.finished_run import rerun_options
 from evalkit.reporting.html.against import BesideBaseline
 from evalkit.reporting.html.conversation import TrialView
-from evalkit.reporting.html.environment import line_of, short_reason
+from evalkit.reporting.html.environment import lines_of, short_reason
 from evalkit.reporting.safe_text import one_line, visible
 
 GROUP_TRIALS, GROUP_BYTES = 100, 1_000_000
@@ -103,7 +103,7 @@ def index_cases(
         "cached": [_rounded(case.cached_share, 4) for case in cases],
         "first": [_rounded(case.first_token_ms, 1) for case in cases],
         "time": [_rounded(case.total_ms, 1) for case in cases],
-        "place": [line_of(case.place) for case in cases],
+        "place": [lines_of(case) for case in cases],
         "options": visible(rerun_options(summary)),
         "at": [sorted(packs.where.get(case.key, [])) for case in cases],
         "names": list(names),
