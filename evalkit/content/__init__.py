@@ -14,6 +14,7 @@ from evalkit.content.blocks import (
     spoken,
     text_of,
     weigh,
+    weigh_files,
 )
 from evalkit.content.files import FileKind, FileNotes, make_block
 
@@ -34,4 +35,5 @@ __all__ = [
     "spoken",
     "text_of",
     "weigh",
+    "weigh_files",
 ]

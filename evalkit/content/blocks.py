@@ -237,17 +237,19 @@ class Weight:
 
 def weigh(messages: Iterable[JsonObject]) -> Weight:
     """Return how large messages are for a model; any JSON objects of a request may stand among them."""
+    whole = tuple(messages)
+    characters = sum(len(orjson.dumps(message, default=dict).decode()) for message in whole)
+    return Weight(characters) + weigh_files(whole)
+
+
+def weigh_files(messages: Iterable[JsonObject]) -> Weight:
+    """Return what messages' pictures and PDFs add to the length of their JSON: less by their bytes, more in tokens."""
     weight = Weight()
     for message in messages:
-        encoded = len(orjson.dumps(message, default=dict).decode())
         content = message.get("content")
-        files = [] if isinstance(content, str) else [one for one in content or () if one.get("type") in _FILES]
-        for block in files:
-            tokens = file_tokens(block)
-            if tokens is not None:
-                data = str((block.get("source") or {}).get("data") or "")
-                weight += Weight(-len(data), tokens)
-        weight += Weight(encoded)
+        for block in () if isinstance(content, str) else content or ():
+            if block.get("type") in _FILES and (tokens := file_tokens(block)) is not None:
+                weight += Weight(-len(str((block.get("source") or {}).get("data") or "")), tokens)
     return weight
 
 

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import orjson
 
-from evalkit.content import weigh
+from evalkit.content import weigh_files
 from evalkit.engine.attempt import Deadlines, Limits, OpenAttempt, RetryPolicy, wait_before_retry
 from evalkit.engine.door import Door, DoorError
 from evalkit.engine.events import RequestEvent, RequestFinished, Retrying
@@ -124,8 +124,8 @@ class ApiReplies:
 
     async def _admit(self, ask: Ask, tries: _Tries, deadlines: Deadlines) -> Ticket:
         """Wait for leave to send; the wait is recorded, and counts neither as latency nor against a deadline."""
-        sent = weigh((*ask.body.get("messages", ()), {**ask.body, "messages": ()}))
-        size = sent.characters + round(sent.tokens * FILE_BYTES_PER_TOKEN)
+        files = weigh_files(ask.body.get("messages", ()))
+        size = len(orjson.dumps(ask.body)) + files.characters + round(files.tokens * FILE_BYTES_PER_TOKEN)
         ticket = await self._limiter.admit(str(ask.body["model"]), size, again=bool(tries.failed))
         tries.wait(ticket.waited_s)
         deadlines.excuse(ticket.waited_s)
