@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evalkit.errors import EvalkitError, FileProblems
-from evalkit.prompts.fitting import SAMPLING, Settings, misfits
+from evalkit.prompts.fitting import SAMPLING
 from evalkit.prompts.header import Header, read_header, split_header
 from evalkit.prompts.inputs import file_fault, kind_fault, value_fault, with_files
 from evalkit.prompts.refs import FOLDER, PromptFile, is_inside, list_prompts, locate, revisions_of
@@ -229,8 +229,7 @@ def render_prompt(source: PromptSource, inputs: Mapping[str, Any]) -> PromptVers
 
 def _asked(source: PromptSource, version: PromptVersion) -> PromptVersion:
     """Return the version for the model that is asked; FileProblems where its settings can't be."""
-    own = Settings(version.model, version.params, version.memory)
-    refused = refused_by(version, source.model) if source.model else misfits(own)
+    refused = refused_by(version, source.model or version.model)
     yaml = source.header_source
     raise_problems([yaml.problem(misfit.key, misfit.message) for misfit in refused] if yaml else ())
     return with_model(version, source.model) if source.model else identified(version)

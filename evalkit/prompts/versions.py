@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from evalkit.errors import UsageError
-from evalkit.prompts.fitting import Misfit, Settings, fit
+from evalkit.prompts.fitting import Misfit, Settings, fit, misfits
 from evalkit.records import JsonObject, PromptRef, PromptVersion
 
 
@@ -46,9 +46,10 @@ def with_model(prompt: PromptVersion, model: str) -> PromptVersion:
 
 
 def refused_by(prompt: PromptVersion, model: str) -> tuple[Misfit, ...]:
-    """Return which of the prompt's settings this model does not take and nothing could take the place of."""
+    """Return which of the prompt's settings can't be sent to this model; to the prompt's own, none is adapted."""
     own = _as_written(prompt)
-    return fit(Settings(model, own.params, own.memory))[2] if model != own.model else ()
+    settings = Settings(model, own.params, own.memory)
+    return tuple(misfits(settings)) if model == own.model else fit(settings)[2]
 
 
 def prefix_tokens(prompt: PromptVersion, characters: float) -> int | None:

@@ -182,8 +182,13 @@ def _change(chat: Chat, setting: Setting) -> None:
     elif parts and parts == cached:
         kept = "conversation kept. What is cached of the prompt stays; what follows the cache point is read anew."
     chat.screen.note(f"{now.ref} ({now.sha[:7]}), {kept}")
-    for change in now.adaptations:
-        chat.screen.note(f"  {adapted(change, now.model)}")
+    _tell_model(chat, setting, told)
+
+
+def _tell_model(chat: Chat, setting: Setting, told: Sequence[str]) -> None:
+    """Say what of the prompt its model does not take, and what is known of the model."""
+    for change in setting.prompt.adaptations:
+        chat.screen.note(f"  {adapted(change, setting.prompt.model)}")
     for sentence in told:
         chat.screen.note(f"  {sentence}", "yellow")
 
@@ -262,6 +267,7 @@ def start_versus(chat: Chat, ref: str, *, blind: bool) -> None:
     """Send every message to a second version from here on; it begins with the conversation as it is."""
     main = chat.session
     setting = main.setting.with_prompt(ref)
+    told = setting.asking(main.connection.source)
     tools = ChatTools(setting, partial(chat.ask_result, other=True))
     tools.typed = main.tools.typed
     other = Session(setting, main.connection, tools, main.record, OTHER_SIDE)
@@ -269,6 +275,8 @@ def start_versus(chat: Chat, ref: str, *, blind: bool) -> None:
     chat.versus = Versus(main, other, chat.terminal, blind=blind)
     names = "names hidden until you have answered" if blind else f"A {main.setting.prompt.ref}, B {setting.prompt.ref}"
     chat.screen.note(f"every message goes to both: {names}. /vs off ends it")
+    if not blind:
+        _tell_model(chat, setting, told)
 
 
 async def save(chat: Chat, rest: str) -> None:

@@ -32,6 +32,7 @@ from evalkit.repl.sources import ChatTools, Connection, choose_source
 from evalkit.repl.turn_view import AskLine, Terminal, folded, sum_up
 from evalkit.source import STAND_IN, describe_source
 from evalkit.structured import NoValue, Value, value_of
+from evalkit.wording import adapted
 
 SHOWN = 5
 """How many exchanges of an earlier chat are printed when it is gone on with."""
@@ -66,7 +67,8 @@ def read_setup(options: ChatOptions) -> ChatSetup:
         asked_of(options.ref or setting.prompt.name, options.model)  # two models for one prompt are a mistake
         setting = setting.with_model(options.model)
     told = setting.asking(describe_source(via, options.config.get("platform", "anthropic")))
-    setting = replace(setting, notes=(*setting.notes, *told))
+    changes = (adapted(change, setting.prompt.model) for change in setting.prompt.adaptations)
+    setting = replace(setting, notes=(*setting.notes, *told, *changes))
     if options.tools:
         functions = load_tools(options.tools)
         notes = (*setting.notes, *notes_of([fit_tools(setting.prompt, functions)]))

@@ -14,7 +14,7 @@ from evalkit.prefix import cache_lifetime, cached_prefix, prompt_parts, standing
 from evalkit.records import Request, SideRequest, Transcript, Usage
 from evalkit.runner.opponents import Stages, find_opponents
 from evalkit.runner.plan import PlannedTrial, RunSettings, make_plan
-from evalkit.runner.project import Project
+from evalkit.runner.project import Project, tell_models
 from evalkit.source import LIVE, STAND_IN, describe_source
 from evalkit.store import OpenSession, RunReader
 
@@ -153,7 +153,9 @@ def forecast_run(project: Project, settings: RunSettings) -> tuple[SuiteForecast
     trials = list(plan.trials)
     if calls:
         source = describe_source(settings.via, settings.platform)
-        trials = Stages(plan, find_opponents(plan, settings, project.root, source)).first()
+        old = find_opponents(plan, settings, project.root, source)
+        tell_models(project, plan, source, old)
+        trials = Stages(plan, old).first()
     forecasts = []
     for suite in plan.suites:
         of_suite = [trial for trial in trials if trial.suite.path == suite.path]

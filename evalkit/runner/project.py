@@ -28,6 +28,7 @@ from evalkit.records import (
 )
 from evalkit.runner.opponents import OldVersions
 from evalkit.runner.plan import Plan, PlannedTrial, RunSettings
+from evalkit.source import check_models
 from evalkit.store import REPORTS, RUN_FILE, RunReader, RunWriter, new_run_id
 
 
@@ -76,6 +77,17 @@ class Invocation:
     settings: RunSettings
     out: Path | None = None
     command: tuple[str, ...] = ()
+
+
+def tell_models(project: Project, plan: Plan, source: Source, old: OldVersions) -> None:
+    """Refuse models that answer no more before anything is written or paid for, and tell what else is to be said."""
+    asked = plan.models_asked()
+    played = {record.suite for record in old.baselines if record.use == "fresh"}
+    for (suite, _), prompt in old.prompts.items():
+        if suite in played:
+            asked.setdefault(prompt.model, f"prompt {prompt.ref}")
+    for sentence in check_models(asked, source, datetime.now(UTC).date()):
+        project.tell(sentence)
 
 
 def new_run(project: Project, invocation: Invocation, source: Source, plan: Plan, old: OldVersions) -> RunWriter:

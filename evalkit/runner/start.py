@@ -44,10 +44,10 @@ from evalkit.runner.opponents import (
     source_of_replies,
 )
 from evalkit.runner.plan import BASELINE, Plan, PlannedTrial, RunSettings, make_plan
-from evalkit.runner.project import Invocation, Progress, Project, new_run, write_plan
+from evalkit.runner.project import Invocation, Progress, Project, new_run, tell_models, write_plan
 from evalkit.runner.run import Runner, RunState
 from evalkit.scoring import score_trial
-from evalkit.source import LIVE, STAND_IN, check_models, describe_source, require_credential
+from evalkit.source import LIVE, STAND_IN, describe_source, require_credential
 from evalkit.store import CACHE, ResponseCache, RunReader, RunWriter, find_run, prune_cache, trial_lines
 
 
@@ -65,7 +65,7 @@ def start_run(project: Project, invocation: Invocation) -> Path:
     source = describe_source(settings.via, settings.platform)
     old = find_opponents(plan, settings, project.root, source)
     _refuse_unknown_price(plan, settings, project.price)
-    _check_models(project, plan, source, old)
+    tell_models(project, plan, source, old)
     with new_run(project, invocation, source, plan, old) as writer:
         _play(project, settings, plan, writer, stages=Stages(plan, old))
         return writer.folder
@@ -82,7 +82,7 @@ def resume_run(project: Project, name: str) -> Path:
             raise UsageError(msg)
         require_credential(settings.via, settings.platform)
         plan = make_plan(settings, project.root)
-        _check_models(project, plan, describe_source(settings.via, settings.platform), recorded_opponents(reader))
+        tell_models(project, plan, describe_source(settings.via, settings.platform), recorded_opponents(reader))
         if plan.tools != reader.header.tools:
             msg = f"{settings.tools} has changed since run {reader.header.run_id} was cut off; start a new run."
             raise UsageError(msg)
@@ -183,17 +183,6 @@ def _refuse_unknown_price(plan: Plan, settings: RunSettings, price: Price) -> No
                     "add it to [[tool.evalkit.prices]] in pyproject.toml or take the limit away."
                 )
                 raise UsageError(msg)
-
-
-def _check_models(project: Project, plan: Plan, source: Source, old: OldVersions) -> None:
-    """Refuse models that answer no more before anything is written or paid for, and tell what else is to be said."""
-    asked = plan.models_asked()
-    played = {record.suite for record in old.baselines if record.use == "fresh"}
-    for (suite, _), prompt in old.prompts.items():
-        if suite in played:
-            asked.setdefault(prompt.model, f"prompt {prompt.ref}")
-    for sentence in check_models(asked, source, datetime.now(UTC).date()):
-        project.tell(sentence)
 
 
 def replay_run(project: Project, invocation: Invocation) -> Path:
