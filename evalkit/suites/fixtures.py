@@ -65,7 +65,7 @@ def follow_calls(staged: Staged, calls: Iterable[ToolCall]) -> Course | None:
 class CaseTools:
     """Answers each call with the first fixture that fits and is not used up, else from the world, which it changes.
 
-    Make one for each trial. A call is answered as soon as it is asked, whatever time it then takes: so those of one
+    Make one for each trial; `entities` is what there is by now. A call is answered as soon as it is asked, whatever time it then takes: so those of one
     turn change the world in their order.
     """
 
@@ -73,7 +73,7 @@ class CaseTools:
         self._fixtures = _Fixtures(staged.fixtures)
         self._world = staged.world
         self._functions = functions
-        self._entities = staged.world.entities if staged.world else {}
+        self.entities = staged.world.entities if staged.world else {}
 
     async def call(self, name: str, tool_input: JsonObject) -> ToolOutcome:
         """Answer one call; where nothing does, the model hears that the tool is down, and the record says why."""
@@ -104,7 +104,7 @@ class CaseTools:
     def stand_after(self, calls: Iterable[ToolCall]) -> None:
         """Stand where these calls, and no others, were made; what failed then has changed nothing."""
         self._fixtures.forget()
-        self._entities = self._world.entities if self._world else {}
+        self.entities = self._world.entities if self._world else {}
         for call in calls:
             if self._fixtures.take(call.name, call.input) is None and not call.is_error:
                 self._from_world(call.name, call.input)
@@ -112,8 +112,8 @@ class CaseTools:
     def _from_world(self, name: str, tool_input: JsonObject) -> ToolOutcome | None:
         if self._world is None or name not in self._world.tools:
             return None
-        answer = self._world.call(self._entities, name, tool_input)
-        self._entities = answer.entities
+        answer = self._world.call(self.entities, name, tool_input)
+        self.entities = answer.entities
         if answer.broken:
             return not_available(name, answer.broken)
         return ToolOutcome(answer.output, answer.is_error, str(answer.place))
