@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -217,6 +220,18 @@ def test_a_record_that_the_world_of_today_refuses_has_no_known_end() -> None:
     course = WORLD.follow(recorded)
     assert course.lost.startswith("lend worked when it was recorded")
     assert WORLD.follow([ToolCall("1", "lend", {}, "No reader.", True, 0.0, 1)]).lost == ""
+
+
+def test_the_readmes_world_does_what_the_readme_says() -> None:
+    """Its tools cancel a booking once, and pay back what was paid."""
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
+    shown = re.search(r"### Tools that remember.*?```yaml\nworld:\n(.*?)cases:", readme, re.DOTALL)
+    assert shown is not None
+    playing = Playing(world(textwrap.dedent(shown[1])))
+    assert playing.ask("cancel_booking", booking_code="KX4P2A")["status"] == "cancelled"
+    assert playing.entity("refund", "refund-1") == {"booking": "KX4P2A", "usd": 120}
+    assert playing.ask("cancel_booking", booking_code="KX4P2A") == "error: It is cancelled."
+    assert playing.ask("get_booking", booking_code="X") == "error: There is no booking X."
 
 
 def test_the_library_of_these_tests_is_data_alone() -> None:
