@@ -65,8 +65,8 @@ def follow_calls(staged: Staged, calls: Iterable[ToolCall]) -> Course | None:
 class CaseTools:
     """Answers each call with the first fixture that fits and is not used up, else from the world, which it changes.
 
-    Make one for each trial; `entities` is what there is by now. A call is answered as soon as it is asked, whatever time
-    it then takes: so those of one turn change the world in their order.
+    Make one for each trial; `entities` is what there is by now. A call is answered as soon as it is asked, whatever
+    time it then takes: so those of one turn change the world in their order.
     """
 
     def __init__(self, staged: Staged, functions: NamedTools | None = None) -> None:
