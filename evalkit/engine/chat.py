@@ -33,6 +33,7 @@ from evalkit.engine.memory import (
     notes_blocks,
     remembered,
     summary_of,
+    without_thinking,
 )
 from evalkit.engine.requests import Ask, Replies
 from evalkit.engine.tools import TIMEOUT_S, ToolSource, result_block, run_tool
@@ -146,7 +147,7 @@ class Chatbot:
         state = _TurnState(
             n=conversation.turns + 1,
             user=user,
-            messages=[*conversation.messages, {"role": "user", "content": sendable(user)}],
+            messages=[*self._said_before(conversation), {"role": "user", "content": sendable(user)}],
             message_id=conversation.message_id,
             gauge=gauge,
             before=conversation.requests,
@@ -177,6 +178,14 @@ class Chatbot:
         if finished.turn.failure or not finished.turn.reply.strip() or isinstance(state.read, NoValue):
             yield Apology(self._apology)
         yield finished
+
+    def _said_before(self, conversation: Conversation) -> Sequence[JsonObject]:
+        """Return what was said, without the thinking behind it when the prompt is another one now.
+
+        Models that bind thinking to its prefix refuse it once system, tools or model are not what they were.
+        """
+        same = conversation.prompt_sha == self._prompt.sha
+        return conversation.messages if same else without_thinking(conversation.messages)
 
     async def _remember(self, state: _TurnState) -> AsyncGenerator[EngineEvent]:
         """Shorten the conversation as the prompt's memory strategy says, with a request of its own if it needs one."""
@@ -254,6 +263,7 @@ class Chatbot:
             message_id=state.message_id,
             characters_per_token=measured,
             notes=state.notes,
+            prompt_sha=self._prompt.sha,
         )
         return TurnFinished(turn, after, state.read)
 

@@ -60,7 +60,8 @@ class Conversation:
 
     `requests` and `turns` count from the session's start; `message_id` is of the last reply. `messages` are what the
     memory strategy left, and `notes` what it keeps of the rest behind the system prompt. `characters_per_token` is what
-    the last request was measured at, None before the first.
+    the last request was measured at, None before the first. `prompt_sha` names the version that they were made with;
+    with another one, or with a version that is not known, the model's thinking in them is not sent again.
     """
 
     messages: tuple[JsonObject, ...] = ()
@@ -69,6 +70,7 @@ class Conversation:
     message_id: str | None = None
     characters_per_token: float | None = None
     notes: str = ""
+    prompt_sha: str = ""
 
 
 @dataclass(frozen=True)

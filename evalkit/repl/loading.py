@@ -6,7 +6,7 @@ Returns it up to before a reply, so that a new one can be asked for. Reads files
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -289,13 +289,14 @@ def exchanges_of(transcript: Transcript, prompt: PromptVersion) -> tuple[Exchang
         if turn.replies:
             first = turn.replies[0].body
             notes = notes_in(first)
-            before = Conversation(messages=without_system(first.get("messages", ()))[:-1], notes=notes)
+            before = Conversation(messages=without_system(first.get("messages", ()))[:-1])
             known, message_id = _said_until_end(turn), turn.replies[-1].message_id
         else:
-            before = Conversation(messages=sent_messages(known), notes=notes)
+            before = Conversation(messages=sent_messages(known))
             known, message_id = (*known, {"role": "user", "content": sendable(turn.said)}), None
         requests = sum(len(one.answer.turn.requests) for one in made)
-        after = Conversation(sent_messages(known), turn.n, requests, message_id, notes=notes)
+        after = Conversation(sent_messages(known), turn.n, requests, message_id)
+        before, after = (replace(each, notes=notes, prompt_sha=transcript.prompt_sha) for each in (before, after))
         made.append(Exchange(turn.said, before, (Answer(turn, after, prompt),)))
     return tuple(made)
 

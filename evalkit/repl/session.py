@@ -23,7 +23,7 @@ from evalkit.engine import (
     ToolFinished,
     TurnFinished,
 )
-from evalkit.engine.memory import notes_in, without_thinking
+from evalkit.engine.memory import notes_in
 from evalkit.errors import UsageError
 from evalkit.records import Failure, JsonObject, PromptVersion, Request, ToolCall, Turn
 from evalkit.repl.record import CASE, ChatRecord, SessionRecord
@@ -170,11 +170,6 @@ class Session:
         """Go on with another prompt version or model, keeping the conversation."""
         self.end()
         before, self.setting = self.setting, setting
-        if setting.prompt.model != before.prompt.model and self.exchanges:
-            # another model refuses the thinking of this one
-            last = self.exchanges[-1]
-            after = replace(last.answer.after, messages=without_thinking(last.answer.after.messages))
-            self.exchanges[-1] = replace(last, answers=(*last.answers[:-1], replace(last.answer, after=after)))
         if setting.suites != before.suites:
             self._restage(setting)
 
@@ -291,4 +286,5 @@ class _TurnSoFar:
         turn = Turn(before.turns + 1, text, tuple(self.requests), tuple(self.calls), content)
         requests = before.requests + len(self.requests)
         message_id = last.message_id or before.message_id
-        return turn, Conversation(messages, turn.n, requests, message_id, notes=notes_in(ask.body))
+        after = Conversation(messages, turn.n, requests, message_id, notes=notes_in(ask.body))
+        return turn, replace(after, prompt_sha=before.prompt_sha)

@@ -192,3 +192,25 @@ def test_compaction_travels_with_every_request() -> None:
 
     assert all("context_management" in ask.body for ask in replies.asked)
     assert all(ask.headers == {"anthropic-beta": "compact-2026-01-12"} for ask in replies.asked)
+
+
+def test_thinking_is_sent_back_only_with_the_version_it_was_made_with() -> None:
+    """Another model, another system text or other tools refuse it; what was said goes on all the same."""
+    replies = MadeUpReplies(think=True)
+    other = replace(PROMPT, sha="1" * 64, system=({"type": "text", "text": "Be brief."},))
+
+    async def play() -> None:
+        conversation = Conversation()
+        for prompt in (PROMPT, PROMPT, other, other):
+            async for event in Chatbot(prompt, replies, NoTools()).send(conversation, "And then?"):
+                if isinstance(event, TurnFinished):
+                    conversation = event.conversation
+
+    asyncio.run(play())
+
+    thoughts = [
+        [block["signature"] for message in body["messages"] for block in message["content"] if "signature" in block]
+        for body in replies.bodies
+    ]
+    assert thoughts == [[], ["sig 1"], [], ["sig 3"]]
+    assert [len(body["messages"]) for body in replies.bodies] == [1, 3, 5, 7]
