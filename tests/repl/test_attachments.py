@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from evalkit.content import files_in, readable
-from evalkit.engine import Conversation
 from evalkit.repl.chat import Chat
 from evalkit.repl.commands import handle
 from evalkit.repl.loading import last_chat, load_conversation
@@ -75,7 +74,7 @@ def test_another_reply_is_asked_for_the_same_files_and_a_chat_goes_on_with_them(
     assert first.turn.requests[0].body["messages"] == second.turn.requests[0].body["messages"]
     [exchange] = last_chat(root).exchanges
     assert [file.file for file in files_in(exchange.said)] == ["photos/lamp.png"]
-    assert exchange.before == Conversation()
+    assert exchange.before.messages == ()
 
 
 def test_a_saved_case_names_a_file_of_the_project_and_keeps_a_copy_of_any_other(root: Path) -> None:
