@@ -16,7 +16,7 @@ from evalkit.reading.sentences import Range
 
 Steps = tuple[str | int, ...]
 
-_BLOCK = re.compile(r"^```(?:json|JSON|Json)?[ \t]*\n(.*?)\n```[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```([\w+-]*)[ \t\r]*$", re.MULTILINE)
 _STEP = re.compile(r'(?P<dot>\.?)(?P<name>[^\W\d][\w-]*)|\[(?P<index>\d{1,9})\]|\[(?P<key>"(?:[^"\\]|\\.)*")\]')
 _SPACE = " \t\r\n"
 _DECODER = json.JSONDecoder()
@@ -71,16 +71,30 @@ def find_json(text: str) -> JsonText | str:
     try:
         return JsonText(text, 0, orjson.loads(text))
     except orjson.JSONDecodeError as error:
-        blocks = list(_BLOCK.finditer(text))
+        blocks = _blocks(text)
         if len(blocks) > 1:
             return f"{len(blocks)} code blocks; expected JSON in one, or JSON alone"
         if not blocks:
             return f"not JSON: {error}: {shown(text)}"
-    inner = blocks[0][1]
+    inner = text[slice(*blocks[0])]
     try:
-        return JsonText(text, blocks[0].start(1), orjson.loads(inner))
+        return JsonText(text, blocks[0][0], orjson.loads(inner))
     except orjson.JSONDecodeError as error:
         return f"the code block is not JSON: {error}: {shown(inner)}"
+
+
+def _blocks(text: str) -> list[Range]:
+    """Return the insides of the code blocks that are of JSON or of no named language."""
+    found: list[Range] = []
+    opening: re.Match[str] | None = None
+    for fence in _FENCE.finditer(text):
+        if opening is None:
+            opening = fence
+        elif not fence[1]:
+            if opening[1].lower() in {"", "json"}:
+                found.append((opening.end(), fence.start()))
+            opening = None
+    return found
 
 
 def shown(text: str) -> str:

@@ -30,6 +30,7 @@ from evalkit.standin.script.conversation import sentences
 from evalkit.standin.script.patterns import Pattern, compile_pattern, literal_pattern, literal_regex, plain
 from evalkit.standin.script.play import MOST_CALLS
 from evalkit.standin.script.script import RESERVED
+from evalkit.structured import Value, value_of
 from evalkit.suites.writing import Addition, block, flow, scalar
 from evalkit.yamlsource import SourceText, parse_yaml, read_text
 
@@ -245,6 +246,9 @@ class _Draft:
 
     def _saying(self, results: Mapping[str, Any]) -> list[str]:
         turn, text = self.turn, self.turn.reply.strip()
+        read = value_of(turn)
+        if isinstance(read, Value):
+            return [f"- output: {flow(self._filled(read.value, self._certain(results)))}"]
         lines = [f"- say: {block(self._templated(text, self._certain(results)), 4)}"] if text else []
         last = turn.replies[-1] if turn.replies else None
         if last and last.stop_reason == "refusal":

@@ -46,7 +46,21 @@ def check_against_prompt(suite: Suite, prompt: PromptVersion) -> list[Problem]:
         for message in one.grader.misfits(prompt):
             source, place = suite.source, one.assertion.place
             problems.append(source.problem_at(place, message) if source else Problem(place, message))
-    return list(dict.fromkeys([*problems, *_too_many_pages(suite, prompt)]))
+    return list(dict.fromkeys([*problems, *_too_many_pages(suite, prompt), *_unasked_output(suite, prompt)]))
+
+
+def _unasked_output(suite: Suite, prompt: PromptVersion) -> Iterator[Problem]:
+    """Yield a warning where a reply that is not the JSON of the prompt's output could pass."""
+    asking = {"json", "ended", "format"}
+    silent = [case for case in suite.cases if not any(one.assertion.kind in asking for one in case.requirements)]
+    if prompt.output_schema is None or not silent or suite.source is None:
+        return
+    others = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
+    message = (
+        f"prompt {prompt.ref} answers in JSON, and case {silent[0].record.case_id!r}{others} could pass with a reply "
+        "that is none; add `json` or `ended` to what is expected."
+    )
+    yield suite.source.problem(("prompt",), message, "warning")
 
 
 def _too_many_pages(suite: Suite, prompt: PromptVersion) -> Iterator[Problem]:

@@ -63,6 +63,7 @@ def test_what_is_no_path_is_told_with_the_place(path: str, place: int) -> None:
         ('{"a": 1}', {"a": 1}),
         ('```json\n{"a": 1}\n```', {"a": 1}),
         ("Here it is:\n\n```\n[1]\n```\nAnything else?", [1]),
+        ("```sh\nls\n```\n\n```JSON\n[2]\n```", [2]),
         ("Here it is: {}", "not JSON"),
         ('```json\n{"a": 1\n```', "the code block is not JSON"),
         ("```json\n1\n```\n\n```json\n2\n```", "2 code blocks"),
