@@ -211,7 +211,7 @@ class JudgeFile(FileModel):
         description="Whether a no fails a trial. true: it may, as 50 labels and agreement 0.85 on each criterion show "
         "that people agree with the judge (evalkit label); the way to go. unlabelled: it may although nothing shows "
         "that, and every verdict says so.",
-        examples=[True],
+        examples=["unlabelled"],
     )
     votes: Count = Field(
         1, ge=1, le=MOST_VOTES, description="How often each question is asked at most; the majority decides.",
