@@ -5,7 +5,7 @@ Cases with equal inputs share a rendering. What can't be rendered is told once, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,12 +42,15 @@ def render_cases(
                 failing.setdefault(problem, []).append(case.record.case_id)
     differ = any(case.inputs.values != suite.inputs for case in suite.cases)
     raise_problems(
-        replace(problem, message=f"{problem.message.removesuffix('.')} (case {first_of(ids, 3)}).")
-        if differ
-        else problem
+        replace(problem, message=f"{problem.message.removesuffix('.')} ({_cases(ids)}).") if differ else problem
         for problem, ids in failing.items()
     )
     return versions
+
+
+def _cases(ids: Sequence[str]) -> str:
+    """Name the cases that a problem is about."""
+    return f"{'cases' if len(ids) > 1 else 'case'} {first_of(ids, 3)}"
 
 
 def takes_of(source: PromptSource, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 
@@ -107,3 +108,14 @@ def test_clipped_text_keeps_its_first_mark(pieces: list[tuple[str, int]]) -> Non
         shown, mark = next((text, mark) for text, mark in clipped if mark)
         assert mark == first[1]
         assert first[0].startswith(shown)
+
+
+def test_a_trial_shows_the_inputs_that_its_prompt_was_rendered_with() -> None:
+    """Texts as they are, everything else as JSON: what a retrieval agent was given explains what it said."""
+    played = trial("a", 1)
+    inputs = {"guest": "Ines", "rooms": [{"number": 12}]}
+    shown = view_trial(replace(played, transcript=replace(played.transcript, inputs=inputs))).inputs
+
+    assert [name for name, _ in shown] == ["guest", "rooms"]
+    assert shown[0][1] == "Ines"
+    assert json.loads(shown[1][1]) == [{"number": 12}]

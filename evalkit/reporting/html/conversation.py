@@ -117,7 +117,10 @@ class CheckView:
 
 @dataclass(frozen=True)
 class TrialView:
-    """A trial; `words` is a digest of everything said and called, to tell identical trials, `bill` its whole cost."""
+    """A trial; `words` is a digest of everything said and called, to tell identical trials, `bill` its whole cost.
+
+    `inputs` are the names and values that its system prompt was rendered with, the values as text or as JSON.
+    """
 
     trial: int
     verdict: str
@@ -128,6 +131,7 @@ class TrialView:
     words: str = ""
     session: str = ""
     bill: str = ""
+    inputs: tuple[tuple[str, str], ...] = ()
     extra: tuple[str, ...] = field(default=())
 
 
@@ -149,8 +153,14 @@ def view_trial(trial: Trial, pictures: Pictures | None = None) -> TrialView:
         words=_digest(turns),
         session=one_line(trial.transcript.session_id),
         bill=bill_in_words(trial.transcript.requests),
+        inputs=tuple((one_line(name), _written(value)) for name, value in trial.transcript.inputs.items()),
         extra=(f"evalkit broke down in this trial: {one_line(trial.crash)}",) if trial.crash else (),
     )
+
+
+def _written(value: Any) -> str:
+    """Return an input's value as a person reads it."""
+    return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def view_check(score: Score) -> CheckView:

@@ -129,11 +129,18 @@ function checkList(checks, talk) {
   return el("div", {}, rest.length ? items(rest) : "", el("details", { class: "held" }, el("summary", {}, `${held.length} checks held`), items(held)));
 }
 
+// What the system prompt was rendered with; folded, since most of it is the same in every case.
+function inputsElement(inputs) {
+  const values = inputs.map(([name, value]) => [el("b", {}, name), el("pre", { dir: "auto" }, value)]);
+  return el("details", { class: "text" }, el("summary", {}, `inputs: ${inputs.map(([name]) => name).join(", ")}`), values.flat());
+}
+
 function trialElement(view, same) {
   const talk = el("div", { class: "talk" });
   if (same) talk.append(el("p", { class: "same" }, `Same words and calls as trial ${same}.`));
   if (view.reason) talk.append(el("p", { class: "same" }, view.reason));
   for (const note of view.extra) talk.append(el("p", { class: "same" }, note));
+  if (view.inputs.length) talk.append(line("", "tool", inputsElement(view.inputs)));
   for (const [role, text, files] of view.history) talk.append(line(`${role} before`, "user", said(text, files)));
   talk.append(...view.turns.map((turn) => turnElement(turn, view)));
   if (view.bill) talk.append(el("ul", { class: "requests" }, el("li", {}, `session: ${view.bill}`)));
