@@ -16,7 +16,6 @@ import orjson
 
 from evalkit.errors import FileProblems
 from evalkit.records import Agreement, JudgedRate, Place, Problem
-from evalkit.stats import powered_rate
 
 LABELS_FLOOR = 50
 AGREEMENT_FLOOR = 0.85
@@ -121,6 +120,8 @@ def correct_rate(
     yes = sum(answers.values())
     others = [answer for exhibit, answer in answers.items() if exhibit not in own]
     pairs = [(person, answers[exhibit]) for exhibit, person in own.items()]
+    from evalkit.stats import powered_rate  # here, because scipy takes longer than a whole check
+
     found = powered_rate(pairs, sum(others), len(others)) if len(pairs) >= CORRECTED_FROM else None
     if found is None:
         return JudgedRate(len(answers), yes, len(own))
