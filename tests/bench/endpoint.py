@@ -48,7 +48,17 @@ def main() -> None:
         (folder / "prompts" / "shop.md").write_text(PROMPT)
         (folder / "shop.py").write_text(example())
         environment = {**os.environ, "ANTHROPIC_BASE_URL": api.base_url, "ANTHROPIC_API_KEY": "any"}
-        command = [sys.executable, "-m", "uvicorn", "shop:app", "--port", "0", "--no-access-log"]
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "shop:app",
+            "--port",
+            "0",
+            "--timeout-keep-alive",
+            "75",
+            "--no-access-log",
+        ]
         with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as server:
             assert server.stderr is not None
             said = []
