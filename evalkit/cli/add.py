@@ -35,8 +35,9 @@ def add(
     """Turn a conversation, a failed case or a log entry into a case, or into rules of a stand-in script.
 
     Text is added to SUITE and nothing else in it changes; a suite that is not there is begun. The new case is only
-    watched (`gate: false`) until you write what it expects. With --script the conversation is played offline from then
-    on: its rules are written in front of those of prompts/NAME/stand-in.yaml.
+    watched (`gate: false`) until you write what it expects. Where the conversation had tools that the prompt does not
+    declare, their definitions are written as tool files and named in it. With --script the conversation is played
+    offline from then on: its rules are written in front of those of prompts/NAME/stand-in.yaml.
     """
     from evalkit.cli.project import find_root
     from evalkit.prompts.inputs import parse_inputs
@@ -59,3 +60,6 @@ def add(
     for number, line in enumerate(added.text.split("\n"), added.first):
         click.echo(f"{number:5} {line}")
     click.echo(str(added), err=True)
+    if added.prompt:
+        names = ", ".join(added.tools)
+        click.echo(f"{added.prompt}: now names the tools that the product had added to it: {names}", err=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -16,7 +16,8 @@ import orjson
 from evalkit.engine.tools import INVALID_INPUT
 from evalkit.errors import NothingSelected, UsageError
 from evalkit.prompts import find_prompt
-from evalkit.records import JsonObject, PromptRef, ToolCall, Transcript, TrialVerdict, Turn
+from evalkit.prompts.tool_files import declare_tools
+from evalkit.records import JsonObject, PromptRef, PromptVersion, ToolCall, Transcript, TrialVerdict, Turn
 from evalkit.repl.case_messages import CaseFiles, value_of, written_history
 from evalkit.repl.loading import all_trials, find_conversation, without_system
 from evalkit.repl.setting import Setting, find_suite_file, load_setting
@@ -33,7 +34,7 @@ NOT_A_RESULT = frozenset({INVALID_INPUT, NO_FIXTURE})
 class CaseDraft:
     """A conversation to be saved: its turns, the messages before them, a case id (or none), where it is from.
 
-    `inputs` are those that its prompt was rendered with, empty where they are not known.
+    `inputs` are those that its prompt was rendered with, `tools` those that it offered; empty where they are not known.
     """
 
     turns: tuple[Turn, ...]
@@ -41,12 +42,15 @@ class CaseDraft:
     case_id: str = ""
     origin: str = ""
     inputs: JsonObject = field(default_factory=dict)
+    tools: tuple[JsonObject, ...] = ()
 
     @classmethod
-    def of(cls, transcript: Transcript, origin: str, case_id: str = "") -> CaseDraft:
-        """Return the draft of a recorded conversation."""
-        history = without_system(transcript.history)
-        return cls(transcript.turns, history, case_id, origin, transcript.inputs)
+    def of(
+        cls, transcript: Transcript, origin: str, case_id: str = "", prompt: PromptVersion | None = None
+    ) -> CaseDraft:
+        """Return the draft of a recorded conversation, with the tools of the version that it was held with."""
+        history, tools = without_system(transcript.history), prompt.tools if prompt else ()
+        return cls(transcript.turns, history, case_id, origin, transcript.inputs, tools)
 
 
 @dataclass(frozen=True)
@@ -71,17 +75,44 @@ def add_cases(options: AddOptions) -> Addition:
         drafts, ref = _draft_failing(options)
     else:
         found = find_conversation(options.source, options.root)
-        drafts = [CaseDraft.of(found.transcript, found.origin, options.case_id)]
+        drafts = [CaseDraft.of(found.transcript, found.origin, options.case_id, found.prompt)]
         ref = found.prompt.ref if found.prompt else None
-    path, given = find_suite_file(options.suite, options.root), options.inputs
+    path = find_suite_file(options.suite, options.root)
     if path.is_file():
         wanted = options.ref or load_suite(path, options.root).prompt_ref
-        setting = load_setting(wanted, options.root, suite=str(path), given=given)
+        suite, given = str(path), options.inputs
     elif name := options.ref or ref:
-        setting = load_setting(PromptRef.read(name).name, options.root, given=given)
+        wanted, suite = PromptRef.read(name).name, None
+        given = {**_said_in(drafts[0], wanted, options.root), **options.inputs}
     else:
         raise UsageError(f"{options.suite} is not there yet, and {options.source} names no prompt; add: --prompt REF")
-    return save_cases(setting, drafts, options.suite)
+    setting = load_setting(wanted, options.root, suite=suite, given=given)
+    lacking = _lacking(drafts, setting.prompt)
+    if not lacking:
+        return save_cases(setting, drafts, options.suite)
+    # Of a product that has added tools in code: without their definitions its prompt is not what was talked to.
+    prompt, files = declare_tools(wanted, lacking, options.root)
+    added = save_cases(load_setting(wanted, options.root, suite=suite, given=given), drafts, options.suite)
+    names = tuple(file.relative_to(options.root).as_posix() for file in files.files)
+    return replace(added, prompt=prompt, tools=names)
+
+
+def _said_in(draft: CaseDraft, ref: str, root: Path) -> JsonObject:
+    """Return the inputs of a recorded conversation that the prompt still takes and that are not its defaults."""
+    source = find_prompt(ref, root)
+    declared = source.header.inputs if source.header else {}
+    return {
+        key: value
+        for key, value in draft.inputs.items()
+        if key in declared and (key not in source.defaults or source.defaults[key] != value)
+    }
+
+
+def _lacking(drafts: Sequence[CaseDraft], prompt: PromptVersion) -> list[JsonObject]:
+    """Return the tools that the recorded conversations were held with and the project's prompt does not declare."""
+    declared = {tool["name"] for tool in prompt.tools}
+    offered = {str(tool["name"]): tool for draft in drafts for tool in draft.tools if "input_schema" in tool}
+    return [tool for name, tool in offered.items() if name not in declared]
 
 
 def _draft_failing(options: AddOptions) -> tuple[list[CaseDraft], str | None]:
@@ -93,14 +124,14 @@ def _draft_failing(options: AddOptions) -> tuple[list[CaseDraft], str | None]:
     name = folder.relative_to(options.root).as_posix() if folder.is_relative_to(options.root) else record
     failed: dict[tuple[str, str], CaseDraft] = {}
     refs: dict[str, None] = {}
-    for trial, _ in all_trials(folder):
+    for trial, prompt in all_trials(folder):
         refs[trial.key.prompt_ref] = None
         key = (trial.key.suite, trial.key.case_id)
         if trial.score is None or trial.score.verdict is TrialVerdict.PASSED or key in failed:
             continue
         if trial.transcript.turns:
             origin = f"{name}#{trial.transcript.session_id}"
-            failed[key] = CaseDraft.of(trial.transcript, origin, trial.key.case_id.replace("/", "-"))
+            failed[key] = CaseDraft.of(trial.transcript, origin, trial.key.case_id.replace("/", "-"), prompt)
     if not failed:
         raise NothingSelected(f"{name}: every trial passed; there is nothing to add.")
     return list(failed.values()), next(iter(refs))

@@ -30,12 +30,17 @@ STEP = 2
 
 @dataclass(frozen=True)
 class Addition:
-    """What was added: the file's name, its lines from `first` to `last`, and their text."""
+    """What was added: the file's name, its lines from `first` to `last`, and their text.
+
+    `tools` are tool files that were written with it, and `prompt` the prompt's file that names them now.
+    """
 
     file: str
     first: int
     last: int
     text: str
+    prompt: str = ""
+    tools: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.file}:{self.first}-{self.last} added"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import UsageError
-from evalkit.prompts.tool_files import render_tool, write_tools
+from evalkit.prompts.tool_files import declare_tools, render_tool, write_tools
 from evalkit.prompts.tools import read_tool
 from evalkit.yamlsource import SourceText, parse_yaml
 
@@ -59,3 +59,43 @@ def test_a_tool_of_the_api_has_no_file(tmp_path: Path) -> None:
 
     assert files.refused == ("memory",)
     assert [path.name for path in files.files] == ["count_birds.yaml"]
+
+
+HEAD = "---\ndescription: Birds.\nmodel: claude-sonnet-5-5\nmax_tokens: 300\n"
+BODY = "---\nCount birds.\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "tools: [tools/ring.yaml]\n"),
+        ("tools: [old.yaml]  # ours\n", "tools: [old.yaml, tools/ring.yaml]  # ours\n"),
+        ("tools:\n  - old.yaml\neffort: low\n", "tools:\n  - old.yaml\n  - tools/ring.yaml\neffort: low\n"),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_prompt_names_more_tools_in_its_own_form(before: str, after: str, end: str, tmp_path: Path) -> None:
+    """Comments, lists of either form and ends of lines stay as they are."""
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    (folder / "old.yaml").write_text(render_tool(tool("old")))
+    prompt = folder / "birds.md"
+    prompt.write_bytes((HEAD + before + BODY).replace("\n", end).encode())
+
+    path, files = declare_tools("birds", [tool("ring")], tmp_path)
+
+    assert (path, files.files) == ("prompts/birds.md", (folder / "tools" / "ring.yaml",))
+    assert prompt.read_bytes() == (HEAD + after + BODY).replace("\n", end).encode()
+
+
+def test_a_prompt_that_names_can_not_be_added_to_stays_as_it_was(tmp_path: Path) -> None:
+    """The message says which names to add by hand."""
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    (folder / "old.yaml").write_text(render_tool(tool("old")))
+    text = HEAD + "tools: [\n  old.yaml\n  ]\n" + BODY
+    (folder / "birds.md").write_text(text)
+
+    with pytest.raises(UsageError, match=r"prompts/birds\.md: add to its tools by hand: tools/ring\.yaml\."):
+        declare_tools("birds", [tool("ring")], tmp_path)
+    assert (folder / "birds.md").read_text() == text
