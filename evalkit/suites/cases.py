@@ -261,28 +261,14 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
     user = file.simulate
     simulation = Simulation(user.goal, user.persona, user.max_turns, user.model, tuple(user.stand_in)) if user else None
     _warn_of_no_demand(context, file, path, assertions)
+    demanded = _demanded(script, fixtures, assertions, simulation, world)
     cases = []
     for case_id, at, messages, inputs in _conversations(context, file, path):
         before = [message["content"] for message in history if message["role"] == "user"]
         context.messages.check_size([*before, *messages], at)
         _warn_of_blind_facts(context, requirements, [*before, *messages], at)
-        # Without places and names: a baseline's trials are of this case for as long as this is the same.
-        demanded = {
-            "turns": identity_of(messages),
-            "history": identity_of(history),
-            "script": script,
-            "fixtures": {
-                tool: [[one.when, one.returns, one.error, one.times, one.delay_ms] for one in entries]
-                for tool, entries in sorted(fixtures.items())
-            },
-            "assertions": [
-                {"kind": one.kind, "params": one.params, "turn": one.turn, "level": one.level.value}
-                for one in assertions
-            ],
-            **({"simulate": asdict(simulation)} if simulation else {}),
-            **({"inputs": inputs.values} if inputs.values else {}),
-            **({"world": [world.entities, world.written]} if world else {}),
-        }
+        said = {"turns": identity_of(messages), "history": identity_of(history)}
+        asked = {**said, **({"inputs": inputs.values} if inputs.values else {})}
         record = CaseRecord(
             suite=source.file,
             case_id=case_id,
@@ -291,7 +277,7 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
             assertions=assertions,
             trials=trials,
             min_pass=min_pass,
-            sha=_sha(demanded),
+            sha=_sha({**demanded, **asked}),
             critical=file.critical,
             gated=file.gate,
             tags=tuple(file.tags),
@@ -306,6 +292,31 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
         graded = _in_world(requirements, Stage(fixtures, staged))
         cases.append(Case(record, graded, fixtures, messages, history, script, origin, simulation, inputs, staged))
     return cases
+
+
+def _demanded(
+    script: Sequence[JsonObject],
+    fixtures: Mapping[str, Sequence[Fixture]],
+    assertions: Iterable[Assertion],
+    simulation: Simulation | None,
+    world: World | None,
+) -> dict[str, Any]:
+    """Return what a case demands beside what is said in it, without places and names.
+
+    A baseline's trials are of a case for as long as this is the same.
+    """
+    return {
+        "script": script,
+        "fixtures": {
+            tool: [[one.when, one.returns, one.error, one.times, one.delay_ms] for one in entries]
+            for tool, entries in sorted(fixtures.items())
+        },
+        "assertions": [
+            {"kind": one.kind, "params": one.params, "turn": one.turn, "level": one.level.value} for one in assertions
+        ],
+        **({"simulate": asdict(simulation)} if simulation else {}),
+        **({"world": [world.entities, world.written]} if world else {}),
+    }
 
 
 def _in_world(requirements: Iterable[Requirement], stage: Stage) -> tuple[Requirement, ...]:
