@@ -109,7 +109,7 @@ MISTAKES: dict[str, tuple[Mapping[str, str], str]] = {
     ),
     "expression of a world is none": (
         world("{get: booking, by: 'input.'}"),
-        f"{SUITE}:5:45: error: 'input.' is not a template",
+        f"{SUITE}:5:45: error: 'input.' is not an expression",
     ),
     "state that the world can't have": (
         suite(

@@ -88,7 +88,7 @@ def check(text: str) -> tuple[Machine | None, list[str]]:
         ("parts: [{name: x, fast: True}]", "m.yaml:1:25 'fast' is the text 'True'; expected true or false."),
         ("parts: [{name: }]", "m.yaml:1:16 'name' is empty; expected text."),
         ("parts: [{name: []}]", "m.yaml:1:16 'name' is an empty list; expected text."),
-        ("parts: [{name: ''}]", "m.yaml:1:16 'name' is the text ''; expected at least 1 characters."),
+        ("parts: [{name: ''}]", "m.yaml:1:16 'name' is the text ''; expected at least 1 character."),
         ("parts:\n- name: x\n  fast: true\n  count: 6", "m.yaml:4:10 a fast part comes five times at most."),
         ("shapes: [{kind: circle, radius: 0}]", "m.yaml:1:33 'radius' is the number 0; expected more than 0."),
         ("shapes: [{kind: circle, side: 1, radius: 1}]", "m.yaml:1:25 unknown key 'side' in a circle"),

@@ -100,7 +100,9 @@ class Templates:
         try:
             tree = self._environment.parse(f"{{{{ {text} }}}}" if expression else text)
         except jinja2.TemplateSyntaxError as error:
-            yield f"is not a template: {(error.message or '').removesuffix('.')}."
+            # of an expression Jinja says what ends the braces that are put around it
+            why = (error.message or "").removesuffix(".").replace("'end of print statement'", "end")
+            yield f"is not {'an expression' if expression else 'a template'}: {why}."
             return
         refused = [*refused_nodes(tree, {*FILTERS, *_OWN_FILTERS})]
         for _, _, reason in refused:

@@ -21,6 +21,7 @@ from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import Namespace
 
+from evalkit.wording import plural
 from evalkit.yamlsource import did_you_mean
 
 MAX_STEPS = 500_000
@@ -120,11 +121,12 @@ class Missing(jinja2.StrictUndefined):
         owner, name = self._undefined_obj, self._undefined_name
         if isinstance(owner, Mapping):
             keys = [str(key) for key in owner]
-            return (
-                f"there is no {name!r} in it{did_you_mean(str(name), keys)}; it has {', '.join(keys[:20]) or 'nothing'}"
-            )
+            has = ", ".join(keys[:20]) or "nothing"
+            hint = did_you_mean(str(name), keys)
+            advice = "" if hint else ". Ask `is defined` first where it may be missing"
+            return f"this value has no {name!r}{hint}; it has {has}{advice}"
         if isinstance(owner, list | tuple):
-            return f"there is no {name!r} in a list of {len(owner)}"
+            return f"there is no [{name!r}] in a list of {plural(len(owner), 'entry', 'entries')}"
         return super()._undefined_message
 
 

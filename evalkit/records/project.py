@@ -36,8 +36,8 @@ class Problem:
     """One thing that is wrong (or questionable) in a file of the project.
 
     `source_line` is the text of the line, so that a caret can be drawn under `place.column`. What is written at `place`
-    may be `used` elsewhere, the nearest place first, and be filled from the `row` of a table. The same thing written
-    once and used in many places is one problem.
+    may be `used` elsewhere, the nearest place first, and be filled from the `row` of a table; of a prompt's text only
+    some `cases` may be concerned. The same thing written once and used in many places is one problem.
     """
 
     place: Place
@@ -46,12 +46,15 @@ class Problem:
     source_line: str = field(default="", compare=False)
     used: tuple[Place, ...] = field(default=(), compare=False)
     row: Place | None = field(default=None, compare=False)
+    cases: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def sentence(self) -> str:
         """The message, with the places it does not stand at but is about."""
         about = [f"row {self.row.file}:{self.row.line}"] if self.row else []
         about += [f"used at {self.used[0]}"] if self.used else []
+        more = f" and {len(self.cases) - 3} more" if len(self.cases) > 3 else ""
+        about += [f"case{'s'[: len(self.cases) > 1]} {', '.join(self.cases[:3])}{more}"] if self.cases else []
         if not about:
             return self.message
         words = self.message.removesuffix(".")

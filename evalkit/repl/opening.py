@@ -118,7 +118,7 @@ def banner(chat: Chat) -> str:
     ]
     if prompt.tools:
         functions = setting.functions.record.module if setting.functions else ""
-        files = [suite.path for suite in setting.suites if suite.source and suite.source.value(("tools",))]
+        files = [suite.path for suite in setting.suites if suite.fixtures or suite.world]
         more = f" +{len(files) - 1}" if len(files) > 1 else ""
         answering = [name for name in (f"{files[0]}{more}" if files else "", functions) if name]
         parts.append(f"tools: {', '.join(answering)}" if answering else "you answer its tools")

@@ -218,11 +218,11 @@ def result_line(call: ToolCall, room: int) -> str:
 
 
 def origin_words(origin: str) -> str:
-    """Return where a result came from, as people say it: a fixture by its file and line, anything else by its name."""
+    """Return where a result came from, as people say it: what a suite says by file and line, anything else by name."""
     file, _, rest = origin.partition(":")
     if not rest:
         return origin
-    return f"fixture, {file.rpartition('/')[2]}:{rest.partition(':')[0]}"
+    return f"from {file.rpartition('/')[2]}:{rest.partition(':')[0]}"
 
 
 @dataclass(frozen=True)

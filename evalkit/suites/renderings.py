@@ -5,7 +5,7 @@ Cases with equal inputs share a rendering. What can't be rendered is told once, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,6 @@ from evalkit.prompts import PromptSource, render_prompt
 from evalkit.records import CaseKey, Problem, PromptVersion
 from evalkit.suites.against_prompt import check_inputs
 from evalkit.suites.values import Case, Suite
-from evalkit.wording import first_of
 from evalkit.yamlsource import raise_problems
 
 
@@ -41,16 +40,8 @@ def render_cases(
             for problem in error.problems:
                 failing.setdefault(problem, []).append(case.record.case_id)
     differ = any(case.inputs.values != suite.inputs for case in suite.cases)
-    raise_problems(
-        replace(problem, message=f"{problem.message.removesuffix('.')} ({_cases(ids)}).") if differ else problem
-        for problem, ids in failing.items()
-    )
+    raise_problems(replace(problem, cases=tuple(ids)) if differ else problem for problem, ids in failing.items())
     return versions
-
-
-def _cases(ids: Sequence[str]) -> str:
-    """Name the cases that a problem is about."""
-    return f"{'cases' if len(ids) > 1 else 'case'} {first_of(ids, 3)}"
 
 
 def takes_of(source: PromptSource, inputs: Mapping[str, Any]) -> dict[str, Any]:

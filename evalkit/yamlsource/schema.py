@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
 from evalkit.records import Problem
+from evalkit.wording import plural
 from evalkit.yamlsource.nodes import Cell, ListNode, MapNode, Node, Plain, ScalarNode, json_value, node_value
 from evalkit.yamlsource.source import Source, ValuePath
 
@@ -92,7 +93,9 @@ def check_schema(
     try:
         return model.model_validate(raw), []
     except ValidationError as error:
-        return None, [_problem(source, model, path, item) for item in error.errors(include_url=False)]
+        found = [_problem(source, model, path, item) for item in error.errors(include_url=False)]
+        told = {problem.place for problem in source.problems}  # an alias without its anchor has no value to speak of
+        return None, [problem for problem in found if problem.place not in told]
 
 
 class _Schema(GenerateJsonSchema):
@@ -152,11 +155,13 @@ _LIMITS = {
     "greater_than_equal": ("ge", "at least {}"),
     "less_than": ("lt", "less than {}"),
     "less_than_equal": ("le", "at most {}"),
-    "string_too_short": ("min_length", "at least {} characters"),
-    "string_too_long": ("max_length", "at most {} characters"),
     "string_pattern_mismatch": ("pattern", "text of the form {}"),
-    "literal_error": ("expected", "{}"),
-    "too_long": ("max_length", "at most {} entries"),
+}
+_SIZES = {
+    "string_too_short": ("min_length", "at least"),
+    "string_too_long": ("max_length", "at most"),
+    "too_short": ("min_length", "at least"),
+    "too_long": ("max_length", "at most"),
 }
 
 
@@ -216,13 +221,16 @@ def _wanted(error: ErrorDetails, ctx: Mapping[str, Any]) -> str:
     kind = error["type"]
     if kind in _EXPECTED:
         return _EXPECTED[kind]
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'", str(ctx["expected"]))
+        return f"{ctx['expected']}{did_you_mean(error['input'], known) if isinstance(error['input'], str) else ''}"
+    if kind in _SIZES:
+        name, words = _SIZES[kind]
+        noun = ("character", "characters") if isinstance(error["input"], str) else ("entry", "entries")
+        return f"{words} {plural(int(ctx[name]), *noun)}"
     if kind in _LIMITS:
         name, words = _LIMITS[kind]
         return words.format(ctx[name])
-    if kind == "too_short" and ctx.get("field_type") == "Value":  # of a text that may be left out
-        return f"at least {ctx['min_length']} characters"
-    if kind == "too_short":
-        return f"at least {ctx['min_length']} entr{'y' if ctx['min_length'] == 1 else 'ies'}"
     return str(error["msg"])
 
 

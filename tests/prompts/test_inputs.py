@@ -78,13 +78,16 @@ def test_an_object_is_printed_as_json(tmp_path: Path) -> None:
     [
         (
             "Hello\n{{ guest.nmae }}",
-            "prompts/porter.md:10:1: there is no 'nmae' in it (did you mean 'name'?); it has name, stays.",
+            "prompts/porter.md:10:1: this value has no 'nmae' (did you mean 'name'?); it has name, stays.",
         ),
         (
             "{% if guest.tier == 1 %}x{% endif %}",
-            "prompts/porter.md:9:1: there is no 'tier' in it; it has name, stays.",
+            (
+                "prompts/porter.md:9:1: this value has no 'tier'; it has name, stays. "
+                "Ask `is defined` first where it may be missing."
+            ),
         ),
-        ("{{ rooms[2].beds }}", "prompts/porter.md:9:1: there is no 2 in a list of 0."),
+        ("{{ rooms[2].beds }}", "prompts/porter.md:9:1: there is no [2] in a list of 0 entries."),
         (
             "{{ guest }}",
             "prompts/porter.md:9:1: a dict can't be printed; join its entries, print one of them, or use tojson",

@@ -72,7 +72,7 @@ def test_a_turn_shows_calls_reply_and_footer(tmp_path: Path) -> None:
     text = play(tmp_path, "Where is order TN-20977?")
 
     assert '→ lookup_order {"order_id":"TN-20977"}' in text
-    assert "fixture, parcels.yaml:9" in text
+    assert "from parcels.yaml:9" in text
     assert "Tess  " in text
     assert "Northpost" in text
     for part in ("first token", "written", "out ", " if live)", "cache ", "voice ✓"):

@@ -132,7 +132,7 @@ def test_what_does_not_render_is_told_at_the_prompts_line_with_the_cases(tmp_pat
     with pytest.raises(FileProblems) as caught:
         render_cases(suite, find_prompt("helper", tmp_path), suite.cases)
 
-    assert str(caught.value).startswith("prompts/helper.md:10:1: error: there is no 'title' in it (did you mean")
+    assert str(caught.value).startswith("prompts/helper.md:10:1: error: this value has no 'title' (did you mean")
     assert str(caught.value).endswith("(case limits).")
 
 
