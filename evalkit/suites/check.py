@@ -127,6 +127,7 @@ class _Checker:
         self._targets = targets
         self._problems: list[Problem] = []
         self._prompts: dict[str, PromptSource] = {}
+        self._versions: dict[tuple[str, bytes], PromptVersion | None] = {}
 
     def run(self) -> CheckResult:
         """Check everything."""
@@ -220,11 +221,14 @@ class _Checker:
 
     def _rendered(self, ref: str, inputs: Mapping[str, Any]) -> PromptVersion | None:
         """Return a prompt version, or None where it can't be rendered: what is wrong with it is reported elsewhere."""
-        try:
-            source = self._prompt(ref)
-            return render_prompt(source, takes_of(source, inputs))
-        except (UsageError, FileProblems):
-            return None
+        same = ref, _bytes_of(inputs)  # a thousand critical cases may talk to one version
+        if same not in self._versions:
+            try:
+                source = self._prompt(ref)
+                self._versions[same] = render_prompt(source, takes_of(source, inputs))
+            except (UsageError, FileProblems):
+                self._versions[same] = None
+        return self._versions[same]
 
     def _check_current(self) -> None:
         """Check that each prompt with versions says which one is live."""
@@ -241,7 +245,11 @@ class _Checker:
 def _inputs_of(suites: Iterable[Suite]) -> list[Mapping[str, Any]]:
     """Return the inputs that cases give, each set of values once."""
     every = (case.inputs.values for suite in suites for case in suite.cases)
-    return list({orjson.dumps(values, option=orjson.OPT_SORT_KEYS): values for values in every}.values())
+    return list({_bytes_of(values): values for values in every}.values())
+
+
+def _bytes_of(inputs: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)
 
 
 def check_against_script(
