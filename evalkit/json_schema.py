@@ -47,13 +47,13 @@ def dead_end(schema: JsonObject, steps: Iterable[str | int], expected: Any) -> s
 
     Only a text, a number or a boolean is held against the schema; of objects, lists and null nothing is said.
     """
-    nodes = [*_unfolded(schema, schema, 0)]
+    nodes = [*_unfolded(schema, schema, set())]
     for step in steps:
         reached = [child for node in nodes for child in _below(node, step) if child is not False]
         if not reached:
             known = dict.fromkeys(name for node in nodes for name in node.get("properties") or ())
             return f"there is no {step!r}" + (f"; there are {', '.join(known)}" if known else "")
-        nodes = [node for child in reached for node in _unfolded(child, schema, 0)]
+        nodes = [node for child in reached for node in _unfolded(child, schema, set())]
     if not isinstance(expected, str | int | float) or not nodes:
         return ""
     shared = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
@@ -61,18 +61,22 @@ def dead_end(schema: JsonObject, steps: Iterable[str | int], expected: Any) -> s
     return "; ".join(dict.fromkeys(each.message for each in misfits if each)) if all(misfits) else ""
 
 
-def _unfolded(node: Any, root: JsonObject, depth: int) -> Iterator[dict[str, Any]]:
-    """Yield the subschemas that a value may be of, references and alternatives followed; {} is any value."""
-    if node is False:
+def _unfolded(node: Any, root: JsonObject, seen: set[int]) -> Iterator[dict[str, Any]]:
+    """Yield the subschemas that a value may be of, references and alternatives followed; {} is any value.
+
+    `seen` are the identities of those that were met on the way: a schema may name itself, and more than once.
+    """
+    if node is False or id(node) in seen:
         return
-    if not isinstance(node, dict) or depth > _DEEPEST:
+    if not isinstance(node, dict):
         yield {}
         return
+    seen.add(id(node))
     parts = [part for part in _parts(node, root) if part is not None]
     if not parts or not node.keys() <= _COMBINING:
         yield node
     for part in parts:
-        yield from _unfolded(part, root, depth + 1)
+        yield from _unfolded(part, root, seen)
 
 
 def _below(node: dict[str, Any], step: str | int) -> Iterator[Any]:
@@ -97,23 +101,24 @@ def shown_path(steps: Iterable[str | int]) -> str:
 
 def respelled(value: Any, schema: JsonObject) -> Any:
     """Return a value with enumerated words spelled as its schema spells them, where only their case differs."""
-    return _respelled(value, schema, schema, 0)
+    return _respelled(value, schema, schema, 0, set())
 
 
-def _respelled(value: Any, schema: Any, root: JsonObject, depth: int) -> Any:
-    """Return the value with enumerated words spelled as in the schema, where only their case differs."""
-    if not isinstance(schema, dict) or depth > _DEEPEST:
+def _respelled(value: Any, schema: Any, root: JsonObject, depth: int, seen: set[int]) -> Any:
+    """Do so for a value `depth` levels down; the subschemas in `seen` have spoken of it already."""
+    if not isinstance(schema, dict) or depth > _DEEPEST or id(schema) in seen:
         return value
+    seen.add(id(schema))
     for part in _parts(schema, root):
-        value = _respelled(value, part, root, depth + 1)
+        value = _respelled(value, part, root, depth, seen)
     if isinstance(value, str):
         return _spelled(value, schema)
     if isinstance(value, list):
         items = schema.get("items")
-        return [_respelled(item, items, root, depth + 1) for item in value]
+        return [_respelled(item, items, root, depth + 1, set()) for item in value]
     if isinstance(value, dict):
         known, other = schema.get("properties") or {}, schema.get("additionalProperties")
-        return {key: _respelled(item, known.get(key, other), root, depth + 1) for key, item in value.items()}
+        return {key: _respelled(item, known.get(key, other), root, depth + 1, set()) for key, item in value.items()}
     return value
 
 

@@ -147,8 +147,10 @@ def _json_of(turn: Turn) -> JsonText | str:
     if isinstance(read, NoValue):
         return read.reason
     if read is not None:
-        text = text_of(last)  # which ends the reply, unless it came in several blocks
-        return JsonText(turn.reply if turn.reply.endswith(text) else text, len(turn.reply) - len(text), read.value)
+        text = text_of(last)
+        # JSON that came in several blocks stands in the reply with gaps, so nothing in it can be marked.
+        start = len(turn.reply) - len(text) if turn.reply.endswith(text) else None
+        return JsonText(turn.reply, start, read.value)
     if last.stop_reason in CUT_OFF or last.stop_reason == "refusal":
         return f"the reply did not come to its end: {last.stop_reason}"
     return find_json(turn.reply)

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator
 from evalkit.errors import FileProblems, UsageError
 from evalkit.prompts.refs import MAX_FILE_BYTES, is_inside
 from evalkit.yamlsource import ValuePath, read_below, refusal
-from evalkit.yamlsource.nodes import Plain
+from evalkit.yamlsource.nodes import Cell, Plain
 
 MAX_CHARACTERS = 1_000_000
 MAX_ENTRIES = 20_000
@@ -26,7 +26,12 @@ _WORDS = {"text": "text", "flag": "true or false", "list": "a list", "object": "
 
 
 def _as_written(raw: Any) -> Any:
-    """Return a raw value as JSON; a number that would be printed in other characters (`1.10`) stays text."""
+    """Return a raw value as JSON; a number that would be printed in other characters (`1.10`) stays text.
+
+    So does a table's cell: a table says itself which of its columns are numbers.
+    """
+    if isinstance(raw, Cell):
+        return raw.source
     if isinstance(raw, Plain):
         is_number = isinstance(raw.value, int | float) and not isinstance(raw.value, bool)
         return raw.source if is_number and str(raw.value) != raw.source else raw.value

@@ -25,15 +25,15 @@ _SHOWN = 80
 
 @dataclass(frozen=True)
 class JsonText:
-    """JSON that begins at `start` of a text, and its value."""
+    """JSON that begins at `start` of a text, and its value; `start` is None where it stands in no single text."""
 
     text: str
-    start: int
+    start: int | None
     value: Any
 
     def place_of(self, steps: Steps) -> Range | None:
         """Return the range of a part in the text; None where there is no such part."""
-        at: int | None = self._skip(self.start)
+        at = None if self.start is None else self._skip(self.start)
         try:
             for step in steps:
                 at = None if at is None else self._child(at, step)

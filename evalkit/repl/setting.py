@@ -6,7 +6,6 @@ Finds them in the project by the prompt's name. Knows files as suites and prompt
 from __future__ import annotations
 
 import hashlib
-import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -179,13 +178,8 @@ def _render(ref: str, suites: Sequence[Suite], given: Mapping[str, Any], root: P
 
 def _find_voice(suites: Sequence[Suite], root: Path) -> tuple[str, tuple[Requirement, ...]]:
     """Return the voice file of the suites, or the project's only one, with its rules as assertions."""
-    file = ""
-    for suite in suites:
-        name = suite.source.value(("voice",)) if suite.source else None
-        if isinstance(name, str):
-            file = posixpath.normpath(posixpath.join(posixpath.dirname(suite.path), name))
-            break
-    else:
+    file = next((suite.voice_file for suite in suites if suite.voice_file), "")
+    if not file:
         voices = find_voices(root)
         file = relative_name(voices[0], root) if len(voices) == 1 else ""
     voice, _ = load_voice(root, file) if file else (None, [])

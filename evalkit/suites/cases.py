@@ -15,14 +15,14 @@ from typing import Any, Literal
 
 from evalkit.content import UserContent, files_in, text_of
 from evalkit.graders import Grader, Requirement
-from evalkit.graders.grader import Fault, pattern_faults
+from evalkit.graders.grader import Fault
 from evalkit.graders.grounding import Grounded
 from evalkit.graders.judge import JUDGE_KINDS, Criterion
+from evalkit.graders.matching import value_faults, without_choices
 from evalkit.graders.outcome import WorldGrader
 from evalkit.graders.registry import made_from
 from evalkit.graders.text import TextGrader
 from evalkit.graders.tools import NoTools
-from evalkit.reading.patterns import pattern_of
 from evalkit.records import Assertion, CaseRecord, JsonObject, Level, Place, Problem
 from evalkit.standin.faults import FAULTS
 from evalkit.suites.fixtures import Stage, follow_calls
@@ -154,8 +154,8 @@ def compile_fixtures(
         for index, entry in enumerate(entries):
             at = (*path, tool, index)
             if entry.when:
-                compiler.mention(tool, (*at, "when"), entry.when, known=True)
-                for fault in _pattern_faults(entry.when, ("when",)):
+                compiler.mention(tool, (*at, "when"), without_choices(entry.when), known=True)
+                for fault in value_faults(entry.when, ("when",)):
                     compiler.fault(at, fault)
             place = compiler.source.place(at)
             fixture = Fixture(tool, entry.when, entry.returns, entry.error, entry.times, entry.delay_ms, place)
@@ -168,15 +168,6 @@ def compile_fixtures(
             fixtures.append(fixture)
         made[tool] = tuple(fixtures)
     return made
-
-
-def _pattern_faults(value: Any, path: ValuePath) -> Iterator[Fault]:
-    """Yield what is wrong with the `/.../` texts anywhere in a JSON value."""
-    if isinstance(value, str) and (pattern := pattern_of(value)) is not None:
-        yield from pattern_faults(path, pattern)
-    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, part in parts:
-        yield from _pattern_faults(part, (*path, step))
 
 
 def _contains(whole: Any, part: Any) -> bool:
@@ -230,7 +221,7 @@ class CaseContext:
     world: World | None = None
 
     def expected(self, expect: Expect | None, path: ValuePath, turn: int | None = None) -> tuple[Requirement, ...]:
-        """Return what an `expect` asks for; notes the rules and entities in it that do not exist."""
+        """Return what an `expect` asks for; notes the rules in it that do not exist."""
         if expect is not None and expect.voice is not None:
             if self.suite.voice is None:
                 message = "switches rules off, but the suite has no `voice` file; add one, or remove this."
@@ -239,10 +230,15 @@ class CaseContext:
                 if self.voice and rule not in self.voice.ids:
                     message = f"no rule {rule!r} in {self.voice.source.file}{did_you_mean(rule, self.voice.ids)}"
                     self.compiler.problem((*path, "voice", "except", index), message)
-        for grader in made_from(expect.outcome, "outcome") if expect is not None and expect.outcome is not None else ():
+        return self.compiler.expect(expect, path, turn)
+
+    def check_outcome(self, expect: Expect | None, path: ValuePath) -> None:
+        """Note what the outcome that is expected can't be in this world; of the suite's `expect` each case asks it."""
+        if expect is None or expect.outcome is None:
+            return
+        for grader in made_from(expect.outcome, "outcome"):
             for fault in grader.faults_in(self.world) if isinstance(grader, WorldGrader) else ():
                 self.compiler.fault((*path, "outcome"), fault)
-        return self.compiler.expect(expect, path, turn)
 
 
 def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]:
@@ -253,6 +249,8 @@ def compile_case(context: CaseContext, file: CaseFile, index: int) -> list[Case]
     fixtures = {tool: (*own.get(tool, ()), *shared.get(tool, ())) for tool in dict.fromkeys([*shared, *own])}
     world = compile_world(compiler, file.world, (*path, "world"), (context.suite, file), base=context.world)
     context = replace(context, world=world)
+    context.check_outcome(context.suite.expect, ("expect",))
+    context.check_outcome(file.expect, (*path, "expect"))
     requirements = _requirements(context, file, path)
     assertions = tuple(one.assertion for one in requirements)
     trials, min_pass = _trials(context, file, path)

@@ -259,7 +259,7 @@ class TurnFile(FileModel):
 
 
 Inputs = dict[str, InputValue]
-_IN_INPUTS = "text, a number, true or false, a list, a mapping, or {file: docs/a.md} for a file of the project."
+_IN_INPUTS = "text, a number, true or false, a list, a mapping, or {file: ../docs/a.md} for the text of a file."
 
 
 class VariantFile(FileModel):

@@ -15,7 +15,7 @@ from evalkit.errors import FileProblems
 from evalkit.prompts.inputs import file_fault, with_files
 from evalkit.prompts.refs import MAX_FILE_BYTES
 from evalkit.records import Problem
-from evalkit.yamlsource import Source, SourceText, ValuePath, read_below
+from evalkit.yamlsource import Source, SourceText, ValuePath, find_beside, read_below
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,18 @@ class InputReader:
         return SuiteInputs(values, {name: (*path, name) for name in written})
 
     def _text(self, name: Any, path: ValuePath) -> str | None:
-        if fault := file_fault(name, "the project"):
+        if not isinstance(name, str):
+            self._problems.append(self._source.problem(path, file_fault(name, "the project")))
+            return None
+        file, fault = find_beside(self._root, self._source.place(path).file, name)
+        if fault:
             self._problems.append(self._source.problem(path, fault))
             return None
-        if name not in self._texts:
+        if file not in self._texts:
             try:
-                self._texts[name] = read_below(self._root, name, MAX_FILE_BYTES)
+                self._texts[file] = read_below(self._root, file, MAX_FILE_BYTES)
             except FileProblems as error:
                 problem = error.problems[0]
                 self._problems.append(self._source.problem(path, f"{problem.place}: {problem.message}"))
                 return None
-        return self._texts[name].text
+        return self._texts[file].text

@@ -26,8 +26,9 @@ from evalkit.suites.values import Case, Gate, JudgeSettings, Suite
 from evalkit.suites.voice import Voice, load_voice
 from evalkit.yamlsource import (
     Source,
-    beside,
+    SourceText,
     check_schema,
+    find_beside,
     parse_yaml,
     raise_problems,
     read_below,
@@ -56,11 +57,14 @@ def load_suites(paths: Iterable[Path], root: Path) -> tuple[Suite, ...]:
 def read_suite(path: Path, root: Path) -> tuple[Suite | None, list[Problem]]:
     """Return a suite and its problems, warnings among them; the suite is None when it has an error."""
     try:
-        file = relative_name(path, root)
-        source = with_rows(with_includes(parse_yaml(read_below(root, file)), root), root)
-        return _Loader(source, root).load()
+        return compile_suite(read_below(root, relative_name(path, root)), root)
     except FileProblems as error:
         return None, list(error.problems)
+
+
+def compile_suite(text: SourceText, root: Path) -> tuple[Suite | None, list[Problem]]:
+    """Return the suite that a text is as the file that it names; FileProblems where it is no YAML that can be read."""
+    return _Loader(with_rows(with_includes(parse_yaml(text), root), root), root).load()
 
 
 class _Loader:
@@ -113,6 +117,7 @@ class _Loader:
             place=source.place(),
             fixtures=context.fixtures,
             world=context.world,
+            voice_file=voice_file,
             rules=voice.described() if voice else {},
             mentions=(*self._compiler.mentions, *self._messages.mentions),
             judge=judge if criteria_of(cases) else None,
@@ -137,15 +142,9 @@ class _Loader:
     def _voice(self, name: str | None) -> tuple[Voice | None, str]:
         if name is None:
             return None, ""
-        file = beside(self._source.place(("voice",)).file, name)
-        missing = ""
-        if file is None:
-            missing = f"{name!r} is outside the project; a voice file must lie inside it."
-        elif not (self._root / file).exists():
-            missing = f"there is no file {file}; the path is relative to this file."
-        if missing:
-            self._compiler.problem(("voice",), missing)
-        if file is None or missing:
+        file, fault = find_beside(self._root, self._source.place(("voice",)).file, name)
+        if fault:
+            self._compiler.problem(("voice",), fault)
             return None, ""
         try:
             voice, problems = load_voice(self._root, file)

@@ -6,7 +6,6 @@ are read here, below the project only, and checked against the API's limits, so 
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -29,7 +28,7 @@ from evalkit.errors import FileProblems, UsageError
 from evalkit.records import JsonObject, Problem
 from evalkit.suites.values import ToolMention
 from evalkit.wording import number
-from evalkit.yamlsource import FileModel, Json, JsonMap, Source, Text, ValuePath, read_bytes_below, refusal
+from evalkit.yamlsource import FileModel, Json, JsonMap, Source, Text, ValuePath, find_beside, read_bytes_below, refusal
 from evalkit.yamlsource.nodes import ListNode, MapNode
 
 Words = Annotated[Text, Field(min_length=1)]
@@ -236,10 +235,9 @@ class MessageReader:
             return {"type": "text", "text": part.text}
         kind: FileKind = "image" if part.image is not None else "document"
         name, at = str(part.image or part.document), (*path, kind)
-        folder = posixpath.dirname(self.source.place(at).file)
-        file = posixpath.normpath(posixpath.join(folder, name))
-        if file.startswith(("..", "/")) or "\\" in name:
-            self._problem(at, f"{name!r} is outside the project; a file of a message must lie inside it.")
+        file, fault = find_beside(self.root, self.source.place(at).file, name)
+        if fault:
+            self._problem(at, fault)
             return None
         read = self._file(file)
         if read.problem:

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from evalkit.errors import FileProblems
 from evalkit.records import Problem
 from evalkit.suites.tables import DELIMITERS, MAX_BYTES, Row, Table, named_columns, read_table
-from evalkit.yamlsource import FileModel, Source, SourceText, Text, beside, check_schema, read_below
+from evalkit.yamlsource import FileModel, Source, SourceText, Text, check_schema, find_beside, read_below
 from evalkit.yamlsource.nodes import ListNode, MapNode, Node, Plain, ScalarNode
 from evalkit.yamlsource.parser import MAX_NODES
 
@@ -69,7 +69,7 @@ def with_rows(source: Source, root: Path) -> Source:
 
 
 class _Rows:
-    """Makes the cases of one suite; reads each table once for each way of reading it."""
+    """Makes the cases of one suite; reads each file once."""
 
     def __init__(self, source: Source, root: Path) -> None:
         self.problems: list[Problem] = []
@@ -110,24 +110,17 @@ class _Rows:
             return None
         node = self._source.node(path)
         at = (*path, "file") if isinstance(node, MapNode) else path
-        file = beside(self._source.place(at).file, asked.file)
-        if file is None:
-            self.problems.append(
-                self._source.problem(at, f"{asked.file!r} is outside the project; it must lie inside it.")
-            )
-        elif not (self._root / file).exists():
-            self.problems.append(
-                self._source.problem(at, f"there is no file {file}; the path is relative to this file.")
-            )
-        else:
-            try:
-                text = self.texts.get(file) or read_below(self._root, file, MAX_BYTES)
-            except FileProblems as error:
-                self.problems += error.problems
-                return None
-            self.texts[file] = text
-            return read_table(text, asked.delimiter, asked.numbers)
-        return None
+        file, fault = find_beside(self._root, self._source.place(at).file, asked.file)
+        if fault:
+            self.problems.append(self._source.problem(at, fault))
+            return None
+        try:
+            text = self.texts.get(file) or read_below(self._root, file, MAX_BYTES)
+        except FileProblems as error:
+            self.problems += error.problems
+            return None
+        self.texts[file] = text
+        return read_table(text, asked.delimiter, asked.numbers)
 
     def _faults(self, index: int, template: _Template, table: Table) -> Iterator[Problem]:
         """Yield what is wrong with the case whatever the row: columns that are not there, an id that stays the same."""
@@ -161,34 +154,50 @@ class _Template:
         """Count what is there, and note which parts differ from row to row."""
         self.size += 1
         if isinstance(node, ScalarNode):
-            found = COLUMN.findall(node.value) if isinstance(node.value, str) else []
-            for name in found:
-                self.columns.setdefault(name, node)
-            differs = bool(found)
-        else:
-            parts = node.items.values() if isinstance(node, MapNode) else node.items
-            differing = [self._survey(part) for part in parts]  # each, so that all are counted
-            differs = any(differing)
-        if differs:
+            return self._note_columns(node)
+        keyed = [self._note_columns(key) for key in node.keys.values()] if isinstance(node, MapNode) else []
+        parts = node.items.values() if isinstance(node, MapNode) else node.items
+        differing = [self._survey(part) for part in parts]  # each, so that all are counted
+        if any((*keyed, *differing)):
             self._open.add(id(node))
-        return differs
+        return id(node) in self._open
+
+    def _note_columns(self, node: ScalarNode) -> bool:
+        found = COLUMN.findall(node.value) if isinstance(node.value, str) else []
+        for name in found:
+            self.columns.setdefault(name, node)
+            self._open.add(id(node))
+        return bool(found)
 
     def filled(self, row: Row, problems: list[Problem]) -> MapNode:
         """Return the case for a row; what can't be put into a text is a problem."""
-        items = {key: self._filled(node, row, problems) for key, node in self._case.items.items()}
-        return replace(self._case, items=items, row=row.spot)
+        return replace(self._filled_map(self._case, row, problems), row=row.spot)
 
     def _filled(self, node: Node, row: Row, problems: list[Problem]) -> Node:
         if id(node) not in self._open:
             return node
         if isinstance(node, MapNode):
-            return replace(node, items={key: self._filled(item, row, problems) for key, item in node.items.items()})
+            return self._filled_map(node, row, problems)
         if isinstance(node, ListNode):
             return replace(node, items=[self._filled(item, row, problems) for item in node.items])
+        whole = COLUMN.fullmatch(str(node.value))
+        return _as_node(row.values[whole[1]], node, row) if whole else self._filled_text(node, row, problems)
+
+    def _filled_map(self, node: MapNode, row: Row, problems: list[Problem]) -> MapNode:
+        items: dict[str, Node] = {}
+        keys: dict[str, ScalarNode] = {}
+        for key, item in node.items.items():
+            written = node.keys[key]
+            new = self._filled_text(written, row, problems) if id(written) in self._open else written
+            name = str(new.value) if new is not written else key
+            if name in items:
+                message = f"the key {name!r} comes twice with this row; two entries would be one."
+                problems.append(replace(row.spot.text.problem(row.spot.place, message), used=(written.place,)))
+            items[name], keys[name] = self._filled(item, row, problems), new
+        return replace(node, items=items, keys=keys)
+
+    def _filled_text(self, node: ScalarNode, row: Row, problems: list[Problem]) -> ScalarNode:
         text = str(node.value)
-        whole = COLUMN.fullmatch(text)
-        if whole:
-            return _as_node(row.values[whole[1]], node, row)
         for name in COLUMN.findall(text):
             if not isinstance(row.values[name], str | bool | Plain):
                 kind = "empty" if row.values[name] is None else "no single value"

@@ -126,10 +126,10 @@ class Suite:
     """A suite file with its voice file, ready to run.
 
     `path` is relative to the project's root, `sha` is over the bytes of the suite file, `files` maps every file that
-    was read to the SHA-256 of its bytes. `inputs` and `trials` are the suite's own; each case has its own. `rules`
-    describes each brand-voice rule by id. `judge` is None when no criterion needs one. `mentions` lists every place
-    that names a tool, for `check_against_prompt`. `fixtures` and `world` are the suite's own, without those of its
-    cases.
+    was read to the SHA-256 of its bytes. `inputs` and `trials` are the suite's own; each case has its own. `voice_file`
+    is empty without one; `rules` describes each brand-voice rule by id. `judge` is None when no criterion needs one.
+    `mentions` lists every place that names a tool, for `check_against_prompt`. `fixtures` and `world` are the suite's
+    own, without those of its cases.
     """
 
     path: str
@@ -144,6 +144,7 @@ class Suite:
     place: Place
     fixtures: Mapping[str, tuple[Fixture, ...]] = field(default_factory=dict)
     world: World | None = None
+    voice_file: str = ""
     rules: Mapping[str, JsonObject] = field(default_factory=dict)
     mentions: tuple[ToolMention, ...] = ()
     judge: JudgeSettings | None = None

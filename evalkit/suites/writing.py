@@ -20,7 +20,7 @@ import orjson
 
 from evalkit.errors import FileProblems, UsageError
 from evalkit.suites.find import relative_name
-from evalkit.suites.load import read_suite
+from evalkit.suites.load import compile_suite, read_suite
 from evalkit.suites.values import Suite
 from evalkit.yamlsource import Source, decode, parse_yaml, read_text
 from evalkit.yamlsource.nodes import ListNode
@@ -121,19 +121,17 @@ def _write(path: Path, root: Path, text: str, *, bom: bool, known: Suite | None)
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     data = (b"\xef\xbb\xbf" if bom else b"") + text.encode()
-    decode(data, relative_name(path, root))
-    # Beside the file and under another name, so that nobody ever reads a suite that does not load.
+    suite, problems = compile_suite(decode(data, relative_name(path, root)), root)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if suite is None or errors:
+        raise FileProblems(errors)
+    for old, new in zip(known.cases if known else (), suite.cases, strict=False):
+        if (old.record.case_id, old.record.sha) != (new.record.case_id, new.record.sha):
+            raise UsageError(f"{path.name}: adding text would change case {old.record.case_id!r}; add it by hand.")
     handle, name = tempfile.mkstemp(prefix=".", suffix=".yaml", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        suite, problems = read_suite(Path(name), root)
-        errors = [problem for problem in problems if problem.severity == "error"]
-        if suite is None or errors:
-            raise FileProblems(errors)
-        for old, new in zip(known.cases if known else (), suite.cases, strict=False):
-            if (old.record.case_id, old.record.sha) != (new.record.case_id, new.record.sha):
-                raise UsageError(f"{path.name}: adding text would change case {old.record.case_id!r}; add it by hand.")
         Path(name).chmod(mode)
         Path(name).replace(path)
     finally:

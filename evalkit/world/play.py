@@ -324,6 +324,8 @@ class _Playing:
                 yield key, _row(key, there[key])
             return
         if step.verb in {"update", "delete"} and step.where is None and step.fits is None:
+            if step.kind not in self._scope:
+                raise Unplayable(f"no step before it has read a {step.kind}")
             key = str(self._scope[step.kind]["id"])
             if key in there:
                 yield key, _row(key, there[key])

@@ -1,6 +1,6 @@
 """Strict YAML: text to values that know their file, line and column, and the check of a file against its schema."""
 
-from evalkit.yamlsource.include import beside, included_in, with_includes
+from evalkit.yamlsource.include import beside, find_beside, included_in, with_includes
 from evalkit.yamlsource.parser import load_yaml, parse_yaml
 from evalkit.yamlsource.patterns import pattern_fault
 from evalkit.yamlsource.render import render_yaml
@@ -40,6 +40,7 @@ __all__ = [
     "check_schema",
     "decode",
     "did_you_mean",
+    "find_beside",
     "included_in",
     "json_schema",
     "load_yaml",

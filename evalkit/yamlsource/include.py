@@ -58,6 +58,15 @@ def beside(file: str, name: str) -> str | None:
     return None if path.startswith(("..", "/")) or "\\" in name else path
 
 
+def find_beside(root: Path, file: str, name: str) -> tuple[str, str]:
+    """Return the path in the project of what `file` calls `name`, and why it can't be that, or an empty text."""
+    path = beside(file, name)
+    if path is None:
+        return "", f"{name!r} is outside the project; it must lie inside it."
+    missing = f"there is no file {path}; the path is relative to {file}." if not (root / path).exists() else ""
+    return path, missing
+
+
 def _names(value: Node | None) -> list[ScalarNode]:
     nodes = value.items if isinstance(value, ListNode) else [value]
     return [node for node in nodes if isinstance(node, ScalarNode) and isinstance(node.value, str) and node.value]
@@ -158,9 +167,9 @@ class _Includer:
 
     def _content(self, name: ScalarNode, files: tuple[str, ...]) -> _Part | None:
         """Return what a file holds, its own includes in place; None, and a problem, where it can't be had."""
-        file = beside(name.text.file, str(name.value))
-        if file is None:
-            return self._refuse(name, f"{name.value!r} is outside the project; an included file must lie inside it.")
+        file, fault = find_beside(self._root, name.text.file, str(name.value))
+        if fault:
+            return self._refuse(name, fault)
         if file in files:
             circle = " includes ".join([*files[files.index(file) :], file])
             return self._refuse(name, f"{circle}: a circle without an end. Remove one of them.")
@@ -174,8 +183,6 @@ class _Includer:
         return part._replace(node=part.node.used_by(name.spot, *name.used)) if part else None
 
     def _read(self, file: str, name: ScalarNode, files: tuple[str, ...]) -> _Part | None:
-        if not (self._root / file).exists():
-            return self._refuse(name, f"there is no file {file}; the path is relative to {name.text.file}.")
         try:
             text = read_below(self._root, file)
             self.texts[file] = text

@@ -123,7 +123,7 @@ def test_a_run_is_not_taken_up_when_a_file_behind_an_input_has_changed(project: 
     from evalkit.store import RunWriter
 
     write_files(project.root, {"docs/guest.md": "Ines"})
-    cases = [{**CASES[0], "inputs": {"guest": {"file": "docs/guest.md"}}}]
+    cases = [{**CASES[0], "inputs": {"guest": {"file": "../docs/guest.md"}}}]
     write_suite(project.root, cases=cases, tools={}, trials=1)
     folder = run(project)
     write_files(project.root, {"docs/guest.md": "Tom"})

@@ -33,7 +33,7 @@ cases:
     user: How many looms may I have?
     inputs:
       articles:
-        - {title: Limits, text: {file: docs/limits.md}}
+        - {title: Limits, text: {file: ../docs/limits.md}}
     expect: {says: [loom]}
   - id: hello
     variants:
@@ -97,9 +97,15 @@ def test_a_suite_knows_the_files_of_its_inputs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (("file: docs/limits.md", "file: docs/no.md"), "8:40: docs/no.md: no such file."),
-        (("file: docs/limits.md", "file: ../a.md"), "8:40: '../a.md' is not below the project; expected a path that"),
-        (("file: docs/limits.md", "file: 7"), "8:40: `file` is 7; expected the path of a file."),
+        (
+            ("file: ../docs/limits.md", "file: ../docs/no.md"),
+            "8:40: there is no file docs/no.md; the path is relative to",
+        ),
+        (
+            ("file: ../docs/limits.md", "file: ../../a.md"),
+            "8:40: '../../a.md' is outside the project; it must lie inside it.",
+        ),
+        (("file: ../docs/limits.md", "file: 7"), "8:40: `file` is 7; expected the path of a file."),
         (("articles:\n", "article:\n"), "7:7: prompt helper has no input 'article' (did you mean 'articles'?)"),
         (("inputs: {plan: free}", "inputs: {paln: free}"), "13:29: prompt helper has no input 'paln' (did you mean"),
         (("user: Hi,", "user: Hi, plan: free,"), "13:20: unknown key 'plan' in a variant; known keys: user, inputs"),

@@ -121,3 +121,17 @@ def test_a_problem_that_several_suites_share_is_listed_once(tmp_path: Path) -> N
     write_files(root, {f"suites/{name}.yaml": SUITE for name in "abc"})
 
     assert [line for line in found(root) if "v2.md" in line] == ["prompts/support/v2.md:10:20 error"]
+
+
+def test_a_fixture_asks_for_calls_with_the_matchers_of_calls(tmp_path: Path) -> None:
+    """`one_of` and `min` in `when` are no values that a tool's schema could refuse, and are checked for sense."""
+    root = write_project(tmp_path)
+    suite = root / "suites/a.yaml"
+    text = (
+        "prompt: support\ninputs: {today: Monday}\ntools:\n  lookup_order: [{when: {order_id: CHOICE}, returns: 1}]\n"
+        "cases: [{id: a, user: Hi, expect: {says: [x]}}]\n"
+    )
+    suite.write_text(text.replace("CHOICE", "{one_of: [TN-1, TN-2]}"))
+    assert [one.message for one in check_project(root, [suite]).problems if one.severity == "error"] == []
+    suite.write_text(text.replace("CHOICE", "{min: 5, max: 3}"))
+    assert "min 5 is more than max 3" in str(check_project(root, [suite]).problems)

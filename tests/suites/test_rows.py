@@ -225,3 +225,29 @@ def test_any_object_reads_back_as_it_was_written(values: dict[str, Any]) -> None
     table = read_table(SourceText("x.jsonl", json.dumps(values) + "\n"), None, ())
 
     assert [{name: getattr(cell, "value", cell) for name, cell in row.values.items()} for row in table.rows] == [values]
+
+
+def test_a_column_may_stand_in_a_key(tmp_path: Path) -> None:
+    """An entity of a world is named by its row, and so is what is expected of it; two keys can't become one."""
+    text = SUITE.replace("{rows}", "loans.csv").replace(
+        'returns: "{{ answer }}"}]', 'returns: {"{{ id }}": {"of-{{ id }}": "{{ rate }}"}}}]'
+    )
+    root = project(tmp_path, TABLE)
+    (root / "suites/a.yaml").write_text(text)
+    assert answer(load(root), 0).returns == {"7": {"of-7": "3.4 %"}}
+    assert answer(load(root), 1).returns == {"b-2": {"of-b-2": 'a "b"\nc'}}
+
+    (root / "suites/a.yaml").write_text(text.replace('"of-{{ id }}"', '"{{ id }}": 1, "7"'))
+    assert [str(one.place) for one in problems_of(root)] == ["suites/loans.csv:2:1"]
+    (root / "suites/a.yaml").write_text(text.replace('"of-{{ id }}"', '"of-{{ idd }}"'))
+    assert "has no column 'idd' (did you mean 'id'?)" in problems_of(root)[0].sentence
+
+
+def test_a_cell_is_text_in_an_input_too(tmp_path: Path) -> None:
+    """A table can't quote; what is a number or a flag says `numbers`, or JSON Lines."""
+    root = project(tmp_path, "id,amount,critical,rate,answer\n7,1,true,2,3\n")
+    added = SUITE.replace("{rows}", "loans.csv").replace(
+        "    cluster:", '    inputs: {shop: ["{{ amount }}", "{{ critical }}"]}\n    cluster:'
+    )
+    (root / "suites/a.yaml").write_text(added)
+    assert load(root).cases[0].inputs.values["shop"] == ["1", "true"]

@@ -112,3 +112,24 @@ def test_tools_and_inputs_of_a_world_are_held_against_the_prompt(tmp_path: Path)
         "7 tool 'lookup_order' has no input 'detale' (did you mean 'detail'?)",
         "8 no tool named 'cancel_order' in prompt support@v2; it has lookup_order",
     ]
+
+
+def test_a_suites_outcome_is_about_the_worlds_of_its_cases(tmp_path: Path) -> None:
+    """Where each case has a world of its own, the suite need not have one; a case without any is told."""
+    suite = (
+        "prompt: desk\nexpect: {outcome: {writes: []}}\ncases:\n"
+        "  - {id: a, user: Hi, world: {entities: {pot: {P1: {size: 3}}}, tools: {a: {get: pot, by: input.id}}}}\n"
+    )
+    tool = "name: a\ndescription: A pot.\ninput_schema: {type: object, properties: {id: {type: string}}}\n"
+    prompt = "---\nmodel: claude-sonnet-5-5\ntools: [a.yaml]\n---\nYou have pots.\n"
+    files = {"suites/a.yaml": suite, "prompts/desk.md": prompt, "prompts/a.yaml": tool}
+    root = write_files(tmp_path, files)
+
+    def told() -> list[str]:
+        return [
+            one.message for one in check_project(root, [root / "suites/a.yaml"]).problems if one.severity == "error"
+        ]
+
+    assert told() == []
+    (root / "suites/a.yaml").write_text(suite + "  - {id: b, user: Hi}\n")
+    assert told() == ["`writes` needs `write_tools`, the tools that change something, or a `world`."]
