@@ -23,6 +23,7 @@ from evalkit.labels import (
 from evalkit.records import Level
 from evalkit.suites import load_suite
 from evalkit.suites.load import read_suite
+from evalkit.suites.writing import NewCase, NewTurn, append_cases
 from tests.project_files import write_files
 
 SUITE = """\
@@ -66,6 +67,15 @@ def test_a_judge_may_fail_trials_only_when_people_agree_with_it(
     with pytest.raises(FileProblems, match=refused) as caught:
         load_suite(tmp_path / "suites/a.yaml", tmp_path)
     assert [(problem.place.line, problem.place.column) for problem in caught.value.problems] == [(2, 34)]
+
+
+def test_a_case_can_be_added_to_a_suite_whose_judge_may_fail_trials(tmp_path: Path) -> None:
+    """What is written is checked as the file that it will be, with the labels that stand beside that one."""
+    write_files(tmp_path, {"suites/a.yaml": SUITE})
+    for label in made(50, 50):
+        append_label(tmp_path, "suites/a.labels.jsonl", label)
+    append_cases(tmp_path / "suites/a.yaml", tmp_path, lambda _: [NewCase("b", (NewTurn("Hello again"),))], "")
+    assert [case.record.case_id for case in load_suite(tmp_path / "suites/a.yaml", tmp_path).cases] == ["a", "b"]
 
 
 def test_a_suite_may_choose_to_enforce_a_judge_without_labels(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from evalkit.graders.grader import Fault, Grader, Mention, not_measured
+from evalkit.graders.grader import Fault, Grader, not_measured
 from evalkit.graders.matching import (
     SAME,
     SUBSET,
@@ -36,7 +36,7 @@ from evalkit.graders.matching import (
 from evalkit.records import Finding, JsonObject, ToolCall, Transcript, TrialVerdict
 from evalkit.wording import listed, plural
 from evalkit.world import Course, World, changed_between
-from evalkit.yamlsource import FileModel, Text, Texts, ValuePath, did_you_mean, refusal, unwrapped
+from evalkit.yamlsource import Texts, ValuePath, did_you_mean, refusal, unwrapped
 
 _WriteTools = Annotated[
     Texts | None,
@@ -175,9 +175,9 @@ class State(WorldGrader):
     suite with a `world`: by kind and id, each with the fields that it must have, with the matchers that tool arguments
     have; null where there is to be none, `unchanged` for one entity, a kind or all. Without a world, `outcome:
     {write_tools: [cancel], state: [{order_id: W1, status: cancelled}]}` names the records that the tools last returned:
-    an entity is told by the first of the keys in `ids` that its record (or the call's input) has; by default the first
-    key that is `id` or ends in `_id`. Where the tool's record does not hold its own id, the expected one names it.
-    Instead of whole records where tools return none, use `writes`.
+    an entity is recognised by the first of the keys in `ids` that its record (or the call's input) has; by default the
+    first key that is `id` or ends in `_id`. Where the tool's record does not hold its own id, the expected one names
+    it. Instead of whole records where tools return none, use `writes`.
     """
 
     kind = "outcome.state"
@@ -301,7 +301,8 @@ class State(WorldGrader):
                 note = describe_difference(*aligned(asked, actual, how))
                 return Finding(TrialVerdict.FAILED, "a different record", shown, note=note)
             left.pop(key or "", None)
-        expected = f"{len(self.state)} records as expected, no other changed"
+        alone = ", no other changed" if self.others == UNCHANGED else ""
+        expected = f"{plural(len(self.state), 'record')} as expected{alone}"
         if left and self.others == UNCHANGED:
             key = next(iter(left))
             writer = entities.writers[key][-1]
@@ -349,51 +350,6 @@ def _turn_of_change(made: MadeCalls, course: Course, names: Sequence[tuple[str, 
         if write.changed & {*names}:
             return made.turn_of(write.call)
     return None
-
-
-class Closing(FileModel):
-    """What brings a conversation to its end."""
-
-    called: ClassVar[str] = "closed_by"
-    user_says: Text | None = Field(None, min_length=1, description="The last user message says this.", examples=["bye"])
-    calls: Texts | None = Field(None, description="One of these tools was called.", examples=[["hand_over"]])
-
-    @model_validator(mode="after")
-    def _some_way(self) -> Closing:
-        if self.user_says is None and self.calls is None:
-            raise refusal("'closed_by' needs `user_says`, `calls` or both.")
-        return self
-
-
-class ClosedBy(Grader):
-    """Require that the conversation came to its end: the user said the last word, or a closing tool was called.
-
-    Why: a conversation that was cut off has no outcome. Example: `outcome: {closed_by: {user_says: "###STOP###",
-    calls: [transfer]}}`. Instead of limiting its length, use `budget: {requests: ...}`; instead of how a single reply
-    ended (by itself, cut off, refused), use `ended`.
-    """
-
-    kind = "outcome.closed_by"
-    closed_by: Closing = Field(description="What closes the conversation.", examples=[{"calls": ["hand_over"]}])
-
-    def mentions(self) -> Iterator[Mention]:
-        yield from (Mention(name, ("closed_by", "calls", n)) for n, name in enumerate(self.closed_by.calls or ()))
-
-    def grade(self, transcript: Transcript, turn: int | None) -> Finding:
-        mark, closing = self.closed_by.user_says, self.closed_by.calls or ()
-        ways = [*([f"the user says {mark!r}"] if mark else []), *(f"{name} is called" for name in closing)]
-        expected = " or ".join(ways)
-        last = transcript.turns[-1] if transcript.turns else None
-        if mark and last is not None and mark.casefold() in last.user.casefold():
-            return Finding(TrialVerdict.PASSED, f"the user said {mark!r}", expected)
-        called = next(
-            (call.name for turn in transcript.turns for call in turn.tool_calls if call.name in closing), None
-        )
-        if called:
-            return Finding(TrialVerdict.PASSED, f"{called} was called", expected)
-        if transcript.failure is not None:
-            return not_measured(f"the conversation broke off: {transcript.failure.kind}")
-        return Finding(TrialVerdict.FAILED, "neither", expected, turn=last.n if last else None)
 
 
 def _effective(made: MadeCalls, write_tools: frozenset[str], ids: Sequence[str]) -> list[ToolCall]:

@@ -63,7 +63,7 @@ GRADERS: tuple[type[Grader], ...] = (
     sequence.Recovers,
     outcome.Writes,
     outcome.State,
-    outcome.ClosedBy,
+    ending.ClosedBy,
     budget.CostUsd,
     budget.Requests,
     budget.OutputTokens,

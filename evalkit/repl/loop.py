@@ -97,7 +97,8 @@ class _Loop:
             if text.strip():
                 await self._ready.wait()
             if self._chat is not None:
-                from evalkit.repl.commands import handle, offer_reload
+                from evalkit.repl.commands import handle
+                from evalkit.repl.switching import offer_reload
 
                 self._chat.terminal.interrupts.arm()
                 await offer_reload(self._chat, ask=bool(text.strip()) and read_command(text) is None)

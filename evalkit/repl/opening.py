@@ -21,7 +21,6 @@ from evalkit.prompts.refs import asked_of
 from evalkit.repl.attachments import read_attachment
 from evalkit.repl.chat import Chat
 from evalkit.repl.command_line import ChatOptions
-from evalkit.repl.commands import start_versus
 from evalkit.repl.keyboard import Interrupts
 from evalkit.repl.loading import LastChat, StartingPoint, last_chat, load_conversation
 from evalkit.repl.record import ChatRecord
@@ -29,6 +28,7 @@ from evalkit.repl.screen import Screen
 from evalkit.repl.session import INTERRUPTED, Session
 from evalkit.repl.setting import PromptFiles, Setting, judge_voice, load_setting, setting_of
 from evalkit.repl.sources import ChatTools, Connection, choose_source
+from evalkit.repl.switching import start_versus
 from evalkit.repl.turn_view import AskLine, Terminal, folded, sum_up
 from evalkit.source import STAND_IN, describe_source
 from evalkit.structured import NoValue, Value, value_of

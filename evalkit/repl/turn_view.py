@@ -204,6 +204,13 @@ def speaker_of(prompt: PromptVersion) -> str:
     return found[1] if found else prompt.name
 
 
+def pretty(text: str) -> str:
+    try:
+        return orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return text
+
+
 def call_line(name: str, tool_input: JsonObject, room: int) -> str:
     """Return a call on one line."""
     return shorten_middle(one_line(f"{name} {orjson.dumps(tool_input).decode()}"), max(room, 40))

@@ -277,11 +277,12 @@ def check_against_script(
         return [*problems, Problem(stuck.place, f"{stuck.reason}.")]
     for sentence in script.prompt if versions else ():
         if sentence not in held:
-            message = f"no version of {name} holds {sentence!r}; what rests on it is never kept. Mend the pattern."
+            message = f"no version of {name} holds {sentence!r}; rules that need it never apply. Correct the pattern."
             problems.append(source.problem(("prompt", sentence), message, "warning"))
-    for case, version in played:
+    slippery = any(rule.may_slip for rule in script.parts["rules"])
+    for case, version in played if slippery else ():  # a table may bring thousands
         for slip in slips_on_the_way(script, case, version):
-            message = f"the critical case {case.record.case_id!r} comes by this slip, and may fail by chance."
+            message = f"the critical case {case.record.case_id!r} meets this slip, so it may fail by chance."
             problems.append(source.problem_at(slip.place, message, "warning"))
     return problems
 

@@ -16,10 +16,12 @@ from evalkit.graders.judge import WORDING, Criterion
 from evalkit.graders.statements import short_text
 from evalkit.labels import AGREEMENT_FLOOR, LABELS_FLOOR, labels_file, measure_agreement, read_labels
 from evalkit.records import Problem
-from evalkit.suites.cases import CaseContext, Compiler, compile_case, compile_fixtures, compile_world
+from evalkit.suites.cases import CaseContext, compile_case
+from evalkit.suites.compiler import Compiler, compile_fixtures, compile_world
 from evalkit.suites.find import relative_name
-from evalkit.suites.format import CaseFile, GateFile, JudgeFile, SuiteFile
+from evalkit.suites.format import CaseFile, SuiteFile
 from evalkit.suites.inputs import InputReader
+from evalkit.suites.limits import GateFile, JudgeFile
 from evalkit.suites.messages import MessageReader
 from evalkit.suites.rows import with_rows
 from evalkit.suites.values import Case, Gate, JudgeSettings, Suite

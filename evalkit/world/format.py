@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from evalkit.wording import listed
 from evalkit.yamlsource import Count, FileModel, Json, JsonMap, Text, Texts, refusal, unwrapped
 
 VERBS: Mapping[str, frozenset[str]] = {
@@ -48,7 +49,7 @@ class WorldStep(FileModel):
     )
     create: Text | None = Field(None, min_length=1, description="Makes an entity of this kind.", examples=["refund"])
     delete: Text | None = Field(
-        None, min_length=1, description="Takes entities of this kind away, told as for `update`.", examples=["hold"]
+        None, min_length=1, description="Removes entities of this kind, chosen as in `update`.", examples=["hold"]
     )
     require: Text | None = Field(
         None,
@@ -82,8 +83,8 @@ class WorldStep(FileModel):
     missing: Text | None = Field(
         None,
         min_length=1,
-        description="The tool's error where nothing fits; a sentence of evalkit's for one entity, and no error for "
-        "several, when left out.",
+        description="The tool's error where nothing fits. Left out: `There is no booking 'K1'.` for one entity; for "
+        "several, no error.",
         examples=["There is no booking {{ input.booking_code }}."],
     )
     set: JsonMap | None = Field(
@@ -143,7 +144,10 @@ class WorldStep(FileModel):
         allowed = VERBS[verbs[0]] if verbs else frozenset()
         for name in sorted(given - allowed - ANYWHERE - {*verbs}):
             key = type(self).model_fields[name].alias or name
-            raise refusal(f"`{key}` says nothing {f'beside `{verbs[0]}`' if verbs else 'without a verb'}.", key)
+            if verbs:
+                raise refusal(f"`{key}` says nothing beside `{verbs[0]}`.", key)
+            takers = listed([f"`{verb}`" for verb, keys in VERBS.items() if name in keys], "or")
+            raise refusal(f"`{key}` says nothing by itself; it belongs to {takers}.", key)
         for verb, needs in (("require", "error"), ("create", "set")):
             if verb in given and needs not in given:
                 raise refusal(f"`{verb}` needs `{needs}`.", verb)

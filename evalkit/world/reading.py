@@ -162,7 +162,7 @@ class _StepReader:
 
     @property
     def _name(self) -> str:
-        """What later steps call its result: no name of theirs is taken by what a write to several comes to."""
+        """What later steps call its result; a write to several entities, and a removal, give it no name."""
         usual = "" if self.verb == "delete" or (self.verb == "update" and self._is_list) else self.kind
         return self._file.as_ or usual
 

@@ -10,7 +10,7 @@ from typing import Any
 from evalkit.graders import Requirement
 from evalkit.importing.chat_format import parse_conversation, to_transcript
 from evalkit.records import PromptVersion, Transcript, TrialVerdict
-from evalkit.suites.cases import Compiler
+from evalkit.suites.compiler import Compiler
 from evalkit.suites.format import Expect
 from evalkit.suites.load import judge_settings
 from evalkit.yamlsource import SourceText, check_schema, parse_yaml

@@ -13,7 +13,9 @@ import pytest
 from evalkit.errors import UsageError
 from evalkit.repl.chat import Chat
 from evalkit.repl.command_line import COMMANDS, complete, help_text, read_command
-from evalkit.repl.commands import FUNCTIONS, handle, offer_reload
+from evalkit.repl.commands import FUNCTIONS, handle
+from evalkit.repl.setting import load_setting
+from evalkit.repl.switching import offer_reload
 from evalkit.suites import load_suite
 from evalkit.suites.check import check_project
 from tests.repl.shop import PROMPT, open_shop, shown, write_shop
@@ -354,3 +356,15 @@ def test_the_names_of_inputs_are_completed(tmp_path: Path) -> None:
             return list(complete("/set t", tmp_path, chat.session.setting.prompt))
 
     assert asyncio.run(names()) == [("today", "2026-11-22")]
+
+
+def test_the_voice_of_an_included_file_is_beside_that_file(tmp_path: Path) -> None:
+    """A chat reads the same file that `check` and `run` read."""
+    root = write_shop(tmp_path)
+    (root / "suites" / "shared").mkdir()
+    rules = "rules: [{id: calm, extends: existence, tokens: [hurry], message: no haste}]\n"
+    (root / "suites" / "shared" / "tone.yaml").write_text(rules)
+    (root / "suites" / "shared" / "head.yaml").write_text("voice: tone.yaml\n")
+    suite = "$include: shared/head.yaml\nprompt: support\ninputs: {today: Monday}\ncases: [{id: a, user: Hi, expect: {says: [x]}}]\n"
+    (root / "suites" / "included.yaml").write_text(suite)
+    assert load_setting("support", root, suite="suites/included.yaml").voice == "suites/shared/tone.yaml"

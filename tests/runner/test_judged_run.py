@@ -21,7 +21,7 @@ from evalkit.reporting import Screen, render_comment, render_html, render_junit,
 from evalkit.runner import Project, resume_run
 from evalkit.standin import StandIn
 from evalkit.store import RUN_FILE, RunReader
-from evalkit.suites.format import HELPING_MODEL
+from evalkit.suites.limits import HELPING_MODEL
 from tests.runner.judge_model import Answer, JudgeModel, strict, use
 from tests.runner.project import make_project, run, write_suite
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalkit.graders.matching import without_choices
-from evalkit.suites.cases import Compiler
+from evalkit.suites.compiler import Compiler
 from evalkit.suites.format import Expect
 from evalkit.suites.load import judge_settings
 from evalkit.yamlsource import SourceText, check_schema, parse_yaml

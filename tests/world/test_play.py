@@ -237,3 +237,15 @@ def test_the_readmes_world_does_what_the_readme_says() -> None:
 def test_the_library_of_these_tests_is_data_alone() -> None:
     """A world is told from another one by what the file has as its tools."""
     assert world(LIBRARY.replace("is out", "is lent out")).written != WORLD.written
+
+
+def test_a_step_that_needs_what_a_left_out_step_would_have_read_says_so() -> None:
+    """The tool is broken, and its author is told where, not by a name alone."""
+    text = (
+        "entities: {pot: {P1: {size: 3}}}\ntools:\n"
+        "  grow: [{get: pot, by: input.id, if: input.sure}, {update: pot, set: {size: 4}}, {returns: ok}]\n"
+    )
+    asked = world(text)
+    assert asked.call(asked.entities, "grow", {"id": "P1", "sure": True}).broken == ""
+    broken = asked.call(asked.entities, "grow", {"id": "P1", "sure": False}).broken
+    assert broken.endswith("no step before it has read a pot")

@@ -79,6 +79,11 @@ class Rule:
     slip: Rule | None = None
     hint: str = ""
 
+    @property
+    def may_slip(self) -> bool:
+        """Whether this rule, or one that follows on it, has a chance to slip."""
+        return self.slip is not None or any(rule.may_slip for rule in self.then)
+
 
 @dataclass(frozen=True)
 class StyleStep:

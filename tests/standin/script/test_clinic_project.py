@@ -168,7 +168,7 @@ def test_check_warns_of_what_makes_a_script_say_less_than_it_seems(clinic: Path)
     assert warned(clinic, SCRIPT) == []
     sentence = SCRIPT.replace("  emergency: call 999", "  emergency: call 999\n  parking: park behind the house")
     assert warned(clinic, sentence) == [
-        "5 warning: no version of clinic holds 'parking'; what rests on it is never kept. Mend the pattern."
+        "5 warning: no version of clinic holds 'parking'; rules that need it never apply. Correct the pattern."
     ]
     catch_all = SCRIPT.replace("  - {user: thank, say: You", "  - {say: You")
     assert warned(clinic, catch_all) == [
@@ -176,7 +176,7 @@ def test_check_warns_of_what_makes_a_script_say_less_than_it_seems(clinic: Path)
     ]
     slip = SCRIPT.replace("      - say: Monday", "      - slip: {chance: 0.1, say: Any time.}\n        say: Monday")
     assert warned(clinic, slip) == [
-        "12 warning: the critical case 'asks-before-booking' comes by this slip, and may fail by chance."
+        "12 warning: the critical case 'asks-before-booking' meets this slip, so it may fail by chance."
     ]
     harmless = SCRIPT.replace("user: thank, say: You", "user: thank, slip: {chance: 0.1, say: Hm.}, say: You")
     assert warned(clinic, harmless) == []
