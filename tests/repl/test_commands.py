@@ -365,6 +365,7 @@ def test_the_voice_of_an_included_file_is_beside_that_file(tmp_path: Path) -> No
     rules = "rules: [{id: calm, extends: existence, tokens: [hurry], message: no haste}]\n"
     (root / "suites" / "shared" / "tone.yaml").write_text(rules)
     (root / "suites" / "shared" / "head.yaml").write_text("voice: tone.yaml\n")
-    suite = "$include: shared/head.yaml\nprompt: support\ninputs: {today: Monday}\ncases: [{id: a, user: Hi, expect: {says: [x]}}]\n"
+    head = "$include: shared/head.yaml\nprompt: support\ninputs: {today: Monday}\n"
+    suite = f"{head}cases: [{{id: a, user: Hi, expect: {{says: [x]}}}}]\n"
     (root / "suites" / "included.yaml").write_text(suite)
     assert load_setting("support", root, suite="suites/included.yaml").voice == "suites/shared/tone.yaml"
