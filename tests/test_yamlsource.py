@@ -258,7 +258,7 @@ def test_a_file_above_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> 
     with (tmp_path / "big.yaml").open("wb") as file:
         file.truncate(100_000_000)
 
-    with pytest.raises(FileProblems, match="is 100,000,000 bytes large; at most 5,000,000 are read"):
+    with pytest.raises(FileProblems, match="is 100,000,000 bytes long; at most 5,000,000 are read"):
         load_yaml(tmp_path / "big.yaml", "big.yaml")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evalkit.content import UserContent, files_in, make_block, sendable, text_of
-from evalkit.content.files import IMAGE_TYPES, media_type_of, read_limit
+from evalkit.content.files import IMAGE_TYPES, FileKind, media_type_of, read_limit
 from evalkit.errors import UsageError
 from evalkit.records import JsonObject
 from evalkit.wording import number
@@ -22,14 +22,14 @@ def read_attachment(name: str, root: Path) -> JsonObject:
     try:
         size = path.stat().st_size
         if size > read_limit():
-            raise UsageError(f"{name} is {number(size)} bytes large; a request holds {number(read_limit())} at most.")
+            raise UsageError(f"{name} is {number(size)} bytes long; a request holds {number(read_limit())} at most.")
         data = path.read_bytes()
     except OSError as exc:
         raise UsageError(f"{name}: {exc.strerror or exc}; expected a picture, a PDF or a plain text.") from exc
     inside = path.resolve()
     file = inside.relative_to(root.resolve()).as_posix() if inside.is_relative_to(root.resolve()) else path.name
-    kind = "image" if media_type_of(data) in IMAGE_TYPES else "document"
-    return make_block("image" if kind == "image" else "document", data, file)
+    kind: FileKind = "image" if media_type_of(data) in IMAGE_TYPES else "document"
+    return make_block(kind, data, file)
 
 
 def with_files(text: str, files: Sequence[JsonObject], waiting: UserContent = "") -> UserContent:

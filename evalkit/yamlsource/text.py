@@ -78,7 +78,7 @@ def _read(path: Path, file: str, limit: int, wanted: str, advice: str) -> bytes:
         if not stat.S_ISREG(info.st_mode):
             raise FileProblems.at(Place(file), f"is not a regular file; expected {wanted}.")
         if info.st_size > limit:
-            raise FileProblems.at(Place(file), f"is {info.st_size:,} bytes large; at most {limit:,} are read. {advice}")
+            raise FileProblems.at(Place(file), f"is {info.st_size:,} bytes long; at most {limit:,} are read. {advice}")
         return path.read_bytes()
     except OSError as error:
         missing = isinstance(error, FileNotFoundError | NotADirectoryError)
@@ -108,7 +108,7 @@ def _path_below(root: Path, file: str) -> Path:
 def decode(data: bytes, file: str, limit: int = MAX_BYTES) -> SourceText:
     """Turn the bytes of a file into text: UTF-8, an optional byte order mark, no control characters."""
     if len(data) > limit:
-        raise FileProblems.at(Place(file), f"is {len(data):,} bytes large; at most {limit:,} are read. Split it.")
+        raise FileProblems.at(Place(file), f"is {len(data):,} bytes long; at most {limit:,} are read. Split it.")
     sha = hashlib.sha256(data).hexdigest()
     try:
         text = data.decode("utf-8-sig")
